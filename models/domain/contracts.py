@@ -1,0 +1,187 @@
+"""What crosses a border between web, engine and activities: references and counts, never content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from models.domain.routing import HeldReason
+from models.domain.urgency import Urgency
+
+EXCHANGE = "exchange"
+"""The actor of what happens by itself; any other actor is an account's id."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step of one lifecycle, as the journal writes it. Its key is (run_id, sequence)."""
+
+    lifecycle: str
+    subject_id: str
+    run_id: str
+    sequence: int
+    event: str
+    before: str
+    after: str
+    actor: str
+    at: datetime
+    detail: str = ""
+    content_id: str = ""
+
+
+@dataclass(frozen=True)
+class ArrivalStart:
+    """`state` carries on where an earlier run of the same workflow ended."""
+
+    arrival_id: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class StudyGrew:
+    """Ingest has made more durable: `generation` counts the groups of images and the ends of associations."""
+
+    generation: int
+    count: int
+
+
+@dataclass(frozen=True)
+class ArrivalOutlook:
+    """How long silence must last (seconds) before a study may count as complete, and whether sending starts early.
+
+    `delivery_id` is set when it does; `warning` when both sides must be told at once that the sender is not certain.
+    """
+
+    quiet_seconds: float
+    source_can_be_asked: bool = False
+    delivery_id: str = ""
+    urgency: Urgency = Urgency.ROUTINE
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class SealRequest:
+    """`asked` is the number of images that the source says the study has; 0 when it did not say."""
+
+    arrival_id: str
+    asked: int = 0
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """`basis` says on what evidence the study counts as complete; `wait_seconds` when to look again if it does not."""
+
+    sealed: bool
+    basis: str = ""
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RouteRequest:
+    """`content_id` names the command that holds a person's choice of worklist; empty: by the rules."""
+
+    arrival_id: str
+    content_id: str = ""
+    actor: str = EXCHANGE
+
+
+@dataclass(frozen=True)
+class RouteVerdict:
+    delivery_id: str = ""
+    urgency: Urgency = Urgency.ROUTINE
+    reason: HeldReason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's act. What was entered with it is in the database, under the command `content_id`."""
+
+    actor: str
+    content_id: str = ""
+
+
+@dataclass(frozen=True)
+class DeliveryStart:
+    delivery_id: str
+    urgency: Urgency
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How a delivery stands on its worklist: `automatic` means that the exchange itself releases it."""
+
+    automatic: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Sending:
+    delivery_id: str
+    urgency: Urgency
+
+
+@dataclass(frozen=True)
+class SendReport:
+    """`sentence` is empty when the Node accepted all of a finished parcel; else it says why sending stopped."""
+
+    accepted: int
+    total: int
+    sentence: str = ""
+
+
+class Verdict(StrEnum):
+    CONFIRMED = "confirmed"
+    MISSING = "missing"
+    DIFFERENT = "different"
+    UNVERIFIABLE = "unverifiable"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The destination's own answer against what was sent."""
+
+    verdict: Verdict
+    present: int
+    total: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class NodeStart:
+    node_id: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    answered: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class NoticeRequest:
+    """A mail to the people concerned by a delivery or arrival; sent once for each key and address."""
+
+    key: str
+    kind: str
+    subject_id: str
+    detail: str = ""
+
+
+class CommandKind(StrEnum):
+    """What may be asked of the engine; each is a message to one workflow."""
+
+    ASSIGN_ARRIVAL = "assign-arrival"
+    REFUSE_ARRIVAL = "refuse-arrival"
+    RELEASE_DELIVERY = "release-delivery"
+    REFUSE_DELIVERY = "refuse-delivery"
+    RETRY_DELIVERY = "retry-delivery"
+    REDIRECT_DELIVERY = "redirect-delivery"
+    ABANDON_DELIVERY = "abandon-delivery"
+    START_NODE = "start-node"
+    HOLD_NODE = "hold-node"
+    RESUME_NODE = "resume-node"
+    REPORT_NODE_FAULT = "report-node-fault"

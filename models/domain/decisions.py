@@ -1,0 +1,52 @@
+"""What people may decide: which event of which lifecycle, and whose officer may cause it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.domain.contracts import CommandKind
+from models.domain.lifecycles import arrival, delivery, node
+from models.domain.permissions import Function, Role, may
+
+
+class Side(StrEnum):
+    """How an Institution stands to a thing; a Node has an owner only."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`sides` may decide with `function`; support needs the Function alone, since it belongs to no side."""
+
+    lifecycle: str
+    event: StrEnum
+    function: Function
+    sides: frozenset[Side]
+
+
+K, S = CommandKind, Side
+EITHER = frozenset({S.SOURCE, S.DESTINATION})
+DESTINATION, SOURCE, OWNER = frozenset({S.DESTINATION}), frozenset({S.SOURCE}), frozenset({S.OWNER})
+
+RULES: Mapping[CommandKind, Rule] = {
+    K.RELEASE_DELIVERY: Rule("delivery", delivery.Event.RELEASED, Function.RELEASE, DESTINATION),
+    K.REFUSE_DELIVERY: Rule("delivery", delivery.Event.REFUSED, Function.RELEASE, DESTINATION),
+    K.RETRY_DELIVERY: Rule("delivery", delivery.Event.RETRIED, Function.RETRY, EITHER),
+    K.REDIRECT_DELIVERY: Rule("delivery", delivery.Event.REDIRECTED, Function.RETRY, DESTINATION),
+    K.ABANDON_DELIVERY: Rule("delivery", delivery.Event.ABANDONED, Function.RETRY, EITHER),
+    K.ASSIGN_ARRIVAL: Rule("arrival", arrival.Event.ASSIGNED, Function.ASSIGN_HELD, SOURCE),
+    K.REFUSE_ARRIVAL: Rule("arrival", arrival.Event.REFUSED, Function.ASSIGN_HELD, SOURCE),
+    K.HOLD_NODE: Rule("node", node.Event.HELD, Function.HOLD_NODES, OWNER),
+    K.RESUME_NODE: Rule("node", node.Event.RESUMED, Function.HOLD_NODES, OWNER),
+}
+
+
+def may_decide(kind: CommandKind, role: Role, sides: frozenset[Side]) -> bool:
+    """Whether somebody of `role`, whose Institution stands on `sides`, may ask for `kind`."""
+    rule = RULES[kind]
+    return may(role, rule.function) and (role is Role.SUPPORT or bool(rule.sides & sides))

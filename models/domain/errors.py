@@ -1,0 +1,70 @@
+"""One tree of errors; whether a thing is tried again is said by its type.
+
+ExchangeError
+├── Passing                   tried again by the engine, for as long as it takes
+│   ├── PeerUnreachable       no connection, no answer, connection lost: the outcome is unknown
+│   ├── PeerBusy              the peer says "not now" (A7xx, rejected-transient)
+│   ├── NodeHeld              a person keeps the node down, or its health says it is down
+│   └── NoSlot                every association the node allows is in use
+└── Permanent                 a person must act
+    ├── PeerRefuses           rejected-permanent, class refused, not authorised
+    ├── NotAllowed            the lifecycle has no such step from here
+    ├── NotPermitted          this person may not do that
+    ├── NotFound              no such thing for this Institution
+    ├── Contradiction         images of one study disagree about patient or destination
+    └── Damaged               stored bytes are not the received bytes
+"""
+
+from __future__ import annotations
+
+
+class ExchangeError(Exception):
+    """The message is one plain sentence with the next step; it never holds patient detail."""
+
+
+class Passing(ExchangeError):
+    """It may work later by itself."""
+
+
+class PeerUnreachable(Passing):
+    """No answer: what the peer did is unknown."""
+
+
+class PeerBusy(Passing):
+    """The peer answered "not now"."""
+
+
+class NodeHeld(Passing):
+    """Nothing is sent to this Node at present."""
+
+
+class NoSlot(Passing):
+    """All associations that the Node allows are in use."""
+
+
+class Permanent(ExchangeError):
+    """It will not work by itself: a person must act."""
+
+
+class PeerRefuses(Permanent):
+    """The peer answered "no"."""
+
+
+class NotAllowed(Permanent):
+    """The lifecycle has no such step from the present state."""
+
+
+class NotPermitted(Permanent):
+    """The person's role does not have the Function that this needs."""
+
+
+class NotFound(Permanent):
+    """Nothing of that name exists for this Institution."""
+
+
+class Contradiction(Permanent):
+    """Images of one study disagree about who it is or where it goes."""
+
+
+class Damaged(Permanent):
+    """Stored bytes differ from the received bytes."""

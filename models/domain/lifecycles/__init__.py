@@ -1,0 +1,14 @@
+"""Every lifecycle, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.domain.lifecycle import Lifecycle
+from models.domain.lifecycles.arrival import ARRIVAL
+from models.domain.lifecycles.delivery import DELIVERY
+from models.domain.lifecycles.node import NODE
+
+LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {table.name: table for table in (ARRIVAL, DELIVERY, NODE)}
+
+__all__ = ["ARRIVAL", "DELIVERY", "LIFECYCLES", "NODE"]

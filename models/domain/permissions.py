@@ -1,0 +1,50 @@
+"""What one may do (Functions), and named sets of them (Roles). Every view declares the Function it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Function(StrEnum):
+    VIEW_TRANSACTIONS = "view-transactions"
+    VIEW_PATIENT = "view-patient"
+    RELEASE = "release"
+    ASSIGN_HELD = "assign-held"
+    RETRY = "retry"
+    VIEW_NODES = "view-nodes"
+    TEST_NODES = "test-nodes"
+    HOLD_NODES = "hold-nodes"
+    READ_DEMO_MAIL = "read-demo-mail"
+
+
+class Role(StrEnum):
+    CLINICIAN = "clinician"
+    PACS_OFFICER = "pacs-officer"
+    SUPPORT = "support"
+
+
+F = Function
+
+FUNCTIONS: Mapping[Role, frozenset[Function]] = {
+    Role.CLINICIAN: frozenset({F.VIEW_TRANSACTIONS, F.VIEW_PATIENT, F.READ_DEMO_MAIL}),
+    Role.PACS_OFFICER: frozenset(
+        {
+            F.VIEW_TRANSACTIONS,
+            F.VIEW_PATIENT,
+            F.RELEASE,
+            F.ASSIGN_HELD,
+            F.RETRY,
+            F.VIEW_NODES,
+            F.TEST_NODES,
+            F.HOLD_NODES,
+            F.READ_DEMO_MAIL,
+        }
+    ),
+    # Support sees references, states and nodes; never patient detail.
+    Role.SUPPORT: frozenset({F.VIEW_TRANSACTIONS, F.RETRY, F.VIEW_NODES, F.TEST_NODES, F.HOLD_NODES, F.READ_DEMO_MAIL}),
+}
+
+
+def may(role: Role, function: Function) -> bool:
+    return function in FUNCTIONS[role]

@@ -1,0 +1,51 @@
+"""What a C-STORE status means for what is done next (PS3.4 Section B.2.3, PS3.7 Annex C)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    WARNED = "warned"
+    BUSY = "busy"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Row:
+    first: int
+    last: int
+    outcome: Outcome
+    words: str
+
+
+TABLE: tuple[Row, ...] = (
+    Row(0x0000, 0x0000, Outcome.ACCEPTED, "stored"),
+    Row(0xB000, 0xB000, Outcome.WARNED, "stored, with elements changed there"),
+    Row(0xB006, 0xB006, Outcome.WARNED, "stored, with elements discarded there"),
+    Row(0xB007, 0xB007, Outcome.WARNED, "stored, though it does not match its class"),
+    # Whether it really is there is found out when the destination is asked.
+    Row(0x0111, 0x0111, Outcome.WARNED, "known there already"),
+    Row(0xA700, 0xA7FF, Outcome.BUSY, "out of resources"),
+    Row(0x0213, 0x0213, Outcome.BUSY, "out of resources"),
+    Row(0x0110, 0x0110, Outcome.BUSY, "failed there"),
+    Row(0xA800, 0xA8FF, Outcome.REFUSED, "class not supported"),
+    Row(0xA900, 0xA9FF, Outcome.REFUSED, "data set does not match its class"),
+    Row(0xC000, 0xCFFF, Outcome.REFUSED, "not understood"),
+    Row(0x0117, 0x0117, Outcome.REFUSED, "invalid instance"),
+    Row(0x0118, 0x0118, Outcome.REFUSED, "no such class"),
+    Row(0x0119, 0x0119, Outcome.REFUSED, "class and instance contradict each other"),
+    Row(0x0122, 0x0122, Outcome.REFUSED, "class or transfer syntax not supported"),
+    Row(0x0124, 0x0124, Outcome.REFUSED, "not authorised"),
+)
+NOT_SUPPORTED = 0x0122
+
+
+def meaning(status: int) -> Row:
+    """The row of `status`; a status that no standard knows is a refusal, never a success."""
+    for row in TABLE:
+        if row.first <= status <= row.last:
+            return row
+    return Row(status, status, Outcome.REFUSED, "unknown answer")

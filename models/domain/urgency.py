@@ -1,0 +1,21 @@
+"""How soon a transaction matters, and what follows for queues."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Urgency(StrEnum):
+    LIFE_CRITICAL = "life-critical"
+    URGENT = "urgent"
+    BY_DEADLINE = "by-deadline"
+    ROUTINE = "routine"
+
+    @property
+    def priority(self) -> int:
+        """Temporal's priority key: 1 goes first."""
+        return {"life-critical": 1, "urgent": 2, "by-deadline": 3, "routine": 4}[self.value]
+
+    @property
+    def is_urgent(self) -> bool:
+        return self in (Urgency.LIFE_CRITICAL, Urgency.URGENT)

@@ -1,0 +1,137 @@
+"""What must hold for every lifecycle table, and the sentences that speak of its states."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from models.domain.errors import NotAllowed
+from models.domain.lifecycle import Lifecycle
+from models.domain.lifecycles import LIFECYCLES
+from models.domain.sentences import SENTENCES, Facts, sentence
+
+AnyLifecycle = Lifecycle[Any, Any]
+EVERY = pytest.mark.parametrize("lifecycle", LIFECYCLES.values(), ids=LIFECYCLES)
+STATES = [(table.name, state) for table in LIFECYCLES.values() for state in table.states]
+FACTS = Facts(
+    source="Northern Example",
+    destination="Royal Example",
+    node="ZX2_PACS",
+    present=3,
+    total=10,
+    detail="ZX2_PACS answered A700, out of resources.",
+    fault="ZX2_PACS did not answer.",
+    released_by="the exchange",
+)
+
+
+def _events(lifecycle: AnyLifecycle) -> set[StrEnum]:
+    kinds: set[type[StrEnum]] = {type(event) for _, event in lifecycle.table}
+    return {event for kind in kinds for event in kind}
+
+
+def _reachable(lifecycle: AnyLifecycle, start: StrEnum) -> set[StrEnum]:
+    found, edge = {start}, [start]
+    while edge:
+        state = edge.pop()
+        following = {after for (before, _), after in lifecycle.table.items() if before == state} - found
+        found |= following
+        edge += following
+    return found
+
+
+@EVERY
+def test_is_known_by_its_own_name(lifecycle: AnyLifecycle) -> None:
+    assert LIFECYCLES[lifecycle.name] is lifecycle
+
+
+@EVERY
+def test_all_states_are_reachable(lifecycle: AnyLifecycle) -> None:
+    assert _reachable(lifecycle, lifecycle.initial) == set(lifecycle.states)
+
+
+@EVERY
+def test_a_state_is_terminal_or_has_a_patience_or_is_parked_and_only_one_of_these(lifecycle: AnyLifecycle) -> None:
+    for state in lifecycle.states:
+        kinds = [state in lifecycle.terminal, state in lifecycle.patience, state in lifecycle.parked]
+        assert sum(kinds) == 1, f"{state}: terminal, patience, parked = {kinds}"
+
+
+@EVERY
+def test_a_patience_is_a_stretch_of_time(lifecycle: AnyLifecycle) -> None:
+    assert all(patience > timedelta(0) for patience in lifecycle.patience.values())
+
+
+@EVERY
+def test_nothing_leaves_a_terminal_state(lifecycle: AnyLifecycle) -> None:
+    for state in lifecycle.terminal:
+        assert lifecycle.events_from(state) == ()
+        for event in _events(lifecycle):
+            with pytest.raises(NotAllowed):
+                lifecycle.after(state, event)
+
+
+@EVERY
+def test_a_lifecycle_that_ends_can_end_from_every_state(lifecycle: AnyLifecycle) -> None:
+    for state in lifecycle.states if lifecycle.terminal else ():
+        assert _reachable(lifecycle, state) & lifecycle.terminal, f"{state} can never end"
+
+
+@EVERY
+def test_every_event_is_used_and_has_a_meaning(lifecycle: AnyLifecycle) -> None:
+    assert {event for _, event in lifecycle.table} == _events(lifecycle) == set(lifecycle.meanings)
+    for meaning in lifecycle.meanings.values():
+        assert meaning.who.strip()
+        assert meaning.effect.endswith(".")
+
+
+@EVERY
+def test_states_and_events_read_as_words(lifecycle: AnyLifecycle) -> None:
+    for word in (*lifecycle.states, *_events(lifecycle)):
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", word.value)
+
+
+@EVERY
+def test_the_table_is_followed_and_every_other_step_refused(lifecycle: AnyLifecycle) -> None:
+    for state in lifecycle.states:
+        for event in _events(lifecycle):
+            if event in lifecycle.events_from(state):
+                assert lifecycle.after(state, event) == lifecycle.table[state, event]
+            else:
+                with pytest.raises(NotAllowed, match=rf"^This {lifecycle.name} is {state.value};"):
+                    lifecycle.after(state, event)
+
+
+def test_only_a_node_never_ends() -> None:
+    assert [name for name, lifecycle in LIFECYCLES.items() if not lifecycle.terminal] == ["node"]
+
+
+def test_every_state_has_a_sentence_and_no_sentence_is_without_its_state() -> None:
+    assert set(SENTENCES) == set(STATES)
+
+
+@pytest.mark.parametrize(("lifecycle", "state"), STATES)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        FACTS,
+        replace(FACTS, fault=""),
+        replace(FACTS, detail=""),
+        replace(FACTS, detail="No route is known", fault="It did not answer "),
+        replace(FACTS, present=1, total=1),
+    ],
+    ids=["all", "no fault", "no detail", "no full stops", "one image"],
+)
+def test_a_sentence_is_one_or_two_plain_sentences(lifecycle: str, state: StrEnum, facts: Facts) -> None:
+    said = sentence(lifecycle, state, facts)
+    assert re.fullmatch(r"[A-Z0-9].*\.", said), said
+    assert "  " not in said, said
+    assert ".." not in said, said
+    assert "1 images" not in said, said
+    assert not re.search(r"None|[{}<>]", said), said
+    assert 1 <= len(re.findall(r"\.(?= |$)", said)) <= 2, said
