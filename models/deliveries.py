@@ -1,0 +1,135 @@
+"""Opening, stopping and counting deliveries: the rules that several rooms share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.domain.identity import IssuerForm, automatic, nhs_numbers
+from models.tables import (
+    Arrival,
+    ArrivalInstance,
+    Delivery,
+    Instance,
+    LedgerEntry,
+    Node,
+    Parcel,
+    Transaction,
+    Worklist,
+    new_id,
+    now,
+)
+
+
+def open_delivery(session: Session, arrival: Arrival, worklist: Worklist, *, sealed: bool) -> Delivery:
+    """The delivery of an arrival's images to a worklist: made once, found again afterwards.
+
+    With `sealed` False images may still join the parcel. Sealing says that all are there and their route is certain:
+    a delivery that a contradiction had stopped may then be retried.
+    """
+    parcel = session.scalars(select(Parcel).where(Parcel.arrival_id == arrival.id)).one_or_none()
+    if parcel is None:
+        parcel = Parcel(
+            institution_id=arrival.institution_id,
+            transaction_id=arrival.transaction_id,
+            arrival_id=arrival.id,
+            follows_id=_parcel_before(session, arrival),
+        )
+        session.add(parcel)
+        session.flush()
+    if sealed and parcel.sealed_at is None:
+        parcel.sealed_at = now()
+    session.execute(
+        insert(Delivery)
+        .values(
+            id=new_id(),
+            institution_id=worklist.institution_id,
+            transaction_id=arrival.transaction_id,
+            parcel_id=parcel.id,
+            worklist_id=worklist.id,
+            node_id=worklist.node_id,
+            created_at=now(),
+        )
+        .on_conflict_do_nothing()
+    )
+    arrival.transaction.destination_id = worklist.institution_id
+    delivery = session.scalars(
+        select(Delivery).where(Delivery.parcel_id == parcel.id, Delivery.worklist_id == worklist.id)
+    ).one()
+    if sealed:
+        delivery.stopped = ""
+    return delivery
+
+
+def _parcel_before(session: Session, arrival: Arrival) -> str | None:
+    if arrival.transaction.follows_id is None:
+        return None
+    return session.scalars(
+        select(Parcel.id).join(Transaction).where(Transaction.id == arrival.transaction.follows_id)
+    ).first()
+
+
+def stop_deliveries(session: Session, arrival_id: str, sentence: str) -> None:
+    """Nothing further of this arrival is sent: its images contradict each other."""
+    parcels = select(Parcel.id).where(Parcel.arrival_id == arrival_id)
+    session.execute(update(Delivery).where(Delivery.parcel_id.in_(parcels)).values(stopped=sentence))
+
+
+def total_of(session: Session, parcel: Parcel) -> int:
+    """How many images the parcel holds by now."""
+    return (
+        session.scalar(
+            select(func.count()).select_from(ArrivalInstance).where(ArrivalInstance.arrival_id == parcel.arrival_id)
+        )
+        or 0
+    )
+
+
+def accepted_of(session: Session, delivery: Delivery) -> int:
+    """How many of its images the delivery's Node has accepted."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(LedgerEntry)
+            .where(
+                LedgerEntry.delivery_id == delivery.id,
+                LedgerEntry.node_id == delivery.node_id,
+                LedgerEntry.accepted,
+            )
+        )
+        or 0
+    )
+
+
+def automatic_identity(session: Session, delivery: Delivery) -> dict[str, Any] | None:
+    """Under which identifiers the parcel can arrive at its Node without a person; None when it cannot.
+
+    The images of an arrival agree about the patient; one that names the NHS number speaks for those that do not.
+    """
+    arrival = delivery.parcel.arrival
+    sender = session.get(Node, arrival.node_id) if arrival.node_id else None
+    may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
+    headers = session.execute(
+        select(Instance.patient, Instance.AccessionNumber)
+        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+        .where(ArrivalInstance.arrival_id == arrival.id)
+        .order_by(ArrivalInstance.position)
+    ).all()
+    patients = [(facts_from_json(patient), accession) for patient, accession in headers]
+    facts, accession = next(
+        (header for header in patients if nhs_numbers(header[0], patient_id_may_be_nhs=may_be_nhs)), patients[0]
+    )
+    found = automatic(
+        facts,
+        accession,
+        arrival.institution_id,
+        IssuerForm(delivery.node.issuer_form),
+        nhs_first=delivery.node.nhs_first,
+        patient_id_may_be_nhs=may_be_nhs,
+    )
+    return asdict(found) if found is not None else None

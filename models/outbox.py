@@ -1,0 +1,84 @@
+"""The outbox: commands for the engine, committed with the act that wants them and delivered as soon as possible."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.audit import record_act
+from models.domain.contracts import EXCHANGE, CommandKind
+from models.tables import Node, OutboxCommand, now
+
+
+def post(
+    session: Session,
+    command_id: str,
+    *,
+    institution_id: str,
+    kind: CommandKind,
+    subject_id: str,
+    actor: str,
+    content: dict[str, Any] | None = None,
+) -> bool:
+    """Commit a command with its content and audit entry. The same `command_id` twice (a double click) is one command.
+
+    Returns whether it is new.
+    """
+    fresh = session.execute(
+        insert(OutboxCommand)
+        .values(
+            id=command_id,
+            institution_id=institution_id,
+            kind=kind.value,
+            subject_id=subject_id,
+            actor=actor,
+            payload=content or {},
+            created_at=now(),
+            next_try_at=now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(OutboxCommand.id)
+    ).scalar()
+    if fresh is None:
+        return False
+    record_act(
+        session,
+        institution_id=institution_id,
+        actor=actor,
+        act=f"asked.{kind.value}",
+        subject=subject_id,
+        facts={"command": command_id},
+    )
+    return True
+
+
+def next_due(session: Session) -> OutboxCommand | None:
+    """The oldest command that is due and that nobody else is delivering; locked until the transaction ends."""
+    return session.scalars(
+        select(OutboxCommand)
+        .where(OutboxCommand.delivered_at.is_(None), OutboxCommand.next_try_at <= now())
+        .order_by(OutboxCommand.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+
+
+def report_node_fault(session: Session, node_id: str, sentence: str) -> None:
+    """Let the Node's health look now rather than later: at most one such command a minute."""
+    node = session.get_one(Node, node_id)
+    at = now()
+    if node.last_fault_at is not None and at - node.last_fault_at < timedelta(seconds=5):
+        return
+    node.last_fault_at, node.last_fault = at, sentence
+    post(
+        session,
+        f"{node_id[:20]}-{int(at.timestamp()) // 10}",
+        institution_id=node.institution_id,
+        kind=CommandKind.REPORT_NODE_FAULT,
+        subject_id=node_id,
+        actor=EXCHANGE,
+    )

@@ -1,0 +1,40 @@
+"""Which parts of the exchange live: each holds a lock that the kernel drops when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Presence:
+    """The locks of one host's parts, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._held: list[int] = []
+
+    def announce(self, part: str) -> None:
+        """This process is `part` and ready; it stays so until it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.folder / f"{part}.lock", os.O_RDWR | os.O_CREAT, 0o640)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self._held.append(lock)
+
+    def is_here(self, part: str) -> bool:
+        """Whether a living process has announced itself as `part`."""
+        try:
+            lock = os.open(self.folder / f"{part}.lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def of(self, parts: Iterable[str]) -> dict[str, bool]:
+        return {part: self.is_here(part) for part in parts}

@@ -1,0 +1,81 @@
+"""Removing images whose purpose has ended. Records stay, and enough of each image to recognise it if it comes again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from models.archive import FolderArchive
+from models.audit import record_act
+from models.db import Database
+from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Parcel, TransitionRow, now
+
+ACTOR = "exchange"
+DONE = ("confirmed",)
+GROUP = 500
+
+
+def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) -> int:
+    """Remove images all of whose deliveries were confirmed more than `days` ago; how many that were.
+
+    An image that is held, on its way, or never confirmed anywhere stays.
+    """
+    removed = 0
+    while True:
+        with database.begin() as session:
+            due = _due(session, days)
+            keys = [instance.key for instance in due if instance.key]
+            for instance in due:
+                instance.store = instance.key = None
+                instance.patient, instance.routing, instance.purged_at = {}, {}, now()
+            for institution_id in {instance.institution_id for instance in due}:
+                count = sum(instance.institution_id == institution_id for instance in due)
+                record_act(
+                    session,
+                    institution_id=institution_id,
+                    actor=ACTOR,
+                    act="images.purged",
+                    subject="",
+                    facts={"images": count},
+                )
+        # Rows first: a file without a row is litter, a row without a file would be a lie.
+        for key in keys:
+            if not _still_used(database, key):
+                archive.remove(key)
+        removed += len(due)
+        if len(due) < GROUP:
+            return removed
+
+
+def _due(session: Session, days: float) -> list[Instance]:
+    """Locked, so that an image that comes again meanwhile is kept again afterwards."""
+    member, arrival = aliased(ArrivalInstance), aliased(Arrival)
+    confirmed_before = now() - timedelta(days=days)
+    last_step = select(func.max(TransitionRow.at)).where(TransitionRow.subject_id == Delivery.id).scalar_subquery()
+    is_done = exists().where(
+        Parcel.arrival_id == arrival.id,
+        Delivery.parcel_id == Parcel.id,
+        Delivery.state.in_(DONE),
+        last_step < confirmed_before,
+    )
+    has_open = exists().where(
+        Parcel.arrival_id == arrival.id, Delivery.parcel_id == Parcel.id, Delivery.state.not_in(DONE)
+    )
+    in_use = exists().where(member.instance_id == Instance.id, member.arrival_id == arrival.id, ~is_done | has_open)
+    came = exists().where(member.instance_id == Instance.id)
+    return list(
+        session.scalars(
+            select(Instance)
+            .where(Instance.key.is_not(None), came, ~in_use)
+            .order_by(Instance.id)
+            .limit(GROUP)
+            .with_for_update(of=Instance, skip_locked=True)
+        )
+    )
+
+
+def _still_used(database: Database, key: str) -> bool:
+    with database.begin() as session:
+        return session.scalars(select(Instance.id).where(Instance.key == key)).first() is not None
