@@ -1,0 +1,112 @@
+"""What is held: arrivals without a certain route, and single objects kept apart. Only the source sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.domain.identity import PatientFacts
+from models.domain.lifecycles.arrival import State
+from models.domain.urgency import Urgency
+from models.queries.viewer import Viewer
+from models.tables import Arrival, HeldObject, Study, Transaction
+
+MOST = 200
+
+
+@dataclass(frozen=True)
+class HeldArrival:
+    reference: str
+    source_id: str
+    urgency: Urgency
+    reason: str
+    detail: str
+    since: datetime
+    count: int
+    calling_ae_title: str
+    called_ae_title: str
+    description: str
+    patient: PatientFacts | None
+
+
+@dataclass(frozen=True)
+class HeldAlone:
+    """One object. `reference` names the transaction whose study it belongs to, if it is known."""
+
+    sentence: str
+    reason: str
+    source_id: str
+    calling_ae_title: str
+    reference: str
+    at: datetime
+    is_kept: bool
+
+
+def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
+    """The oldest first."""
+    rows = session.execute(
+        select(Arrival, Transaction, Study)
+        .join(Transaction, Transaction.id == Arrival.transaction_id)
+        .join(Study, Study.id == Arrival.study_id)
+        .where(_own(viewer), Arrival.state == State.HELD)
+        .order_by(Transaction.state_since)
+        .limit(MOST)
+    )
+    shown = viewer.sees_patients
+    return tuple(
+        HeldArrival(
+            reference=transaction.reference,
+            source_id=arrival.institution_id,
+            urgency=Urgency(transaction.urgency),
+            reason=arrival.held_reason,
+            detail=arrival.state_detail,
+            since=transaction.state_since,
+            count=arrival.count,
+            calling_ae_title=arrival.calling_ae_title,
+            called_ae_title=arrival.called_ae_title,
+            description=study.StudyDescription if shown else "",
+            patient=facts_from_json(study.patient) if shown and study.patient else None,
+        )
+        for arrival, transaction, study in rows
+    )
+
+
+def held_alone(session: Session, viewer: Viewer) -> tuple[HeldAlone, ...]:
+    """Objects that nobody has looked at yet; the newest first."""
+    rows = session.execute(
+        select(HeldObject, Transaction.reference)
+        .join(Arrival, Arrival.id == HeldObject.arrival_id, isouter=True)
+        .join(Transaction, Transaction.id == Arrival.transaction_id, isouter=True)
+        .where(_open(viewer))
+        .order_by(HeldObject.held_at.desc())
+        .limit(MOST)
+    )
+    return tuple(
+        HeldAlone(
+            sentence=row.sentence,
+            reason=row.reason,
+            source_id=row.institution_id or "",
+            calling_ae_title=row.calling_ae_title,
+            reference=reference or "",
+            at=row.held_at,
+            is_kept=row.key is not None,
+        )
+        for row, reference in rows
+    )
+
+
+def how_many_alone(session: Session, viewer: Viewer) -> int:
+    return session.scalar(select(func.count()).select_from(HeldObject).where(_open(viewer))) or 0
+
+
+def _open(viewer: Viewer) -> ColumnElement[bool]:
+    own = true() if viewer.sees_every_institution else HeldObject.institution_id == viewer.institution_id
+    return and_(own, HeldObject.resolved_at.is_(None))
+
+
+def _own(viewer: Viewer) -> ColumnElement[bool]:
+    return true() if viewer.sees_every_institution else Arrival.institution_id == viewer.institution_id

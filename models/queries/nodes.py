@@ -1,0 +1,120 @@
+"""Nodes and their health, and what waits for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from models.domain.errors import NotFound
+from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.lifecycles.node import State
+from models.domain.sentences import Facts, sentence
+from models.queries.people import names
+from models.queries.transaction import Step
+from models.queries.viewer import Viewer
+from models.tables import Delivery, Node, Slot, TransitionRow, now
+
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class NodeStanding:
+    """`slots_in_use` of `slots` are leased now; `sending` deliveries go to it, `parked` wait for a person."""
+
+    id: str
+    name: str
+    institution_id: str
+    institution: str
+    phone: str
+    ae_title: str
+    host: str
+    port: int
+    receives: bool
+    state: str
+    since: datetime | None
+    sentence: str
+    last_answer_at: datetime | None
+    last_fault_at: datetime | None
+    last_fault: str
+    slots: int
+    slots_in_use: int
+    sending: int
+    parked: int
+
+
+def node_standings(session: Session, viewer: Viewer) -> tuple[NodeStanding, ...]:
+    """The viewer's own Nodes; every Node for support."""
+    rows = session.execute(_nodes(viewer).order_by(Node.institution_id, Node.host == "", Node.name))
+    return tuple(_standing(*row) for row in rows)
+
+
+def node_standing(session: Session, viewer: Viewer, node_id: str) -> NodeStanding:
+    """NotFound for an unknown Node and for one of another Institution."""
+    row = session.execute(_nodes(viewer).where(Node.id == node_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such Node.")
+    return _standing(*row)
+
+
+def node_steps(session: Session, node_id: str) -> tuple[Step, ...]:
+    """What its health did lately, the newest first."""
+    rows = session.scalars(
+        select(TransitionRow)
+        .where(TransitionRow.lifecycle == "node", TransitionRow.subject_id == node_id)
+        .order_by(TransitionRow.id.desc())
+        .limit(HISTORY)
+    ).all()
+    called = names(session, {row.actor for row in rows})
+    return tuple(
+        Step(row.at, row.lifecycle, row.event, row.before, row.after, called[row.actor], row.detail) for row in rows
+    )
+
+
+def _nodes(viewer: Viewer) -> Select[Node, int, int, int]:
+    query = select(
+        Node,
+        _counted(select(func.count()).where(Slot.node_id == Node.id, Slot.granted, Slot.until > now())),
+        _deliveries(DeliveryState.SENDING, DeliveryState.SENT),
+        _deliveries(DeliveryState.NEEDS_ATTENTION, DeliveryState.DIFFERS_AT_DESTINATION),
+    ).options(joinedload(Node.institution))
+    return query if viewer.sees_every_institution else query.where(Node.institution_id == viewer.institution_id)
+
+
+def _deliveries(*states: DeliveryState) -> ScalarSelect[int]:
+    return _counted(select(func.count()).where(Delivery.node_id == Node.id, Delivery.state.in_(states)))
+
+
+def _counted(query: Select[Any]) -> ScalarSelect[int]:
+    return query.correlate(Node).scalar_subquery()
+
+
+def _standing(node: Node, slots_in_use: int, sending: int, parked: int) -> NodeStanding:
+    if node.receives:
+        said = sentence("node", State(node.state), Facts(node=node.name, detail=node.state_detail or node.last_fault))
+    else:
+        said = f"{node.name} only sends to the exchange; nothing is sent to it."
+    return NodeStanding(
+        id=node.id,
+        name=node.name,
+        institution_id=node.institution_id,
+        institution=node.institution.name,
+        phone=node.institution.phone,
+        ae_title=node.ae_title,
+        host=node.host,
+        port=node.port,
+        receives=node.receives,
+        state=node.state,
+        since=node.state_since,
+        sentence=said,
+        last_answer_at=node.last_answer_at,
+        last_fault_at=node.last_fault_at,
+        last_fault=node.last_fault,
+        slots=node.slots,
+        slots_in_use=slots_in_use,
+        sending=sending,
+        parked=parked,
+    )

@@ -1,0 +1,211 @@
+"""Everything that one Transaction's page says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.domain.decisions import Side
+from models.domain.errors import NotFound
+from models.domain.identity import PatientFacts, SentIdentity
+from models.domain.urgency import Urgency
+from models.queries.people import names
+from models.queries.standing import Standing, standings
+from models.queries.viewer import Viewer, visible
+from models.tables import (
+    Agreement,
+    Arrival,
+    Delivery,
+    HeldObject,
+    Institution,
+    Node,
+    Transaction,
+    TransitionRow,
+    Worklist,
+    now,
+)
+
+
+@dataclass(frozen=True)
+class Partner:
+    """An Institution as the other side sees it: what to call it, and whom to ring."""
+
+    ods_code: str
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Step:
+    at: datetime
+    lifecycle: str
+    event: str
+    before: str
+    after: str
+    who: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A Node or worklist to choose; `label` says whose it is."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True)
+class HeldPart:
+    """An object of this arrival that was kept apart."""
+
+    sentence: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TransactionPage:
+    """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients."""
+
+    reference: str
+    urgency: Urgency
+    sentence: str
+    lifecycle: str
+    state: str
+    since: datetime
+    opened_at: datetime
+    source: Partner
+    destination: Partner | None
+    sides: frozenset[Side]
+    arrival: Arrival | None
+    delivery: Delivery | None
+    sender_node: str
+    present: int
+    total: int
+    patient: PatientFacts | None
+    description: str
+    accession: str
+    identity: SentIdentity | None
+    steps: tuple[Step, ...]
+    held_parts: tuple[HeldPart, ...]
+    follows: str
+    followed_by: tuple[str, ...]
+    other_nodes: tuple[Choice, ...]
+    worklists: tuple[Choice, ...]
+
+    @property
+    def subject_id(self) -> str:
+        """The delivery or arrival that the page's decisions are about."""
+        subject = self.delivery if self.lifecycle == "delivery" else self.arrival
+        return subject.id if subject else ""
+
+    @property
+    def institution_id(self) -> str:
+        """Whose the subject is: the destination's, once there is a delivery."""
+        subject = self.delivery if self.lifecycle == "delivery" else self.arrival
+        return subject.institution_id if subject else self.source.ods_code
+
+
+def transaction(session: Session, viewer: Viewer, reference: str) -> TransactionPage:
+    """NotFound for an unknown reference and, not to be told apart, for one of other Institutions."""
+    one = session.scalars(select(Transaction).where(visible(viewer), Transaction.reference == reference)).one_or_none()
+    if one is None:
+        raise NotFound("There is no such transaction; check the reference.")
+    (standing,) = standings(session, [one])
+    arrival, delivery = standing.arrival, standing.delivery
+    study = arrival.study if arrival and viewer.sees_patients else None
+    sender = session.get(Node, arrival.node_id) if arrival and arrival.node_id else None
+    identity = delivery.identity if delivery and viewer.sees_patients else None
+    return TransactionPage(
+        reference=one.reference,
+        urgency=Urgency(one.urgency),
+        sentence=standing.sentence,
+        lifecycle=one.lifecycle,
+        state=one.state,
+        since=one.state_since,
+        opened_at=one.opened_at,
+        source=_partner(session, one.institution_id),
+        destination=_partner(session, one.destination_id) if one.destination_id else None,
+        sides=viewer.sides(one.institution_id, one.destination_id),
+        arrival=arrival,
+        delivery=delivery,
+        sender_node=sender.name if sender else "",
+        present=standing.present,
+        total=standing.total or (arrival.count if arrival else 0),
+        patient=facts_from_json(study.patient) if study and study.patient else None,
+        description=study.StudyDescription if study else "",
+        accession=study.AccessionNumber if study else "",
+        identity=SentIdentity(**identity) if identity else None,
+        steps=_steps(session, one),
+        held_parts=_held_parts(session, standing),
+        follows=next(iter(_references(session, viewer, Transaction.id == one.follows_id)), ""),
+        followed_by=_references(session, viewer, Transaction.follows_id == one.id),
+        other_nodes=_other_nodes(session, delivery),
+        worklists=_worklists(session, arrival),
+    )
+
+
+def _partner(session: Session, ods_code: str) -> Partner:
+    institution = session.get_one(Institution, ods_code)
+    return Partner(institution.ods_code, institution.name, institution.phone)
+
+
+def _steps(session: Session, one: Transaction) -> tuple[Step, ...]:
+    rows = session.scalars(
+        select(TransitionRow).where(TransitionRow.transaction_id == one.id).order_by(TransitionRow.at, TransitionRow.id)
+    ).all()
+    called = names(session, {row.actor for row in rows})
+    return tuple(
+        Step(row.at, row.lifecycle, row.event, row.before, row.after, called[row.actor], row.detail) for row in rows
+    )
+
+
+def _held_parts(session: Session, standing: Standing) -> tuple[HeldPart, ...]:
+    if standing.arrival is None:
+        return ()
+    rows = session.scalars(
+        select(HeldObject)
+        .where(HeldObject.arrival_id == standing.arrival.id, HeldObject.resolved_at.is_(None))
+        .order_by(HeldObject.held_at)
+    )
+    return tuple(HeldPart(row.sentence, row.held_at) for row in rows)
+
+
+def _references(session: Session, viewer: Viewer, which: ColumnElement[bool]) -> tuple[str, ...]:
+    found = select(Transaction.reference).where(visible(viewer), which).order_by(Transaction.opened_at)
+    return tuple(session.scalars(found))
+
+
+def _other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
+    """The destination's other Nodes that receive."""
+    if delivery is None:
+        return ()
+    nodes = session.scalars(
+        select(Node)
+        .where(Node.institution_id == delivery.institution_id, Node.id != delivery.node_id)
+        .order_by(Node.name)
+    )
+    return tuple(Choice(node.id, node.name) for node in nodes if node.receives)
+
+
+def _worklists(session: Session, arrival: Arrival | None) -> tuple[Choice, ...]:
+    """The worklists to which the source may send today."""
+    if arrival is None:
+        return ()
+    today = now()
+    rows = session.execute(
+        select(Worklist, Institution.name)
+        .join(Institution, Institution.ods_code == Worklist.institution_id)
+        .join(Agreement, Agreement.destination_id == Worklist.institution_id)
+        .where(
+            Agreement.source_id == arrival.institution_id,
+            Agreement.valid_from <= today,
+            or_(Agreement.valid_to.is_(None), Agreement.valid_to > today),
+            Institution.closed.is_(False),
+        )
+        .order_by(Institution.name, Worklist.name)
+    )
+    return tuple(Choice(row.id, f"{name} ({row.institution_id}), {row.name}") for row, name in rows)

@@ -1,0 +1,152 @@
+"""Lists of Transactions: all that an Institution sees, page by page, and those that wait for this person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.domain.identity import PatientFacts
+from models.domain.lifecycles.arrival import State as ArrivalState
+from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.permissions import Function
+from models.domain.urgency import Urgency
+from models.queries.standing import Standing, standings
+from models.queries.viewer import Viewer, visible
+from models.tables import Transaction
+
+PAGE = 25
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One Transaction in a list. `patient` and `description` are empty for whoever may not see patients."""
+
+    reference: str
+    source_id: str
+    destination_id: str
+    urgency: Urgency
+    lifecycle: str
+    state: str
+    since: datetime
+    opened_at: datetime
+    sentence: str
+    present: int
+    count: int
+    modalities: tuple[str, ...]
+    description: str
+    study_date: str
+    patient: PatientFacts | None
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the next page goes on: after this Transaction, by time of opening."""
+
+    opened_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: tuple[Listed, ...]
+    next: Cursor | None
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Which Transactions a list shows; None and False mean all."""
+
+    lifecycle: str | None = None
+    state: str | None = None
+    needs_viewer: bool = False
+
+
+def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None = None, size: int = PAGE) -> Page:
+    """The newest Transactions first. Pages follow a key, so that what arrives meanwhile shifts no page."""
+    query = _sought(viewer, sought).order_by(Transaction.opened_at.desc(), Transaction.id.desc())
+    if after is not None:
+        query = query.where(tuple_(Transaction.opened_at, Transaction.id) < (after.opened_at, after.id))
+    found = session.scalars(query.limit(size + 1)).all()
+    shown = found[:size]
+    more = Cursor(shown[-1].opened_at, shown[-1].id) if len(found) > size else None
+    return Page(tuple(_listed(viewer, one) for one in standings(session, shown)), more)
+
+
+def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
+    """What waits for a decision of this person: the most urgent first, then the oldest."""
+    priority = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
+    query = _sought(viewer, Sought(needs_viewer=True)).order_by(priority, Transaction.state_since).limit(limit)
+    return tuple(_listed(viewer, one) for one in standings(session, session.scalars(query).all()))
+
+
+def how_many_wait(session: Session, viewer: Viewer) -> tuple[int, int]:
+    """How many Transactions wait for this person, and how many of them are urgent."""
+    urgent = [urgency.value for urgency in Urgency if urgency.is_urgent]
+    counts = session.execute(
+        select(func.count(), func.count().filter(Transaction.urgency.in_(urgent))).where(visible(viewer), needs(viewer))
+    ).one()
+    return counts[0], counts[1]
+
+
+def last_arrival(session: Session, viewer: Viewer) -> datetime | None:
+    """When the latest Transaction that this Institution sees was opened."""
+    return session.scalar(select(func.max(Transaction.opened_at)).where(visible(viewer)))
+
+
+def reference_exists(session: Session, viewer: Viewer, reference: str) -> bool:
+    return session.scalar(select(Transaction.id).where(visible(viewer), Transaction.reference == reference)) is not None
+
+
+def needs(viewer: Viewer) -> ColumnElement[bool]:
+    """Transactions whose next step is a decision that this person may take."""
+    mine: list[ColumnElement[bool]] = []
+    source = Transaction.institution_id == viewer.institution_id
+    destination = Transaction.destination_id == viewer.institution_id
+    if viewer.may(Function.ASSIGN_HELD):
+        mine.append(and_(source, _stands("arrival", ArrivalState.HELD)))
+    if viewer.may(Function.RELEASE):
+        mine.append(and_(destination, _stands("delivery", DeliveryState.ON_WORKLIST)))
+        mine.append(and_(destination, _stands("delivery", DeliveryState.DIFFERS_AT_DESTINATION)))
+    if viewer.may(Function.RETRY):
+        mine.append(_stands("delivery", DeliveryState.NEEDS_ATTENTION))
+    return or_(*mine) if mine else false()
+
+
+def _stands(lifecycle: str, state: str) -> ColumnElement[bool]:
+    return and_(Transaction.lifecycle == lifecycle, Transaction.state == state)
+
+
+def _sought(viewer: Viewer, sought: Sought) -> Select[Transaction]:
+    query = select(Transaction).where(visible(viewer))
+    if sought.lifecycle and sought.state:
+        query = query.where(_stands(sought.lifecycle, sought.state))
+    if sought.needs_viewer:
+        query = query.where(needs(viewer))
+    return query
+
+
+def _listed(viewer: Viewer, standing: Standing) -> Listed:
+    one = standing.transaction
+    study = standing.arrival.study if standing.arrival else None
+    shown = study if viewer.sees_patients else None
+    return Listed(
+        reference=one.reference,
+        source_id=one.institution_id,
+        destination_id=one.destination_id or "",
+        urgency=Urgency(one.urgency),
+        lifecycle=one.lifecycle,
+        state=one.state,
+        since=one.state_since,
+        opened_at=one.opened_at,
+        sentence=standing.sentence,
+        present=standing.present,
+        count=standing.total or (standing.arrival.count if standing.arrival else 0),
+        modalities=tuple(study.ModalitiesInStudy) if study else (),
+        description=shown.StudyDescription if shown else "",
+        study_date=shown.StudyDate if shown else "",
+        patient=facts_from_json(shown.patient) if shown and shown.patient else None,
+    )

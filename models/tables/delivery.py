@@ -1,0 +1,87 @@
+"""Parcels, deliveries, the ledger of what each Node accepted, and the slots of a Node."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.tables.base import Base, new_id
+from models.tables.institution import Node, Worklist
+from models.tables.transaction import Arrival
+
+
+class Parcel(Base):
+    """What goes together: the images of one arrival. Final when `sealed_at` is set."""
+
+    __tablename__ = "parcel"
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    transaction_id: Mapped[str] = mapped_column(ForeignKey("transaction.id"), index=True)
+    arrival_id: Mapped[str] = mapped_column(ForeignKey("arrival.id"), index=True)
+    follows_id: Mapped[str | None] = mapped_column(ForeignKey("parcel.id"))
+    sealed_at: Mapped[datetime | None]
+    arrival: Mapped[Arrival] = relationship()
+
+
+class Delivery(Base):
+    """One parcel to one worklist of `institution_id`, the destination."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (UniqueConstraint("parcel_id", "worklist_id"),)
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    transaction_id: Mapped[str] = mapped_column(ForeignKey("transaction.id"), index=True)
+    parcel_id: Mapped[str] = mapped_column(ForeignKey("parcel.id"))
+    worklist_id: Mapped[str] = mapped_column(ForeignKey("worklist.id"))
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"))
+    state: Mapped[str] = mapped_column(default="waiting")
+    state_detail: Mapped[str] = mapped_column(default="")
+    identity: Mapped[dict[str, Any] | None]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str] = mapped_column(default="")
+    stopped: Mapped[str] = mapped_column(default="")
+    fault: Mapped[str] = mapped_column(default="")
+    fault_at: Mapped[datetime | None]
+    present: Mapped[int | None]
+    missing: Mapped[list[Any] | None]
+    round: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    parcel: Mapped[Parcel] = relationship()
+    worklist: Mapped[Worklist] = relationship()
+    node: Mapped[Node] = relationship()
+
+
+Index("ix_delivery_state", Delivery.institution_id, Delivery.state)
+
+
+class LedgerEntry(Base):
+    """The last answer of one Node to one image of one delivery: it decides what is still to be sent.
+
+    A refused image is not sent again within its `round`. `wire_count` is how often the image was put on the wire there.
+    """
+
+    __tablename__ = "ledger"
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    status: Mapped[int]
+    accepted: Mapped[bool]
+    round: Mapped[int] = mapped_column(default=1)
+    wire_count: Mapped[int] = mapped_column(default=1)
+    answered_at: Mapped[datetime]
+
+
+class Slot(Base):
+    """A lease on one association to a Node. Renewed while in use; after `until` it is free again."""
+
+    __tablename__ = "slot"
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), primary_key=True)
+    holder: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"))
+    priority: Mapped[int]
+    granted: Mapped[bool]
+    asked_at: Mapped[datetime]
+    until: Mapped[datetime]

@@ -1,0 +1,101 @@
+"""Institutions, their Nodes and Worklists, and who may send to whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.tables.base import Base, new_id
+
+
+class Institution(Base):
+    """An organisation by its ODS code (formerly NACS): never deleted, only closed."""
+
+    __tablename__ = "institution"
+    ods_code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    closed: Mapped[bool] = mapped_column(default=False)
+    successor: Mapped[str | None]
+    parent: Mapped[str | None]
+    time_zone: Mapped[str] = mapped_column(default="Europe/London")
+    phone: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")
+
+
+class Agreement(Base):
+    """`source_id` may send to `destination_id`; a standing one needs no person's approval."""
+
+    __tablename__ = "agreement"
+    source_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
+    destination_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
+    basis: Mapped[str] = mapped_column(default="")
+    standing: Mapped[bool] = mapped_column(default=True)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+
+
+class Node(Base):
+    """A DICOM application entity of an Institution. `host` empty: it only sends to us."""
+
+    __tablename__ = "node"
+    __table_args__ = (
+        UniqueConstraint("institution_id", "name"),
+        UniqueConstraint("ae_title", "host", "port"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    name: Mapped[str]
+    ae_title: Mapped[str]
+    host: Mapped[str] = mapped_column(default="")
+    port: Mapped[int] = mapped_column(default=0)
+    source_addresses: Mapped[list[Any]] = mapped_column(default=list)
+    certificate_sha256: Mapped[str | None]
+    slots: Mapped[int] = mapped_column(default=4)
+    dimse_timeout: Mapped[float] = mapped_column(default=30.0)
+    quiet_seconds: Mapped[float] = mapped_column(default=30.0)
+    query_back: Mapped[bool] = mapped_column(default=True)
+    issuer_form: Mapped[str] = mapped_column(default="element")
+    nhs_first: Mapped[bool] = mapped_column(default=True)
+    patient_id_may_be_nhs: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(default="up")
+    state_since: Mapped[datetime | None]
+    state_detail: Mapped[str] = mapped_column(default="")
+    last_answer_at: Mapped[datetime | None]
+    last_fault_at: Mapped[datetime | None]
+    last_fault: Mapped[str] = mapped_column(default="")
+    institution: Mapped[Institution] = relationship()
+
+    @property
+    def receives(self) -> bool:
+        return bool(self.host and self.port)
+
+
+class Worklist(Base):
+    """An Institution's incoming queue, its "virtual node"."""
+
+    __tablename__ = "worklist"
+    __table_args__ = (UniqueConstraint("institution_id", "name"),)
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    name: Mapped[str]
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"))
+    auto_release: Mapped[bool] = mapped_column(default=False)
+    is_default: Mapped[bool] = mapped_column(default=True)
+    node: Mapped[Node] = relationship()
+
+
+Index("ix_worklist_default", Worklist.institution_id, unique=True, postgresql_where=Worklist.is_default.is_(True))
+
+
+class RoutingRules(Base):
+    """A version of the chain of one Institution (or, with `institution_id` None, of everybody)."""
+
+    __tablename__ = "routing_rules"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    institution_id: Mapped[str | None] = mapped_column(ForeignKey("institution.ods_code"))
+    rules: Mapped[list[Any]]
+    follow_successor: Mapped[bool] = mapped_column(default=False)
+    made_at: Mapped[datetime]
