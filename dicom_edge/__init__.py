@@ -1,0 +1,1 @@
+"""The DICOM receiving edge: it listens, keeps what arrives on disk, and only then acknowledges."""

@@ -1,0 +1,63 @@
+"""The announcer: tells the engine which arrivals have something new, from the database's own count.
+
+It may fail for as long as the engine is away; what is not announced yet stays due.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.db import Database
+from models.domain.contracts import StudyGrew
+from models.domain.errors import Passing
+from models.tables import Arrival, now
+
+log = logging.getLogger(__name__)
+Announce = Callable[[str, StudyGrew], None]
+LOOK_EVERY = 0.05
+COME_BACK = 1.0
+SPACING = 0.25
+"""After the first word, an arrival is announced at most when this fraction of its age has passed since."""
+
+
+class Announcer:
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self.database = database
+        self.announce = announce
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.round()
+            except (Passing, SQLAlchemyError) as away:
+                log.warning("nothing is announced at present: %s", type(away).__name__)
+                stop.wait(COME_BACK)
+            stop.wait(LOOK_EVERY)
+
+    def round(self) -> int:
+        """Announce what is due; how many arrivals that were."""
+        at = now()
+        with self.database.begin() as session:
+            behind = session.scalars(
+                select(Arrival).where(Arrival.announced_generation < Arrival.generation).limit(100)
+            ).all()
+        due = [arrival for arrival in behind if _is_due(arrival, at)]
+        for arrival in due:
+            self.announce(arrival.id, StudyGrew(arrival.generation, arrival.count))
+            with self.database.begin() as session:
+                session.execute(
+                    update(Arrival)
+                    .where(Arrival.id == arrival.id)
+                    .values(announced_generation=arrival.generation, announced_at=at)
+                )
+        return len(due)
+
+
+def _is_due(arrival: Arrival, at: datetime) -> bool:
+    return arrival.announced_at is None or at - arrival.announced_at >= (at - arrival.opened_at) * SPACING

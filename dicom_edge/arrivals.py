@@ -1,0 +1,138 @@
+"""The open arrivals that a group of images belongs to: opened, counted and moved one generation on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from dicom_edge.facts import Association as Sender
+from models.audit import record_act
+from models.domain.contracts import EXCHANGE
+from models.references import new_reference
+from models.tables import Arrival, ArrivalInstance, Instance, Study, Transaction, new_id
+
+Key = tuple[str, str, str, str, str]
+
+
+class ArrivalBook:
+    """The arrivals touched by one group; `close()` gives each its next generation."""
+
+    def __init__(self, session: Session, at: datetime) -> None:
+        self.session = session
+        self.at = at
+        self._open: dict[Key, Arrival] = {}
+        self._added: dict[str, list[tuple[Instance, str]]] = {}
+
+    def open_arrival(self, sender: Sender, study: Study) -> Arrival:
+        """The one unsealed arrival of this study from this sender to this called AE title, locked."""
+        key = (
+            study.institution_id,
+            study.id,
+            sender.calling_ae_title,
+            sender.called_ae_title,
+            sender.standing.value,
+        )
+        if key not in self._open:
+            self._open[key] = self._find(key) or self._new(key, sender, study)
+        return self._open[key]
+
+    def add(self, arrival: Arrival, instance: Instance, association_id: str) -> None:
+        self._added.setdefault(arrival.id, []).append((instance, association_id))
+
+    def close(self) -> None:
+        """Write which images came; an arrival that gained none keeps its generation."""
+        self.session.flush()
+        for arrival in self._open.values():
+            arrival.last_received_at = self.at
+            arrival.generation += 1
+            rows = [
+                {"arrival_id": arrival.id, "instance_id": instance.id, "association_id": association_id}
+                for instance, association_id in {i.id: (i, a) for i, a in self._added.get(arrival.id, ())}.values()
+            ]
+            known = set(
+                self.session.scalars(
+                    select(ArrivalInstance.instance_id).where(
+                        ArrivalInstance.arrival_id == arrival.id,
+                        ArrivalInstance.instance_id.in_([row["instance_id"] for row in rows]),
+                    )
+                )
+            )
+            fresh = [row for row in rows if row["instance_id"] not in known]
+            if fresh:
+                numbered = [{**row, "position": arrival.count + n} for n, row in enumerate(fresh, 1)]
+                self.session.execute(insert(ArrivalInstance), numbered)
+                arrival.count += len(fresh)
+
+    def _find(self, key: Key) -> Arrival | None:
+        institution_id, study_id, calling, called, standing = key
+        return self.session.scalars(
+            select(Arrival)
+            .where(
+                Arrival.institution_id == institution_id,
+                Arrival.study_id == study_id,
+                Arrival.calling_ae_title == calling,
+                Arrival.called_ae_title == called,
+                Arrival.standing == standing,
+                Arrival.sealed_at.is_(None),
+            )
+            .with_for_update()
+        ).one_or_none()
+
+    def _new(self, key: Key, sender: Sender, study: Study) -> Arrival:
+        institution_id, study_id, calling, called, standing = key
+        transaction = Transaction(
+            id=new_id(),
+            reference=new_reference(),
+            kind="push",
+            institution_id=institution_id,
+            follows_id=self._followed(key),
+            lifecycle="arrival",
+            state="receiving",
+            state_since=self.at,
+            opened_at=self.at,
+        )
+        arrival = Arrival(
+            id=new_id(),
+            transaction_id=transaction.id,
+            transaction=transaction,
+            institution_id=institution_id,
+            study_id=study_id,
+            node_id=sender.node_id,
+            calling_ae_title=calling,
+            called_ae_title=called,
+            standing=standing,
+            generation=0,
+            announced_generation=0,
+            count=0,
+            state="receiving",
+            opened_at=self.at,
+            last_received_at=self.at,
+        )
+        self.session.add_all([transaction, arrival])
+        record_act(
+            self.session,
+            institution_id=institution_id,
+            actor=EXCHANGE,
+            act="arrival.opened",
+            subject=arrival.id,
+            facts={"reference": transaction.reference, "association": sender.association},
+            at=self.at,
+        )
+        return arrival
+
+    def _followed(self, key: Key) -> str | None:
+        institution_id, study_id, calling, called, _ = key
+        return self.session.scalars(
+            select(Arrival.transaction_id)
+            .where(
+                Arrival.institution_id == institution_id,
+                Arrival.study_id == study_id,
+                Arrival.calling_ae_title == calling,
+                Arrival.called_ae_title == called,
+            )
+            .order_by(Arrival.opened_at.desc())
+            .limit(1)
+        ).first()
