@@ -1,0 +1,233 @@
+"""A consignment: what one delivery still has to send to its Node, and the ledger of what was answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from activities.peer import PeerAddress
+from models.db import Database
+from models.deliveries import accepted_of, total_of
+from models.dicom import facts_from_json
+from models.directory import routing_directory, rules_of
+from models.domain.errors import NodeHeld, Permanent
+from models.domain.harmonisation import Plan, plan
+from models.domain.identity import (
+    BY_A_PERSON,
+    IssuerForm,
+    PatientFacts,
+    SentIdentity,
+    automatic_accession,
+    disagreement,
+)
+from models.domain.lifecycles.node import State as NodeState
+from models.domain.routing import CALLED_AE_TITLE, Unrouted, route
+from models.domain.statuses import Outcome, meaning
+from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node
+
+AT_ONCE = 200
+"""Images read from the database in one look."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image to be sent."""
+
+    instance_id: str
+    SOPInstanceUID: str
+    SOPClassUID: str
+    TransferSyntaxUID: str
+    key: str
+    sha256: str
+    plan: Plan
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.SOPClassUID, self.TransferSyntaxUID
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the Node said to one image."""
+
+    image: Image
+    status: int
+    at: datetime
+
+    @property
+    def accepted(self) -> bool:
+        return meaning(self.status).outcome in (Outcome.ACCEPTED, Outcome.WARNED)
+
+
+class Consignment:
+    """Read once at the start of an attempt; afterwards `due()` follows the parcel while it grows."""
+
+    def __init__(self, database: Database, delivery_id: str) -> None:
+        self.database = database
+        self.delivery_id = delivery_id
+        self.watermark = 0
+        with database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            if delivery.identity is None or delivery.released_at is None:
+                raise Permanent("This parcel was not released; release it from the worklist.")
+            node, arrival = delivery.node, delivery.parcel.arrival
+            _must_be_usable(node)
+            sender = session.get(Node, arrival.node_id) if arrival.node_id else None
+            self.arrival_id = arrival.id
+            self.source = arrival.institution_id
+            self.called = arrival.called_ae_title
+            self.rules_version = arrival.transaction.rules_version
+            self.identity = SentIdentity(**delivery.identity)
+            self.released_at = delivery.released_at
+            self.round = delivery.round
+            self.node_id = node.id
+            self.slots = node.slots
+            self.form = IssuerForm(node.issuer_form)
+            self.peer = PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)
+            self.may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
+            self.settled = self._settled(session)
+        self._patients: list[PatientFacts] = []
+        self._checked: set[str] = set()
+
+    def due(self) -> tuple[list[Image], bool, str]:
+        """Images not yet looked at; whether that is all there will be; why sending must stop, if it must."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, self.delivery_id)
+            complete = delivery.parcel.sealed_at is not None
+            rows = session.execute(
+                select(Instance, ArrivalInstance.position)
+                .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+                .where(ArrivalInstance.arrival_id == self.arrival_id, ArrivalInstance.position > self.watermark)
+                .order_by(ArrivalInstance.position)
+                .limit(AT_ONCE)
+            ).all()
+            stopped = delivery.stopped or ("" if complete else self._contradiction(session, [i for i, _ in rows]))
+        if rows:
+            self.watermark = rows[-1][1]
+        images = [self._image(instance) for instance, _ in rows if instance.id not in self.settled]
+        return images, complete and len(rows) < AT_ONCE, stopped
+
+    def write(self, answers: Sequence[Answer]) -> None:
+        """Put answers into the ledger. A late attempt cannot undo what a newer one wrote as accepted."""
+        if not answers:
+            return
+        rows = [
+            {
+                "delivery_id": self.delivery_id,
+                "node_id": self.node_id,
+                "instance_id": answer.image.instance_id,
+                "status": answer.status,
+                "accepted": answer.accepted,
+                "round": self.round,
+                "wire_count": 1,
+                "answered_at": answer.at,
+            }
+            for answer in answers
+        ]
+        fresh = insert(LedgerEntry)
+        with self.database.begin() as session:
+            session.execute(
+                fresh.on_conflict_do_update(
+                    index_elements=["delivery_id", "node_id", "instance_id"],
+                    set_={
+                        "status": fresh.excluded.status,
+                        "accepted": LedgerEntry.accepted | fresh.excluded.accepted,
+                        "round": fresh.excluded.round,
+                        "wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count,
+                        "answered_at": fresh.excluded.answered_at,
+                    },
+                ),
+                rows,
+            )
+
+    def summary(self) -> tuple[int, int, dict[int, int]]:
+        """Accepted, total, and the refusals of this round counted by status."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, self.delivery_id)
+            refusals = session.scalars(
+                select(LedgerEntry.status).where(
+                    LedgerEntry.delivery_id == self.delivery_id,
+                    LedgerEntry.node_id == self.node_id,
+                    LedgerEntry.round == self.round,
+                    ~LedgerEntry.accepted,
+                )
+            ).all()
+            counted = {status: refusals.count(status) for status in sorted(set(refusals))}
+            return accepted_of(session, delivery), total_of(session, delivery.parcel), counted
+
+    def _settled(self, session: Session) -> set[str]:
+        return set(
+            session.scalars(
+                select(LedgerEntry.instance_id).where(
+                    LedgerEntry.delivery_id == self.delivery_id,
+                    LedgerEntry.node_id == self.node_id,
+                    LedgerEntry.accepted | (LedgerEntry.round == self.round),
+                )
+            )
+        )
+
+    def _image(self, instance: Instance) -> Image:
+        if instance.key is None:
+            raise Permanent("Images of this study were purged; ask the source to send it again.")
+        planned = plan(
+            facts_from_json(instance.patient),
+            self._identity_of(instance),
+            self.source,
+            self.released_at,
+            patient_id_may_be_nhs=self.may_be_nhs,
+        )
+        return Image(
+            instance.id,
+            instance.SOPInstanceUID,
+            instance.SOPClassUID,
+            instance.TransferSyntaxUID,
+            instance.key,
+            instance.sha256,
+            planned,
+        )
+
+    def _identity_of(self, instance: Instance) -> SentIdentity:
+        """What a person entered is for all images; else each keeps its own accession number."""
+        if self.identity.basis == BY_A_PERSON:
+            return self.identity
+        accession = automatic_accession(instance.AccessionNumber, self.source, self.form)
+        if accession is None:
+            raise Permanent("An accession number is too long to be prefixed; enter the local one.")
+        issuer = self.source if accession else ""
+        return replace(self.identity, AccessionNumber=accession, accession_issuer=issuer)
+
+    def _contradiction(self, session: Session, fresh: list[Instance]) -> str:
+        """Before the parcel is complete each header is checked before its own send."""
+        for instance in self._unseen(fresh):
+            self._patients.append(facts_from_json(instance.patient))
+            conflict = disagreement(self._patients, patient_id_may_be_nhs=self.may_be_nhs)
+            if conflict is not None:
+                return conflict
+            rules = rules_of(session, self.source, self.rules_version)
+            said = [{CALLED_AE_TITLE: self.called, **instance.routing}]
+            verdict = route(rules, said, routing_directory(session), self.source)
+            if isinstance(verdict, Unrouted):
+                return verdict.detail
+        return ""
+
+    def _unseen(self, fresh: list[Instance]) -> Iterator[Instance]:
+        for instance in fresh:
+            header = json.dumps([instance.routing, instance.patient], sort_keys=True)
+            if header not in self._checked:
+                self._checked.add(header)
+                yield instance
+
+
+def _must_be_usable(node: Node) -> None:
+    if node.state == NodeState.HELD:
+        raise NodeHeld(f"{node.name} is held by a person.")
+    if node.state == NodeState.DOWN:
+        raise NodeHeld(f"{node.name} is down.")
+    if not node.receives:
+        raise Permanent(f"{node.name} has no address; choose another Node.")

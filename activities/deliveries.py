@@ -1,0 +1,45 @@
+"""What Delivery asks of the database: how a parcel stands on its worklist, and what to send once more."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from activities.border import acts
+from models.db import Database
+from models.deliveries import automatic_identity
+from models.domain.contracts import Listing
+from models.tables import Delivery, LedgerEntry
+
+
+class DeliveryActivities:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @acts
+    def put_on_worklist(self, delivery_id: str) -> Listing:
+        """Work out under which identifiers the parcel can arrive by itself. Idempotent by delivery."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
+            found = automatic_identity(session, delivery)
+            delivery.identity = found
+            if not delivery.worklist.auto_release:
+                return Listing(False, "")
+            if found is None:
+                return Listing(False, "It carries no identifier that could be used as it is; enter the local one.")
+            return Listing(True, f"Released by the exchange; filed under {found['basis']}.")
+
+    @acts
+    def forget_answers(self, delivery_id: str) -> None:
+        """Images that the Node accepted but does not list are to be sent again. Idempotent: only marks rows."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            missing = [str(uid) for uid in delivery.missing or []]
+            session.execute(
+                update(LedgerEntry)
+                .where(
+                    LedgerEntry.delivery_id == delivery_id,
+                    LedgerEntry.node_id == delivery.node_id,
+                    LedgerEntry.instance_id.in_(missing),
+                )
+                .values(accepted=False)
+            )

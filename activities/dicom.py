@@ -1,0 +1,129 @@
+"""What workflows ask of other application entities: send, compare, count, look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+from temporalio import activity
+
+from activities.asking import echo, find, finder
+from activities.border import acts
+from activities.comparison import Manifest, compare
+from activities.consignment import Consignment
+from activities.peer import PeerAddress, association
+from activities.sending import Sender
+from models.archive import FolderArchive
+from models.db import Database
+from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
+from models.domain.errors import ExchangeError, Passing, PeerUnreachable
+from models.domain.identity import BY_A_PERSON, SentIdentity
+from models.domain.statuses import meaning
+from models.outbox import report_node_fault
+from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
+
+
+class DicomActivities:
+    def __init__(self, database: Database, archive: FolderArchive, parallel: int = 4) -> None:
+        self.database = database
+        self.archive = archive
+        self.parallel = parallel
+
+    @acts
+    def send(self, sending: Sending) -> SendReport:
+        """C-STORE what the ledger does not have yet. Idempotent by (delivery, Node, image); heartbeats the count."""
+        try:
+            consignment = Consignment(self.database, sending.delivery_id)
+            sender = Sender(
+                self.database,
+                self.archive,
+                consignment,
+                priority=sending.urgency.priority,
+                parallel=self.parallel,
+                beat=activity.heartbeat,
+            )
+            stopped = sender.run()
+        except Passing as fault:
+            with self.database.begin() as session:
+                delivery = session.get_one(Delivery, sending.delivery_id)
+                delivery.fault, delivery.fault_at = str(fault), now()
+                if isinstance(fault, PeerUnreachable):
+                    report_node_fault(session, delivery.node_id, str(fault))
+            raise
+        accepted, total, refusals = consignment.summary()
+        if stopped:
+            stopped = f"{stopped} {accepted} of {total} are already at {consignment.peer.name}; ring its people."
+        elif refusals:
+            words = ", ".join(f"{n} {meaning(status).words} ({status:04X})" for status, n in refusals.items())
+            stopped = f"{consignment.peer.name} refused images: {words}."
+        return SendReport(accepted, total, stopped)
+
+    @acts
+    def compare(self, delivery_id: str) -> Comparison:
+        """Ask the destination which images it lists, and for whom. Writes what is missing; changes nothing there."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            assert delivery.identity is not None
+            arrival = delivery.parcel.arrival
+            rows = session.execute(
+                select(Instance.SeriesInstanceUID, Instance.SOPInstanceUID, Instance.id, Instance.AccessionNumber)
+                .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+                .where(ArrivalInstance.arrival_id == arrival.id)
+            ).all()
+            series: dict[str, dict[str, str]] = {}
+            for SeriesInstanceUID, SOPInstanceUID, instance_id, _ in rows:
+                series.setdefault(SeriesInstanceUID, {})[SOPInstanceUID] = instance_id
+            identity = SentIdentity(**delivery.identity)
+            if identity.basis != BY_A_PERSON and len({accession for *_, accession in rows}) > 1:
+                # Images with accession numbers of their own: no single one can be expected of the study.
+                identity = replace(identity, AccessionNumber="")
+            manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
+            peer = _address(delivery.node)
+        comparison, missing = compare(peer, manifest)
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            delivery.present, delivery.missing = comparison.present, missing
+            delivery.node.last_answer_at = now()
+        return comparison
+
+    @acts
+    def count_at_source(self, arrival_id: str) -> int:
+        """How many images the sending Node says its study has; 0 when it does not say."""
+        with self.database.begin() as session:
+            arrival = session.get_one(Arrival, arrival_id)
+            node = session.get(Node, arrival.node_id) if arrival.node_id else None
+            uid = arrival.study.StudyInstanceUID
+        if node is None or not node.receives:
+            return 0
+        try:
+            peer = _address(node)
+            with association(peer, finder()) as assoc:
+                matches = list(find(peer, assoc, "STUDY", StudyInstanceUID=uid, NumberOfStudyRelatedInstances=""))
+        except ExchangeError as silent:
+            activity.logger.info("the source cannot be asked: %s", type(silent).__name__)
+            return 0
+        counts = [str(match.get("NumberOfStudyRelatedInstances", "") or "") for match in matches]
+        return int(counts[0]) if len(counts) == 1 and counts[0].isdigit() else 0
+
+    @acts
+    def look(self, node_id: str) -> NodeFacts:
+        """One C-ECHO to the Node; that it fails is an answer, not an error."""
+        with self.database.begin() as session:
+            peer = _address(session.get_one(Node, node_id))
+        try:
+            echo(peer)
+        except ExchangeError as fault:
+            facts = NodeFacts(False, str(fault))
+        else:
+            facts = NodeFacts(True)
+        with self.database.begin() as session:
+            node = session.get_one(Node, node_id)
+            if facts.answered:
+                node.last_answer_at = now()
+            else:
+                node.last_fault_at, node.last_fault = now(), facts.detail
+        return facts
+
+
+def _address(node: Node) -> PeerAddress:
+    return PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)

@@ -1,0 +1,78 @@
+"""What a step changes in its subject's row beside the state, in the same database transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.deliveries import automatic_identity
+from models.domain import identity
+from models.domain.contracts import EXCHANGE, Transition
+from models.domain.identity import LONG_STRING
+from models.tables import Arrival, Delivery, Node, OutboxCommand, Worklist
+
+Content = Mapping[str, Any]
+Subject = Arrival | Delivery | Node
+
+
+def content_of(session: Session, content_id: str) -> Content:
+    """What a person entered with a command; empty when there was none."""
+    if not content_id:
+        return {}
+    return session.get_one(OutboxCommand, content_id).payload
+
+
+def _released(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    delivery.released_at, delivery.released_by = step.at, step.actor
+    given = str(content.get("patient_id", "")).strip()
+    # A page checks what is entered. What slips through is not used: the parcel then has no identity and is parked.
+    if given and len(given) <= LONG_STRING and "\\" not in given:
+        local = identity.local(given, str(content.get("accession", "")), delivery.institution_id)
+        delivery.identity = asdict(local)
+
+
+def _retried(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    delivery.round += 1
+    delivery.fault, delivery.fault_at = "", None
+
+
+def _redirected(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    node = session.get(Node, str(content.get("node_id", "")))
+    if node is not None and node.institution_id == delivery.institution_id and node.receives:
+        delivery.node_id, delivery.node = node.id, node
+        # Another Node may want the sender's identifiers in another form; what a person entered stays.
+        if delivery.released_by == EXCHANGE:
+            delivery.identity = automatic_identity(session, delivery)
+    _retried(session, delivery, step, content)
+
+
+def _sent(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    delivery.fault, delivery.fault_at = "", None
+
+
+def _node_moved(session: Session, node: Node, step: Transition, content: Content) -> None:
+    node.state_since = step.at
+
+
+EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], None]] = {
+    ("delivery", "released"): _released,
+    ("delivery", "retried"): _retried,
+    ("delivery", "redirected"): _redirected,
+    ("delivery", "found-missing"): _retried,
+    ("delivery", "sent"): _sent,
+}
+
+
+def apply_effect(session: Session, subject: Subject, step: Transition, content: Content) -> None:
+    effect = EFFECTS.get((step.lifecycle, step.event), _node_moved if isinstance(subject, Node) else None)
+    if effect is not None:
+        effect(session, subject, step, content)
+
+
+def chosen_worklist(session: Session, content_id: str) -> Worklist | None:
+    """The worklist that a person chose with a command; None without a command."""
+    content = content_of(session, content_id)
+    return session.get_one(Worklist, str(content["worklist_id"])) if content else None

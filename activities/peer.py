@@ -1,0 +1,100 @@
+"""One association to another application entity, and what its answers mean. No retry loops: the engine retries."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+
+from models.directory import AE_TITLE
+from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
+
+_config.STORE_SEND_CHUNKED_DATASET = True
+_config.UNRESTRICTED_STORAGE_SERVICE = True
+CONNECT_TIMEOUT = 5.0
+ACSE_TIMEOUT = 10.0
+MAXIMUM_PDU = 131072
+MOST_CONTEXTS = 128
+"""Presentation contexts in one association request (PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255)."""
+TRANSIENT = 2
+
+
+@dataclass(frozen=True)
+class PeerAddress:
+    """Where a Node listens; `dimse_timeout` in seconds."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    dimse_timeout: float
+
+
+def contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
+    """One context for each (SOP class, transfer syntax), so that nothing is accepted in another syntax."""
+    return [build_context(UID(sop_class), [UID(syntax)]) for sop_class, syntax in pairs]
+
+
+@contextmanager
+def association(peer: PeerAddress, wanted: list[PresentationContext]) -> Iterator[Association]:
+    """An association that is released at the end, or aborted when the block fails.
+
+    Raises PeerUnreachable, PeerBusy (rejected for now) or PeerRefuses (rejected for good).
+    """
+    ae = AE(AE_TITLE)
+    ae.connection_timeout = CONNECT_TIMEOUT
+    ae.acse_timeout = ACSE_TIMEOUT
+    ae.dimse_timeout = peer.dimse_timeout
+    ae.network_timeout = peer.dimse_timeout + 30
+    assoc = ae.associate(
+        peer.host,
+        peer.port,
+        contexts=wanted,
+        ae_title=peer.ae_title,
+        max_pdu=MAXIMUM_PDU,
+        # pynetdicom's own settings leave 40 ms of delayed acknowledgement on each image.
+        evt_handlers=[(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_PDU_SENT, _at_once), (evt.EVT_PDU_RECV, _at_once)],
+    )
+    if not assoc.is_established:
+        raise _why_not(peer, assoc)
+    try:
+        yield assoc
+    except BaseException:
+        assoc.abort()
+        raise
+    if assoc.is_established:
+        assoc.release()
+
+
+def status_of(peer: PeerAddress, answer: Dataset) -> int:
+    """The status of an answer; PeerUnreachable when there is none, for then what the peer did is unknown."""
+    if "Status" not in answer:
+        raise PeerUnreachable(f"{peer.name} did not answer in time.")
+    return int(answer.Status)
+
+
+def _at_once(event: evt.Event) -> None:
+    dul_socket = event.assoc.dul.socket
+    raw: Any = dul_socket.socket if dul_socket is not None else None
+    if raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _why_not(peer: PeerAddress, assoc: Association) -> PeerBusy | PeerRefuses | PeerUnreachable:
+    if assoc.is_rejected:
+        answer = assoc.acceptor.primitive
+        if answer is not None and answer.result == TRANSIENT:
+            return PeerBusy(f"{peer.name} has no association free.")
+        return PeerRefuses(f"{peer.name} rejects us: check the AE titles registered there.")
+    if assoc.acceptor.primitive is not None and not assoc.accepted_contexts:
+        return PeerRefuses(f"{peer.name} accepts none of the classes or transfer syntaxes of this study.")
+    return PeerUnreachable(f"{peer.name} does not answer at {peer.host}:{peer.port}.")

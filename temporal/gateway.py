@@ -1,0 +1,203 @@
+"""The one door to the engine for code that is not async: web, ingest and relay.
+
+One event loop in one thread, made on first use, so that a process that forks makes its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.db import Database
+from models.domain.contracts import ArrivalStart, CommandKind, Decision, DeliveryStart, NodeStart, StudyGrew
+from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
+from models.tables import OutboxCommand, now
+from temporal.messages import MESSAGES
+from workflows.delivery import Delivery
+from workflows.node_health import NodeHealth
+from workflows.policies import WORKFLOWS
+from workflows.study_arrival import StudyArrival
+
+Answer = TypeVar("Answer")
+AWAY = "The engine is not answering."
+SAVED = "Saved; the engine is not answering, it will go on by itself."
+
+
+class Gateway:
+    """Calls end after `timeout` seconds at the latest; PeerUnreachable means that what happened is unknown."""
+
+    def __init__(self, address: str, namespace: str, converter: DataConverter, timeout: float = 5.0) -> None:
+        self.address = address
+        self.namespace = namespace
+        self.converter = converter
+        self.timeout = timeout
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Client | None = None
+
+    def announce(self, arrival_id: str, grew: StudyGrew) -> None:
+        """Signal a study's arrival, starting it with the first word."""
+        try:
+            self._call(self._announce(arrival_id, grew))
+        except WorkflowAlreadyStartedError:
+            # The arrival has ended; its images are settled, and nothing is owed to it.
+            return
+
+    def start_delivery(self, start: DeliveryStart) -> None:
+        self._call(self._start(Delivery.run, start, f"delivery-{start.delivery_id}"))
+
+    def start_arrival(self, start: ArrivalStart) -> None:
+        self._call(self._start(StudyArrival.run, start, f"arrival-{start.arrival_id}"))
+
+    def start_node(self, start: NodeStart) -> None:
+        self._call(self._start(NodeHealth.run, start, f"node-{start.node_id}"))
+
+    def is_running(self, workflow_id: str) -> bool:
+        """Whether the engine knows such a workflow and it has not ended."""
+        return self._call(self._is_running(workflow_id))
+
+    def is_ready(self) -> bool:
+        """Whether the engine answers."""
+        try:
+            return self._call(self._health())
+        except PeerUnreachable:
+            return False
+
+    def execute(self, command: OutboxCommand) -> None:
+        """Do what a command asks, once: its id is the update's id.
+
+        Raises NotAllowed with the sentence of the workflow that refused, NotFound when there is no such workflow.
+        """
+        kind = CommandKind(command.kind)
+        if kind is CommandKind.START_NODE:
+            self.start_node(NodeStart(command.subject_id))
+        elif kind is CommandKind.REPORT_NODE_FAULT:
+            self._call(self._signal_node(command.subject_id))
+        else:
+            self._call(self._update(kind, command.subject_id, Decision(command.actor, command.id), command.id))
+
+    def try_now(self, database: Database, command_id: str) -> str:
+        """Deliver one saved command at once if possible; a sentence for the person who waits, empty when it is done."""
+        with database.begin() as session:
+            command = session.get_one(OutboxCommand, command_id)
+            if command.delivered_at is not None:
+                return command.refusal
+        try:
+            refusal = self.outcome(command)
+        except PeerUnreachable:
+            return SAVED
+        with database.begin() as session:
+            row = session.get_one(OutboxCommand, command_id, with_for_update=True)
+            row.delivered_at, row.refusal = row.delivered_at or now(), refusal
+        return refusal
+
+    def outcome(self, command: OutboxCommand) -> str:
+        """Execute; the sentence of a refusal, empty when it was accepted."""
+        try:
+            self.execute(command)
+        except (NotAllowed, NotFound) as refusal:
+            return str(refusal)
+        return ""
+
+    def close(self) -> None:
+        if self._loop is not None:
+            # A client's threads may abort the interpreter's exit; give them a moment to end.
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _announce(self, arrival_id: str, grew: StudyGrew) -> None:
+        await self._connected().start_workflow(
+            StudyArrival.run,
+            ArrivalStart(arrival_id),
+            id=f"arrival-{arrival_id}",
+            task_queue=WORKFLOWS,
+            start_signal="study_grew",
+            start_signal_args=[grew],
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            rpc_timeout=self._rpc_timeout,
+        )
+
+    async def _start(self, run: Any, start: Any, workflow_id: str) -> None:
+        await self._connected().start_workflow(
+            run,
+            start,
+            id=workflow_id,
+            task_queue=WORKFLOWS,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            rpc_timeout=self._rpc_timeout,
+        )
+
+    async def _is_running(self, workflow_id: str) -> bool:
+        try:
+            description = (
+                await self._connected().get_workflow_handle(workflow_id).describe(rpc_timeout=self._rpc_timeout)
+            )
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return description.close_time is None
+
+    async def _health(self) -> bool:
+        return await self._connected().service_client.check_health(timeout=self._rpc_timeout)
+
+    async def _signal_node(self, node_id: str) -> None:
+        handle = self._connected().get_workflow_handle_for(NodeHealth.run, f"node-{node_id}")
+        await handle.signal(NodeHealth.fault_reported, rpc_timeout=self._rpc_timeout)
+
+    async def _update(self, kind: CommandKind, subject_id: str, decision: Decision, update_id: str) -> None:
+        message = MESSAGES[kind]
+        handle = self._connected().get_workflow_handle(f"{message.prefix}-{subject_id}")
+        await handle.execute_update(message.update, decision, id=update_id, rpc_timeout=self._rpc_timeout)
+
+    @property
+    def _rpc_timeout(self) -> timedelta:
+        return timedelta(seconds=self.timeout)
+
+    def _connected(self) -> Client:
+        assert self._client is not None
+        return self._client
+
+    def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+            return future.result(self.timeout + 1)
+        except (concurrent.futures.TimeoutError, TimeoutError):
+            future.cancel()
+            raise PeerUnreachable(AWAY) from None
+        except WorkflowUpdateFailedError as failed:
+            cause = failed.cause
+            words = cause.message if isinstance(cause, ApplicationError) else "The engine could not do that."
+            raise NotAllowed(words) from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound("That has ended already; reload the page to see how.") from None
+            raise PeerUnreachable(AWAY) from None
+        except RuntimeError as error:
+            # The SDK says so when the very first connection fails.
+            if "connect" not in str(error).lower():
+                raise
+            raise PeerUnreachable(AWAY) from None
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True).start()
+                connecting = asyncio.run_coroutine_threadsafe(self._connect(), self._loop)
+                connecting.result(self.timeout)
+            return self._loop
+
+    async def _connect(self) -> None:
+        self._client = await Client.connect(
+            self.address, namespace=self.namespace, data_converter=self.converter, lazy=True
+        )

@@ -1,0 +1,73 @@
+"""The workers: one process for workflows and their short activities, one each for urgent and bulk transfers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.delivery import Delivery
+from workflows.node_health import NodeHealth
+from workflows.study_arrival import StudyArrival
+
+ALL_WORKFLOWS = (StudyArrival, Delivery, NodeHealth)
+GRACE = timedelta(seconds=15)
+COME_BACK = 1.0
+
+
+def runner() -> SandboxedWorkflowRunner:
+    """The sandbox of every worker and replayer. What our modules import cannot be imported in it: they pass through."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            "models", "activities", "pydicom", "pynetdicom", "sqlalchemy"
+        )
+    )
+
+
+async def connected(address: str, namespace: str, converter: DataConverter) -> Client:
+    """A client, as soon as the engine answers."""
+    while True:
+        try:
+            return await Client.connect(address, namespace=namespace, data_converter=converter)
+        except RuntimeError:
+            await asyncio.sleep(COME_BACK)
+
+
+async def work(
+    client: Client,
+    task_queue: str,
+    activities: Sequence[Callable[..., Any]],
+    *,
+    with_workflows: bool,
+    threads: int,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Work until SIGTERM or SIGINT; then finish what is under way within GRACE."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with ThreadPoolExecutor(threads, thread_name_prefix="activity") as executor:
+        async with Worker(
+            client,
+            task_queue=task_queue,
+            workflows=ALL_WORKFLOWS if with_workflows else (),
+            activities=activities,
+            activity_executor=executor,
+            max_concurrent_activities=threads,
+            workflow_runner=runner(),
+            # A killed worker's workflows go on elsewhere after this long, not after the default 10 s.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+            max_heartbeat_throttle_interval=timedelta(seconds=2),
+            graceful_shutdown_timeout=GRACE,
+        ):
+            ready()
+            await stop.wait()

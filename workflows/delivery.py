@@ -1,0 +1,195 @@
+"""Delivery: one parcel to one destination's worklist, until the destination itself says that it has every image."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+with workflow.unsafe.imports_passed_through():
+    from activities.deliveries import DeliveryActivities
+    from activities.dicom import DicomActivities
+    from activities.notices import NoticeActivities
+    from models.domain.contracts import Comparison, Decision, DeliveryStart, NoticeRequest, Sending, SendReport, Verdict
+    from models.domain.errors import ExchangeError
+    from models.domain.lifecycles.delivery import DELIVERY, Event, State
+from workflows import policies
+from workflows.journey import Journey, refusal
+
+PATIENCE = DELIVERY.patience
+# A destination that indexes late is asked again after these many seconds before an image counts as missing.
+ASK_AGAIN = (1.0, 3.0, 10.0, 30.0, 60.0)
+
+
+@workflow.defn(failure_exception_types=[ExchangeError])
+class Delivery:
+    @workflow.init
+    def __init__(self, start: DeliveryStart) -> None:
+        self.journey = Journey(DELIVERY, start.delivery_id, start.state)
+        self.start = start
+        self.sent_again = False
+        self.underway: ActivityHandle[SendReport] | None = None
+
+    @workflow.run
+    async def run(self, start: DeliveryStart) -> str:
+        async with self.journey.journal():
+            while not self.journey.ended:
+                match self.journey.state:
+                    case State.WAITING:
+                        await self._list()
+                    case State.SENDING:
+                        await self._send()
+                    case State.SENT:
+                        await self._confirm()
+                    case parked:
+                        await workflow.wait_condition(lambda at=parked: self.journey.state is not at)  # type: ignore[misc]
+            await self.journey.recorded()
+            await self._tell(f"delivery-{self.journey.state.value}")
+        return self.journey.state.value
+
+    @workflow.query
+    def state(self) -> str:
+        return self.journey.state.value
+
+    @workflow.update
+    async def release(self, decision: Decision) -> str:
+        """The destination's person gave the local identifiers and lets it go."""
+        return await self._decided(Event.RELEASED, decision)
+
+    @release.validator
+    def _may_release(self, decision: Decision) -> None:
+        self._check(Event.RELEASED)
+
+    @workflow.update
+    async def refuse(self, decision: Decision) -> str:
+        """The destination's person does not want it."""
+        return await self._decided(Event.REFUSED, decision)
+
+    @refuse.validator
+    def _may_refuse(self, decision: Decision) -> None:
+        self._check(Event.REFUSED)
+
+    @workflow.update
+    async def retry(self, decision: Decision) -> str:
+        """Send again what the Node has not accepted."""
+        self.sent_again = False
+        return await self._decided(Event.RETRIED, decision)
+
+    @retry.validator
+    def _may_retry(self, decision: Decision) -> None:
+        self._check(Event.RETRIED)
+
+    @workflow.update
+    async def redirect(self, decision: Decision) -> str:
+        """Send to another Node of the destination."""
+        self.sent_again = False
+        return await self._decided(Event.REDIRECTED, decision)
+
+    @redirect.validator
+    def _may_redirect(self, decision: Decision) -> None:
+        self._check(Event.REDIRECTED)
+
+    @workflow.update
+    async def abandon(self, decision: Decision) -> str:
+        """It ends here."""
+        return await self._decided(Event.ABANDONED, decision)
+
+    @abandon.validator
+    def _may_abandon(self, decision: Decision) -> None:
+        self._check(Event.ABANDONED)
+
+    def _check(self, event: Event) -> None:
+        try:
+            self.journey.check(event)
+        except ExchangeError as no:
+            raise refusal(no) from no
+
+    async def _decided(self, event: Event, decision: Decision) -> str:
+        # The first of two moves here, before anything is awaited; the second is told who was first.
+        self._check(event)
+        self.journey.take(event, decision.actor, content_id=decision.content_id)
+        if self.underway is not None:
+            self.underway.cancel()
+        await self.journey.recorded()
+        return self.journey.state.value
+
+    async def _list(self) -> None:
+        listing = await workflow.execute_activity_method(
+            DeliveryActivities.put_on_worklist, self.start.delivery_id, **policies.DATABASE
+        )
+        self.journey.take(Event.LISTED, detail=listing.detail)
+        if listing.automatic:
+            self.journey.take(Event.RELEASED, detail=listing.detail)
+            return
+        await self.journey.recorded()
+        await self._tell("delivery-on-worklist")
+
+    async def _send(self) -> None:
+        await self.journey.recorded()
+        self.underway = workflow.start_activity_method(
+            DicomActivities.send,
+            Sending(self.start.delivery_id, self.start.urgency),
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            **policies.sending(self.start.urgency),
+        )
+        try:
+            report = await self.underway
+        except ActivityError as failure:
+            if self.journey.state is State.SENDING and isinstance(failure.cause, ApplicationError):
+                await self._park(failure.cause.message)
+        else:
+            if self.journey.state is State.SENDING:
+                await self._sent(report)
+        finally:
+            self.underway = None
+
+    async def _sent(self, report: SendReport) -> None:
+        if report.sentence:
+            await self._park(report.sentence)
+        else:
+            self.journey.take(Event.SENT)
+
+    async def _confirm(self) -> None:
+        comparison = await self._compare()
+        match comparison.verdict:
+            case Verdict.CONFIRMED:
+                self.journey.take(Event.CONFIRMED, detail=comparison.detail)
+            case Verdict.UNVERIFIABLE:
+                self.journey.take(Event.FOUND_UNVERIFIABLE, detail=comparison.detail)
+            case Verdict.DIFFERENT:
+                self.journey.take(Event.FOUND_DIFFERENT, detail=comparison.detail)
+                await self.journey.recorded()
+                await self._tell("delivery-parked", comparison.detail)
+            case Verdict.MISSING if self.sent_again:
+                await self._park(comparison.detail)
+            case Verdict.MISSING:
+                self.sent_again = True
+                await workflow.execute_activity_method(
+                    DeliveryActivities.forget_answers, self.start.delivery_id, **policies.DATABASE
+                )
+                self.journey.take(Event.FOUND_MISSING, detail=comparison.detail)
+
+    async def _compare(self) -> Comparison:
+        for wait in (*ASK_AGAIN, None):
+            comparison = await workflow.execute_activity_method(
+                DicomActivities.compare, self.start.delivery_id, **policies.asking(self.start.urgency)
+            )
+            if comparison.verdict is not Verdict.MISSING or wait is None:
+                break
+            await workflow.sleep(timedelta(seconds=wait))
+        return comparison
+
+    async def _park(self, detail: str) -> None:
+        self.journey.take(Event.PARKED, detail=detail)
+        await self.journey.recorded()
+        await self._tell("delivery-parked", detail)
+
+    async def _tell(self, kind: str, detail: str = "") -> None:
+        step = self.journey.steps
+        await workflow.execute_activity_method(
+            NoticeActivities.tell,
+            NoticeRequest(f"{kind}:{self.start.delivery_id}:{step}", kind, self.start.delivery_id, detail),
+            **policies.MAIL,
+        )

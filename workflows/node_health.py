@@ -1,0 +1,102 @@
+"""NodeHealth: whether one Node answers. It never ends; it continues as new before its history grows long."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.dicom import DicomActivities
+    from models.domain.contracts import Decision, NodeFacts, NodeStart
+    from models.domain.errors import ExchangeError
+    from models.domain.lifecycles.node import NODE, Event, State
+from workflows import policies
+from workflows.journey import Journey, refusal
+
+PATIENCE = NODE.patience
+
+
+@workflow.defn(failure_exception_types=[ExchangeError])
+class NodeHealth:
+    @workflow.init
+    def __init__(self, start: NodeStart) -> None:
+        self.journey = Journey(NODE, start.node_id, start.state)
+        self.node_id = start.node_id
+        self.disturbed = False
+
+    @workflow.run
+    async def run(self, start: NodeStart) -> None:
+        async with self.journey.journal():
+            while not workflow.info().is_continue_as_new_suggested():
+                match self.journey.state:
+                    case State.HELD:
+                        await workflow.wait_condition(lambda: self.journey.state is not State.HELD)
+                    case State.DOWN:
+                        if await self._undisturbed():
+                            self.journey.take(Event.PROBED)
+                    case State.PROBING:
+                        await self._look()
+                    case _:
+                        await self._undisturbed()
+                        await self._look()
+        workflow.continue_as_new(NodeStart(start.node_id, self.journey.state.value))
+
+    @workflow.query
+    def state(self) -> str:
+        return self.journey.state.value
+
+    @workflow.signal
+    def fault_reported(self) -> None:
+        """Something that was sent there failed: look now."""
+        self.disturbed = True
+
+    @workflow.update
+    async def hold(self, decision: Decision) -> str:
+        """Send nothing there until resumed."""
+        return await self._decided(Event.HELD, decision)
+
+    @hold.validator
+    def _may_hold(self, decision: Decision) -> None:
+        self._check(Event.HELD)
+
+    @workflow.update
+    async def resume(self, decision: Decision) -> str:
+        """Ask it, and use it again."""
+        return await self._decided(Event.RESUMED, decision)
+
+    @resume.validator
+    def _may_resume(self, decision: Decision) -> None:
+        self._check(Event.RESUMED)
+
+    def _check(self, event: Event) -> None:
+        try:
+            self.journey.check(event)
+        except ExchangeError as no:
+            raise refusal(no) from no
+
+    async def _decided(self, event: Event, decision: Decision) -> str:
+        self._check(event)
+        self.journey.take(event, decision.actor, content_id=decision.content_id)
+        await self.journey.recorded()
+        return self.journey.state.value
+
+    async def _undisturbed(self) -> bool:
+        """Wait out the patience of this state; False when a person or a fault ended it early."""
+        state, self.disturbed = self.journey.state, False
+        try:
+            await workflow.wait_condition(
+                lambda: self.disturbed or self.journey.state is not state,
+                timeout=PATIENCE[state],
+            )
+        except TimeoutError:
+            return True
+        return False
+
+    async def _look(self) -> None:
+        state = self.journey.state
+        facts: NodeFacts = await workflow.execute_activity_method(DicomActivities.look, self.node_id, **policies.echo())
+        if self.journey.state is not state:
+            return
+        if not facts.answered:
+            self.journey.take(Event.FAILED, detail=facts.detail)
+        elif state is not State.UP:
+            self.journey.take(Event.ANSWERED)
