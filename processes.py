@@ -1,0 +1,164 @@
+"""The exchange's own processes, put together from settings: what each verb of `iep` runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from models.archive import FolderArchive
+from models.db import Database
+from models.domain.errors import Permanent
+from models.presence import Presence
+from settings import Settings
+
+
+def database(settings: Settings, *, pool_size: int = 5) -> Database:
+    if settings.database_url is None:
+        raise Permanent("IEP_DATABASE_URL is not set; give the address of the PostgreSQL database.")
+    return Database(settings.database_url.get_secret_value(), pool_size=pool_size)
+
+
+def presence(settings: Settings) -> Presence:
+    return Presence(settings.var / "run" / "present")
+
+
+def run_edge(settings: Settings, name: str, plain_fd: int | None, tls_fd: int | None) -> int:
+    from dataclasses import replace
+
+    from dicom_edge.edge_main import Identity, run
+    from dicom_edge.limits import Limits
+
+    identity = None
+    if settings.tls_key and settings.tls_certificate and settings.tls_authorities:
+        identity = Identity(settings.tls_key, settings.tls_certificate, settings.tls_authorities)
+    tls = tls_fd if tls_fd is not None else (settings.bind, settings.port("dicom_tls")) if identity else None
+    here = presence(settings)
+    return run(
+        settings.spool_folder,
+        settings.directory_file,
+        plain=plain_fd if plain_fd is not None else (settings.bind, settings.port("dicom")),
+        tls=tls,
+        identity=identity,
+        limits=replace(Limits(), low_water=settings.spool_low_water),
+        ready=lambda: here.announce(name),
+    )
+
+
+def run_ingest(settings: Settings) -> None:
+    from dicom_edge.announce import Announcer
+    from dicom_edge.ingest import Ingest
+    from dicom_edge.spool import Spool
+
+    base = database(settings)
+    door = _gateway(settings)
+    ingest = Ingest(Spool(settings.spool_folder), FolderArchive(settings.archive_folder), base)
+    announcer = Announcer(base, door.announce)
+    stop = _until_told()
+    speaking = threading.Thread(target=announcer.run, args=(stop,), name="announcer")
+    speaking.start()
+    presence(settings).announce("ingest")
+    ingest.run(stop)
+    speaking.join()
+    door.close()
+
+
+def run_relay(settings: Settings) -> None:
+    from temporal.relay import Relay
+
+    door = _gateway(settings)
+    presence(settings).announce("relay")
+    Relay(database(settings), door).run(_until_told())
+    door.close()
+
+
+async def run_worker(settings: Settings, queue: str) -> None:
+    from temporal.encryption import PayloadKeys, converter
+    from temporal.worker import connected, work
+    from workflows import policies
+
+    keys = converter(PayloadKeys.read(_keys(settings)))
+    client = await connected(settings.temporal, settings.temporal_namespace, keys)
+    here = presence(settings)
+    await work(
+        client,
+        policies.WORKFLOWS if queue == "workflows" else queue,
+        _activities(settings, queue),
+        with_workflows=queue == "workflows",
+        threads=16 if queue == "workflows" else 8,
+        ready=lambda: here.announce(queue),
+    )
+
+
+def run_web(settings: Settings) -> None:
+    from web.serve import serve
+
+    here = presence(settings)
+    serve(lambda: _web_app(settings, here), settings.bind, settings.port("web"), ready=lambda: here.announce("web"))
+
+
+def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
+    from activities.arrivals import ArrivalActivities
+    from activities.deliveries import DeliveryActivities
+    from activities.dicom import DicomActivities
+    from activities.journal import JournalActivities
+    from activities.notices import NoticeActivities
+
+    base = database(settings, pool_size=16)
+    peers = DicomActivities(base, FolderArchive(settings.archive_folder), settings.send_parallel)
+    if queue != "workflows":
+        return [peers.send, peers.compare, peers.count_at_source]
+    arrivals, deliveries = ArrivalActivities(base), DeliveryActivities(base)
+    return [
+        JournalActivities(base).record,
+        arrivals.outlook,
+        arrivals.seal,
+        arrivals.route,
+        deliveries.put_on_worklist,
+        deliveries.forget_answers,
+        NoticeActivities(base, _mail_host(settings), settings.url).tell,
+        peers.look,
+    ]
+
+
+def _mail_host(settings: Settings) -> Any:
+    from activities.notices import MailHost
+
+    if settings.smtp_port is None:
+        raise Permanent("IEP_SMTP_PORT is not set; give the port of the mail submission host.")
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
+    return MailHost(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.mail_from,
+        settings.smtp_starttls,
+        settings.smtp_username,
+        password,
+    )
+
+
+def _web_app(settings: Settings, here: Presence) -> Any:
+    raise NotImplementedError
+
+
+def _gateway(settings: Settings) -> Any:
+    from temporal.encryption import PayloadKeys, converter
+    from temporal.gateway import Gateway
+
+    keys = PayloadKeys.read(_keys(settings))
+    return Gateway(settings.temporal, settings.temporal_namespace, converter(keys))
+
+
+def _keys(settings: Settings) -> Any:
+    if settings.payload_keys is None:
+        raise Permanent("IEP_PAYLOAD_KEYS is not set; give the file of payload keys (`iep keys new` makes a line).")
+    return settings.payload_keys
+
+
+def _until_told() -> threading.Event:
+    """Set by SIGTERM or SIGINT."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told

@@ -1,0 +1,106 @@
+"""The one reader of the environment. Every variable is IEP_<NAME>; no secret has a default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+OFFSETS = {
+    "web": 0,
+    "dicom": 1,
+    "hl7": 2,
+    "temporal": 3,
+    "temporal_ui": 4,
+    "smtp": 5,
+    "dicom_tls": 6,
+    "ZX1_PACS": 11,
+    "ZX2_PACS": 12,
+    "ZX3_PACS": 13,
+    "ZX1_RIS": 21,
+    "ZX2_RIS": 22,
+    "ZX3_RIS": 23,
+}
+DEFAULTS = {
+    "web": 8080,
+    "dicom": 11112,
+    "hl7": 2575,
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "smtp": 1025,
+    "dicom_tls": 2762,
+    "ZX1_PACS": 11121,
+    "ZX2_PACS": 11122,
+    "ZX3_PACS": 11123,
+    "ZX1_RIS": 2581,
+    "ZX2_RIS": 2582,
+    "ZX3_RIS": 2583,
+}
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="IEP_", extra="ignore", frozen=True)
+
+    port_base: int | None = Field(
+        None, ge=1024, le=65500, description="Moves every port of the demo: web is N, DICOM N+1, and so on."
+    )
+    var: Path = Field(Path("var"), description="Folder of everything that must survive a restart on this host.")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL, as postgresql+psycopg://…")
+    temporal_address: str | None = Field(None, description="host:port of Temporal's frontend.")
+    temporal_namespace: str = Field("default", description="Temporal namespace of this exchange.")
+    payload_keys: Path | None = Field(
+        None, description="File of payload keys, one `id base64` a line; the first encrypts, all decrypt."
+    )
+    archive: Path | None = Field(None, description="Folder of received objects; default `archive` in the var folder.")
+    spool: Path | None = Field(
+        None, description="Folder of objects not yet ingested; default `spool` in the var folder."
+    )
+    web_url: str | None = Field(None, description="Address of the web pages as mails name it.")
+    bind: str = Field("127.0.0.1", description="Address that every listener binds to.")
+    smtp_host: str = Field("127.0.0.1", description="Mail submission host.")
+    smtp_port: int | None = Field(None, description="Mail submission port.")
+    smtp_starttls: bool = Field(False, description="Require STARTTLS with a verified certificate when sending mail.")
+    smtp_username: str = Field("", description="Account at the mail host; empty: no sign-in.")
+    smtp_password: SecretStr | None = Field(None, description="Password of that account.")
+    mail_from: str = Field("exchange@exchange.example", description="Sender of every mail.")
+    tls_key: Path | None = Field(None, description="Private key of the DICOM TLS listener.")
+    tls_certificate: Path | None = Field(None, description="Certificate of the DICOM TLS listener.")
+    tls_authorities: Path | None = Field(None, description="Certificates that senders' certificates must descend from.")
+    demo: bool = Field(False, description="Make-believe hospitals: shows the mailbox page. The demo's runner sets it.")
+    secure_cookies: bool = Field(True, description="Cookies only over HTTPS; the demo on 127.0.0.1 switches it off.")
+    spool_low_water: int = Field(
+        1 << 30, ge=0, description="Free bytes of the spool's disk below which senders are told to come back later."
+    )
+    send_parallel: int = Field(
+        4, ge=1, le=16, description="Associations one delivery may use at once, within the slots."
+    )
+
+    def port(self, part: str) -> int:
+        return DEFAULTS[part] if self.port_base is None else self.port_base + OFFSETS[part]
+
+    @property
+    def spool_folder(self) -> Path:
+        return self.spool or self.var / "spool"
+
+    @property
+    def archive_folder(self) -> Path:
+        return self.archive or self.var / "archive"
+
+    @property
+    def directory_file(self) -> Path:
+        return self.var / "directory.json"
+
+    @property
+    def temporal(self) -> str:
+        return self.temporal_address or f"127.0.0.1:{self.port('temporal')}"
+
+    @property
+    def url(self) -> str:
+        return self.web_url or f"http://127.0.0.1:{self.port('web')}"
+
+    @classmethod
+    def load(cls) -> Self:
+        """Settings from the environment; pydantic's ValidationError names a wrong one."""
+        return cls()
