@@ -5,13 +5,26 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import Permanent
 from models.presence import Presence
 from settings import Settings
+
+if TYPE_CHECKING:
+    # Each process imports only what it runs.
+    from flask import Flask
+
+    from activities.notices import MailHost
+    from temporal.gateway import Gateway
+
+PARTS = ("edge-1", "edge-2", "ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk", "web")
+"""The parts that announce themselves on this host."""
 
 
 def database(settings: Settings, *, pool_size: int = 5) -> Database:
@@ -100,15 +113,17 @@ def run_web(settings: Settings) -> None:
 
 def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.arrivals import ArrivalActivities
+    from activities.commitment import CommitmentActivities
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
     from activities.journal import JournalActivities
     from activities.notices import NoticeActivities
 
     base = database(settings, pool_size=16)
-    peers = DicomActivities(base, FolderArchive(settings.archive_folder), settings.send_parallel)
+    archive = FolderArchive(settings.archive_folder)
+    peers = DicomActivities(base, archive, settings.send_parallel)
     if queue != "workflows":
-        return [peers.send, peers.compare, peers.count_at_source]
+        return [peers.send, peers.compare, peers.count_at_source, CommitmentActivities(base, archive).answer]
     arrivals, deliveries = ArrivalActivities(base), DeliveryActivities(base)
     return [
         JournalActivities(base).record,
@@ -122,7 +137,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     ]
 
 
-def _mail_host(settings: Settings) -> Any:
+def _mail_host(settings: Settings) -> MailHost:
     from activities.notices import MailHost
 
     if settings.smtp_port is None:
@@ -138,11 +153,42 @@ def _mail_host(settings: Settings) -> Any:
     )
 
 
-def _web_app(settings: Settings, here: Presence) -> Any:
-    raise NotImplementedError
+def _web_app(settings: Settings, here: Presence) -> Flask:
+    from web.app import create_app
+
+    base, door = database(settings), _gateway(settings)
+    return create_app(
+        base,
+        door,
+        secret_key=_web_secret(settings),
+        secure_cookies=settings.secure_cookies,
+        mailbox_folder=settings.var / "mailbox" if settings.demo else None,
+        health_of_parts=lambda: health(base, door, here),
+    )
 
 
-def _gateway(settings: Settings) -> Any:
+def health(base: Database, door: Gateway, here: Presence) -> dict[str, bool]:
+    """Every part of this host by name, and whether it is ready."""
+    return {"database": _answers(base), "engine": door.is_ready(), **here.of(PARTS)}
+
+
+def _answers(base: Database) -> bool:
+    try:
+        return base.is_ready()
+    except SQLAlchemyError:
+        return False
+
+
+def _web_secret(settings: Settings) -> bytes:
+    if settings.web_secret is None:
+        raise Permanent("IEP_WEB_SECRET is not set; give a file of at least 32 random bytes.")
+    secret = settings.web_secret.read_bytes()
+    if len(secret) < 32:
+        raise Permanent("The file of IEP_WEB_SECRET is shorter than 32 bytes; fill it with random ones.")
+    return secret
+
+
+def _gateway(settings: Settings) -> Gateway:
     from temporal.encryption import PayloadKeys, converter
     from temporal.gateway import Gateway
 
@@ -150,7 +196,7 @@ def _gateway(settings: Settings) -> Any:
     return Gateway(settings.temporal, settings.temporal_namespace, converter(keys))
 
 
-def _keys(settings: Settings) -> Any:
+def _keys(settings: Settings) -> Path:
     if settings.payload_keys is None:
         raise Permanent("IEP_PAYLOAD_KEYS is not set; give the file of payload keys (`iep keys new` makes a line).")
     return settings.payload_keys

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     payload_keys: Path | None = Field(
         None, description="File of payload keys, one `id base64` a line; the first encrypts, all decrypt."
     )
+    web_secret: Path | None = Field(
+        None, description="File of at least 32 random bytes that sign forms; the same for every web process."
+    )
     archive: Path | None = Field(None, description="Folder of received objects; default `archive` in the var folder.")
     spool: Path | None = Field(
         None, description="Folder of objects not yet ingested; default `spool` in the var folder."

@@ -30,7 +30,8 @@ def weakness(password: str, about: Iterable[str] = ()) -> str:
         return f"Choose at least {SHORTEST} characters; three or four unrelated words are easy to keep in mind."
     if len(password) > LONGEST:
         return f"Choose at most {LONGEST} characters."
-    if zxcvbn(_normal(password)[:LOOKED_AT], [word for word in about if word])["score"] < STRONG:
+    guessed_first = [word for phrase in about for word in (*phrase.split(), phrase.replace(" ", "")) if word]
+    if zxcvbn(_normal(password)[:LOOKED_AT], guessed_first)["score"] < STRONG:
         return "That is easy to guess; choose three or four unrelated words instead."
     return ""
 

@@ -29,6 +29,7 @@ class HeldArrival:
     count: int
     calling_ae_title: str
     called_ae_title: str
+    modalities: tuple[str, ...]
     description: str
     patient: PatientFacts | None
 
@@ -68,6 +69,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             count=arrival.count,
             calling_ae_title=arrival.calling_ae_title,
             called_ae_title=arrival.called_ae_title,
+            modalities=tuple(study.ModalitiesInStudy),
             description=study.StudyDescription if shown else "",
             patient=facts_from_json(study.patient) if shown and study.patient else None,
         )

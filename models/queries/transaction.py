@@ -67,6 +67,38 @@ class HeldPart:
 
 
 @dataclass(frozen=True)
+class ArrivalFacts:
+    """How the images came; nothing in it names the patient."""
+
+    id: str
+    institution_id: str
+    sender: str
+    is_registered: bool
+    calling_ae_title: str
+    called_ae_title: str
+    count: int
+    basis: str
+    last_received_at: datetime
+    modalities: tuple[str, ...]
+    StudyInstanceUID: str
+
+
+@dataclass(frozen=True)
+class DeliveryFacts:
+    """Where the images go, and the last fault on the way."""
+
+    id: str
+    institution_id: str
+    worklist: str
+    node: str
+    node_state: str
+    node_ae_title: str
+    round: int
+    fault: str
+    fault_at: datetime | None
+
+
+@dataclass(frozen=True)
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients."""
 
@@ -80,13 +112,13 @@ class TransactionPage:
     source: Partner
     destination: Partner | None
     sides: frozenset[Side]
-    arrival: Arrival | None
-    delivery: Delivery | None
-    sender_node: str
+    arrival: ArrivalFacts | None
+    delivery: DeliveryFacts | None
     present: int
     total: int
     patient: PatientFacts | None
     description: str
+    study_date: str
     accession: str
     identity: SentIdentity | None
     steps: tuple[Step, ...]
@@ -95,18 +127,6 @@ class TransactionPage:
     followed_by: tuple[str, ...]
     other_nodes: tuple[Choice, ...]
     worklists: tuple[Choice, ...]
-
-    @property
-    def subject_id(self) -> str:
-        """The delivery or arrival that the page's decisions are about."""
-        subject = self.delivery if self.lifecycle == "delivery" else self.arrival
-        return subject.id if subject else ""
-
-    @property
-    def institution_id(self) -> str:
-        """Whose the subject is: the destination's, once there is a delivery."""
-        subject = self.delivery if self.lifecycle == "delivery" else self.arrival
-        return subject.institution_id if subject else self.source.ods_code
 
 
 def transaction(session: Session, viewer: Viewer, reference: str) -> TransactionPage:
@@ -117,7 +137,6 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     (standing,) = standings(session, [one])
     arrival, delivery = standing.arrival, standing.delivery
     study = arrival.study if arrival and viewer.sees_patients else None
-    sender = session.get(Node, arrival.node_id) if arrival and arrival.node_id else None
     identity = delivery.identity if delivery and viewer.sees_patients else None
     return TransactionPage(
         reference=one.reference,
@@ -130,13 +149,13 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         source=_partner(session, one.institution_id),
         destination=_partner(session, one.destination_id) if one.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
-        arrival=arrival,
-        delivery=delivery,
-        sender_node=sender.name if sender else "",
+        arrival=_arrival(session, arrival) if arrival else None,
+        delivery=_delivery(delivery) if delivery else None,
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=facts_from_json(study.patient) if study and study.patient else None,
         description=study.StudyDescription if study else "",
+        study_date=study.StudyDate if study else "",
         accession=study.AccessionNumber if study else "",
         identity=SentIdentity(**identity) if identity else None,
         steps=_steps(session, one),
@@ -145,6 +164,37 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         followed_by=_references(session, viewer, Transaction.follows_id == one.id),
         other_nodes=_other_nodes(session, delivery),
         worklists=_worklists(session, arrival),
+    )
+
+
+def _arrival(session: Session, arrival: Arrival) -> ArrivalFacts:
+    sender = session.get(Node, arrival.node_id) if arrival.node_id else None
+    return ArrivalFacts(
+        id=arrival.id,
+        institution_id=arrival.institution_id,
+        sender=sender.name if sender else arrival.calling_ae_title,
+        is_registered=arrival.standing == "known",
+        calling_ae_title=arrival.calling_ae_title,
+        called_ae_title=arrival.called_ae_title,
+        count=arrival.count,
+        basis=arrival.basis,
+        last_received_at=arrival.last_received_at,
+        modalities=tuple(arrival.study.ModalitiesInStudy),
+        StudyInstanceUID=arrival.study.StudyInstanceUID,
+    )
+
+
+def _delivery(delivery: Delivery) -> DeliveryFacts:
+    return DeliveryFacts(
+        id=delivery.id,
+        institution_id=delivery.institution_id,
+        worklist=delivery.worklist.name,
+        node=delivery.node.name,
+        node_state=delivery.node.state,
+        node_ae_title=delivery.node.ae_title,
+        round=delivery.round,
+        fault=delivery.fault,
+        fault_at=delivery.fault_at,
     )
 
 

@@ -1,0 +1,223 @@
+"""The chores of `iep`: what is done once in a while by the person who runs the exchange."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from models.domain.permissions import Role
+from processes import database
+from settings import Settings
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables to this version."""
+    database(Settings.load()).upgrade()
+
+
+@click.group()
+def keys() -> None:
+    """Payload keys."""
+
+
+@keys.command("new")
+@click.argument("key_id")
+def new_key(key_id: str) -> None:
+    """Print a fresh line for the first place in the file of payload keys."""
+    from temporal.encryption import new_key_line
+
+    click.echo(new_key_line(key_id), nl=False)
+
+
+@click.group()
+def institutions() -> None:
+    """Institutions."""
+
+
+@institutions.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_file(file: Path) -> None:
+    """Add or update Institutions from a CSV FILE with ods_code, name, status, successor, parent, phone, email."""
+    from models.registry import import_institutions
+
+    settings = Settings.load()
+    with database(settings).begin() as session:
+        click.echo(f"{import_institutions(session, file, _operator())} Institutions read.")
+
+
+@click.group()
+def nodes() -> None:
+    """DICOM Nodes."""
+
+
+@nodes.command("add")
+@click.argument("institution_id")
+@click.argument("name")
+@click.argument("ae_title")
+@click.option("--host", default="", help="Where it listens; without it the Node only sends to us.")
+@click.option("--port", default=0)
+@click.option("--from", "addresses", multiple=True, help="An address it sends from; may be repeated.")
+@click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
+@click.option("--quiet", default=30.0, help="Seconds of silence after which a study of it counts as complete.")
+def add_node_verb(
+    institution_id: str,
+    name: str,
+    ae_title: str,
+    host: str,
+    port: int,
+    addresses: tuple[str, ...],
+    certificate: Path | None,
+    quiet: float,
+) -> None:
+    """Register the Node NAME with AE_TITLE for an Institution."""
+    from demo.certificates import fingerprint
+    from models.directory import write_directory_file
+    from models.registry import add_node
+
+    settings = Settings.load()
+    with database(settings).begin() as session:
+        add_node(
+            session,
+            _operator(),
+            institution_id=institution_id,
+            name=name,
+            ae_title=ae_title,
+            host=host,
+            port=port,
+            source_addresses=list(addresses) or ([host] if host else []),
+            certificate_sha256=fingerprint(certificate) if certificate else None,
+            quiet_seconds=quiet,
+        )
+        write_directory_file(session, settings.directory_file)
+
+
+@nodes.command("list")
+def list_nodes() -> None:
+    """Every Node with its address and state."""
+    from sqlalchemy import select
+
+    from models.tables import Node
+
+    with database(Settings.load()).begin() as session:
+        for node in session.scalars(select(Node).order_by(Node.institution_id, Node.name)):
+            where = f"{node.host}:{node.port}" if node.receives else "sends only"
+            click.echo(f"{node.institution_id:10} {node.name:20} {node.ae_title:16} {where:24} {node.state}")
+
+
+@nodes.command("echo")
+@click.argument("name")
+def echo_node(name: str) -> None:
+    """Ask the Node NAME for a sign of life (C-ECHO)."""
+    from sqlalchemy import select
+
+    from activities.asking import echo
+    from activities.peer import PeerAddress
+    from models.tables import Node
+
+    with database(Settings.load()).begin() as session:
+        node = session.scalars(select(Node).where(Node.name == name)).first()
+    if node is None or not node.receives:
+        raise click.ClickException(f"There is no Node {name} with an address; `iep nodes list` shows them.")
+    echo(PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout))
+    click.echo(f"{name} answers.")
+
+
+@click.group()
+def worklists() -> None:
+    """Worklists: the incoming queues of Institutions."""
+
+
+@worklists.command("add")
+@click.argument("institution_id")
+@click.argument("node")
+@click.option("--name", default="incoming", help="Its name on pages.")
+@click.option("--auto-release", is_flag=True, help="Release by itself what carries certain identifiers.")
+def add_worklist_verb(institution_id: str, node: str, name: str, auto_release: bool) -> None:
+    """Give an Institution a worklist that delivers to its Node NODE."""
+    from sqlalchemy import select
+
+    from models.directory import write_directory_file
+    from models.registry import add_worklist
+    from models.tables import Node
+
+    settings = Settings.load()
+    with database(settings).begin() as session:
+        found = session.scalars(select(Node).where(Node.institution_id == institution_id, Node.name == node)).first()
+        if found is None or not found.receives:
+            raise click.ClickException(f"{institution_id} has no Node {node} with an address; add it first.")
+        add_worklist(session, found, name=name, auto_release=auto_release)
+        session.flush()
+        write_directory_file(session, settings.directory_file)
+
+
+@click.group()
+def agreements() -> None:
+    """Agreements: who may send to whom."""
+
+
+@agreements.command("add")
+@click.argument("source_id")
+@click.argument("destination_id")
+@click.option("--basis", required=True, help="Why: the agreement's name or number.")
+def add_agreement(source_id: str, destination_id: str, basis: str) -> None:
+    """Let SOURCE_ID send to DESTINATION_ID from now on."""
+    from models.registry import agree
+
+    with database(Settings.load()).begin() as session:
+        agree(session, [(source_id, destination_id)], basis)
+
+
+@click.group()
+def users() -> None:
+    """People."""
+
+
+@users.command("add")
+@click.argument("username")
+@click.argument("institution_id")
+@click.argument("role", type=click.Choice(["clinician", "pacs-officer", "support"]))
+@click.option("--name", "display_name", required=True, help="The person's name as pages show it.")
+@click.option("--email", default="")
+@click.password_option(help="At least 15 characters; asked for when not given.")
+def add_user(username: str, institution_id: str, role: str, display_name: str, email: str, password: str) -> None:
+    """Open an account."""
+    from models.passwords import weakness
+    from models.registry import add_account
+
+    if words := weakness(password, (username, display_name)):
+        raise click.ClickException(words)
+    with database(Settings.load()).begin() as session:
+        add_account(
+            session,
+            username=username,
+            display_name=display_name,
+            institution_id=institution_id,
+            role=Role(role),
+            password=password,
+            actor=_operator(),
+            email=email,
+        )
+
+
+@click.command()
+@click.option("--older-than", default=14.0, help="Days since the last delivery of a study was confirmed.")
+def purge(older_than: float) -> None:
+    """Remove the images of confirmed studies; what recognises them, and every record, stays."""
+    from models.archive import FolderArchive
+    from models.purge import purge_confirmed
+
+    settings = Settings.load()
+    count = purge_confirmed(database(settings), FolderArchive(settings.archive_folder), days=older_than)
+    click.echo(f"{count} images removed.")
+
+
+def _operator() -> str:
+    return f"command line ({os.environ.get('SUDO_USER') or os.environ.get('USER') or 'unknown'})"

@@ -1,0 +1,170 @@
+"""A real PostgreSQL for tests: the fixture `database` is new and migrated for each test, `registry` fills it."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy.orm import Session
+
+from demo.postgres import socket_folder
+from models.db import Database
+from models.domain.permissions import Role
+from models.tables import Account, Agreement, Institution, Node, Worklist, now
+from tests.eventually import eventually
+
+PASSWORD = "correct horse battery staple"
+TEMPLATE = "migrated"
+SUPERUSER = "postgres"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server, which listens in a folder."""
+
+    sockets: Path
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://{SUPERUSER}@/{name}?host={self.sockets}"
+
+    def answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(host=str(self.sockets), user=SUPERUSER, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for the whole run, with a migrated database to copy."""
+    # Not in pytest's own folder: another run of pytest closes that to the user that PostgreSQL runs as.
+    folder = Path(tempfile.mkdtemp(prefix="iep-pg-"))
+    log = folder / "log"
+    sockets = socket_folder(folder)
+    program = "import sys, pathlib, demo.postgres as it; it.run_postgres(pathlib.Path(sys.argv[1]))"
+    with log.open("wb") as file:
+        server = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=file, stderr=file)
+    running = Postgres(sockets)
+    try:
+        eventually(lambda: running.answers() or server.poll() is not None, timeout=60)
+        assert server.poll() is None, log.read_text()
+        running.execute(f"CREATE DATABASE {TEMPLATE}")
+        template = Database(running.url(TEMPLATE))
+        template.upgrade()
+        template.close()
+        yield running
+    finally:
+        # PostgreSQL's fast shutdown; SIGTERM would wait for every client.
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        for left_over in (folder, sockets):
+            shutil.rmtree(left_over, ignore_errors=True)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Database]:
+    """An empty database of the present version, for one test."""
+    name = f"test_{next(_numbers)}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    made = Database(postgres.url(name))
+    yield made
+    made.close()
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The ids of what `register` made: Nodes by name, worklists by ODS code, accounts by username."""
+
+    nodes: dict[str, str]
+    worklists: dict[str, str]
+    accounts: dict[str, str]
+
+
+NAMES = {"ZX1": "Northern Example", "ZX2": "Royal Example", "ZX3": "Eastern Independent Imaging"}
+PACS_PORTS = {"ZX1": 11121, "ZX2": 11122, "ZX3": 11123}
+
+
+def register(session: Session) -> Registry:
+    """The three demo Institutions, their Nodes, worklists, agreements and people (username `officer.zx1` and so on)."""
+    for code, name in NAMES.items():
+        session.add(
+            Institution(
+                ods_code=code, name=name, phone=f"01632 9600{code[-1]}0", email=f"imaging@{code.lower()}.example"
+            )
+        )
+    session.flush()
+    nodes, worklists = {}, {}
+    for code, port in PACS_PORTS.items():
+        pacs = Node(
+            institution_id=code,
+            name=f"{code}_PACS",
+            ae_title=f"{code}_PACS",
+            host="127.0.0.1",
+            port=port,
+            source_addresses=["127.0.0.1"],
+        )
+        session.add(pacs)
+        session.flush()
+        nodes[pacs.name] = pacs.id
+        worklist = Worklist(institution_id=code, name="Imaging", node_id=pacs.id, auto_release=code == "ZX2")
+        session.add(worklist)
+        session.flush()
+        worklists[code] = worklist.id
+    for title in ("STORESCU", "DCMSEND", "ECHOSCU"):
+        sender = Node(institution_id="ZX1", name=title, ae_title=title, source_addresses=["127.0.0.1"])
+        session.add(sender)
+        session.flush()
+        nodes[title] = sender.id
+    began = now() - timedelta(days=1)
+    for source, destination in itertools.permutations(NAMES, 2):
+        session.add(Agreement(source_id=source, destination_id=destination, basis="test", valid_from=began))
+    return Registry(nodes, worklists, _people(session))
+
+
+def _people(session: Session) -> dict[str, str]:
+    roles = {"officer": Role.PACS_OFFICER, "clinician": Role.CLINICIAN, "support": Role.SUPPORT}
+    found = {}
+    for code, (word, role) in itertools.product(NAMES, roles.items()):
+        account = Account(
+            institution_id=code,
+            username=f"{word}.{code.lower()}",
+            display_name=f"{word.title()} {code[-1]} Example",
+            email=f"{word}@{code.lower()}.example",
+            role=role.value,
+            password_hash=_cheap_hash(),
+        )
+        session.add(account)
+        session.flush()
+        found[account.username] = account.id
+    return found
+
+
+@cache
+def _cheap_hash() -> str:
+    # Verifying takes its parameters from the hash: tests sign in without waiting for a hash made to be slow.
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+@pytest.fixture
+def registry(database: Database) -> Registry:
+    with database.begin() as session:
+        return register(session)

@@ -1,0 +1,211 @@
+"""Who may open what: every route, for every role and every other Institution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from models.db import Database
+from models.domain.contracts import CommandKind
+from models.domain.decisions import RULES
+from models.domain.lifecycles import LIFECYCLES
+from models.domain.permissions import Function, Role, may
+from models.tables import Account, OutboxCommand, new_id
+from tests.database import Registry
+from tests.web.portal import field_of, make, sign_in
+from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
+from web.permission import Open, declared, public, undeclared
+
+WORDS = {Role.PACS_OFFICER: "officer", Role.CLINICIAN: "clinician", Role.SUPPORT: "support"}
+
+
+@pytest.fixture
+def app(database: Database, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return make(database, mailbox_folder=tmp_path_factory.mktemp("mail"))
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Every (endpoint, method, path), with `reference`, `node_id` and `name` still to be filled in."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+            yield rule.endpoint, method, rule.rule.replace("<", "{").replace(">", "}").replace("path:", "")
+
+
+class Caller:
+    """Somebody signed in, who can call any route with a form that is in order but for what it decides."""
+
+    def __init__(self, app: Flask, username: str) -> None:
+        self.client = sign_in(app, username)
+        self.token = field_of(self.client.get("/held").text, "csrf_token")
+
+    def call(self, method: str, path: str) -> int:
+        form = {"csrf_token": self.token, "command": new_id(), "reason": "x"}
+        return (self.client.post(path, data=form) if method == "POST" else self.client.get(path)).status_code
+
+
+def test_every_view_declares_who_it_is_for(app: Flask) -> None:
+    assert undeclared(app) == []
+    assert {endpoint for endpoint, _, _ in routes(app) if declared(app, endpoint) is Open.PUBLIC} == {
+        "static",
+        "health.healthz",
+        "account.sign_in",
+        "account.try_to_sign_in",
+    }
+
+
+def test_a_view_that_declares_nothing_is_closed(app: Flask) -> None:
+    app.add_url_rule("/forgotten", view_func=lambda: "open to all")
+    assert undeclared(app) == ["<lambda>"]
+    assert sign_in(app, "officer.zx1").get("/forgotten").status_code == 403
+    assert app.test_client().get("/forgotten").status_code == 303
+
+
+def test_a_public_view_says_so(app: Flask) -> None:
+    app.add_url_rule("/open", "open", public(lambda: "open to all"))
+    assert app.test_client().get("/open").text == "open to all"
+
+
+def test_nobody_gets_in_without_signing_in(app: Flask) -> None:
+    client = app.test_client()
+    token = field_of(client.get("/sign-in").text, "csrf_token")
+    for endpoint, method, path in routes(app):
+        if declared(app, endpoint) is Open.PUBLIC:
+            continue
+        filled = path.format(reference="T-2222-222", node_id="x", name="x")
+        answer = client.get(filled) if method == "GET" else client.post(filled, data={"csrf_token": token})
+        assert answer.status_code == 303, path
+        assert answer.headers["Location"].startswith("/sign-in"), path
+        part = client.get(filled, headers={"HX-Request": "true"}) if method == "GET" else None
+        assert part is None or part.status_code == 401
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_route_for_every_role(app: Flask, database: Database, registry: Registry, role: Role) -> None:
+    """A role without the Function reads "forbidden", and causes nothing."""
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        reference = seed.delivery("on-worklist").reference
+    caller = Caller(app, f"{WORDS[role]}.zx2")
+    for endpoint, method, path in routes(app):
+        needed = declared(app, endpoint)
+        if not isinstance(needed, Function):
+            continue
+        filled = path.format(reference=reference, node_id=registry.nodes["ZX2_PACS"], name="x")
+        code = caller.call(method, filled)
+        if not may(role, needed):
+            assert code == 403, f"{role} {method} {path}"
+        elif method == "GET":
+            assert code in (200, 303, 404), f"{role} {path}: {code}"
+    with database.begin() as session:
+        asked = set(session.scalars(select(OutboxCommand.kind)))
+    assert not asked or role is not Role.CLINICIAN
+
+
+@pytest.mark.parametrize("role", [Role.PACS_OFFICER, Role.CLINICIAN])
+def test_nothing_of_other_institutions(app: Flask, database: Database, registry: Registry, role: Role) -> None:
+    """ZX3 has no part in what ZX1 sends to ZX2: no route tells it more than an unknown reference does."""
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        theirs = [seed.arrival(state).reference for state in ARRIVAL_WAYS]
+        theirs += [seed.delivery(state).reference for state in DELIVERY_WAYS]
+        seed.held_object("ZX1")
+    caller = Caller(app, f"{WORDS[role]}.zx3")
+    for _, method, path in routes(app):
+        if "{" not in path or "{filename}" in path:
+            continue
+        unknown = caller.call(method, path.format(reference="T-2222-222", node_id=new_id(), name="y"))
+        assert unknown in (403, 404)
+        for reference in theirs if "{reference}" in path else theirs[:1]:
+            filled = path.format(reference=reference, node_id=registry.nodes["ZX1_PACS"], name="x")
+            assert caller.call(method, filled) == unknown, f"{method} {path} tells that {reference} exists"
+    for page in ("/", "/live", "/transactions", "/held", "/nodes", f"/transactions/find?reference={theirs[0]}"):
+        text = caller.client.get(page).text
+        for secret in (*theirs, "EXAMPLE, Agnes", "ZX1-0042", "CT head", "STORESCU", "SOPInstanceUID"):
+            assert secret not in text, f"{page} shows {secret}"
+    with database.begin() as session:
+        assert session.scalar(select(func.count()).select_from(OutboxCommand)) == 0
+
+
+def test_held_studies_are_the_source_s_alone(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        reference = seed.arrival("held").reference
+    assert reference in sign_in(app, "officer.zx1").get("/held").text
+    assert reference not in sign_in(app, "officer.zx2").get("/held").text
+
+
+def test_support_sees_no_patient(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        references = [seed.arrival("held").reference, *(seed.delivery(state).reference for state in DELIVERY_WAYS)]
+    client = sign_in(app, "support.zx3")
+    pages = ["/", "/live", "/transactions", "/held", "/nodes"]
+    for reference in references:
+        pages += [f"/transactions/{reference}", f"/transactions/{reference}/live"]
+    for page in pages:
+        answer = client.get(page)
+        assert answer.status_code in (200, 286)
+        for detail in (
+            "Agnes",
+            "EXAMPLE,",
+            "February 1951",
+            "ZX1-0042",
+            "9990000018",
+            "999 000 0018",
+            "A1000042",
+            "CT head",
+        ):
+            assert detail not in answer.text, f"{page} shows {detail}"
+    assert all(reference in client.get("/transactions").text for reference in references)
+
+
+# Who may take each decision on what ZX1 sends to ZX2: officer of the source, officer of the destination, support.
+DECISIONS = {
+    ("release", "on-worklist"): (False, True, False),
+    ("refuse", "on-worklist"): (False, True, False),
+    ("retry", "needs-attention"): (True, True, True),
+    ("redirect", "needs-attention"): (False, True, True),
+    ("abandon", "needs-attention"): (True, True, True),
+    ("assign", "held"): (True, False, False),
+    ("refuse-held", "held"): (True, False, False),
+}
+
+
+@pytest.mark.parametrize(("decision", "state"), list(DECISIONS))
+def test_each_decision_is_for_its_side(
+    app: Flask, database: Database, registry: Registry, decision: str, state: str
+) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        one = seed.arrival("held") if state == "held" else seed.delivery(state)
+        # As after a study that was sent early and then held: the destination sees it.
+        one.destination_id = "ZX2"
+        reference = one.reference
+    people = ("officer.zx1", "officer.zx2", "support.zx3")
+    for person, allowed in zip(people, DECISIONS[decision, state], strict=True):
+        caller = Caller(app, person)
+        page = caller.client.get(f"/transactions/{reference}").text
+        offered = f'action="/transactions/{reference}/{decision}"' in page
+        # There is no other Node to choose.
+        assert offered == (allowed and decision != "redirect"), f"{person} is offered {decision}"
+        code = caller.call("POST", f"/transactions/{reference}/{decision}")
+        assert (code == 403) == (not allowed), f"{person} {decision}: {code}"
+
+
+def test_every_command_of_a_person_has_its_rule() -> None:
+    machines = {CommandKind.START_NODE, CommandKind.REPORT_NODE_FAULT, CommandKind.ANSWER_COMMITMENT}
+    assert set(RULES) == set(CommandKind) - machines
+    for rule in RULES.values():
+        assert any(event == rule.event for _, event in LIFECYCLES[rule.lifecycle].table)
+
+
+def test_a_role_taken_away_is_gone_at_once(app: Flask, database: Database) -> None:
+    client = sign_in(app, "officer.zx1")
+    assert client.get("/nodes").status_code == 200
+    with database.begin() as session:
+        session.execute(update(Account).values(role=Role.CLINICIAN.value))
+    assert client.get("/nodes").status_code == 403
+    assert 'href="/nodes"' not in client.get("/").text

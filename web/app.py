@@ -1,0 +1,111 @@
+"""The portal: the frame, who may open what, and one blueprint for each place of the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask, get_flashed_messages
+from flask.typing import RouteCallable
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from markupsafe import Markup
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import ServiceUnavailable
+
+from models.db import Database
+from models.domain.permissions import Function
+from models.tables import now
+from web import account, health, held, home, mailbox, nodes, transactions, words
+from web.frame import apologise, framed
+from web.here import NAME, Door, Here, here
+from web.look import NAVIGATION, Place, SignedIn
+from web.permission import guard, somebody, undeclared
+from web.sessions import Person
+from web.times import age, clock
+
+PAGE_COOKIE = "page"
+SIGN_IN_TRIES = "30 per minute"
+NEEDED: Mapping[str, Function] = {"/nodes": Function.VIEW_NODES, "/mailbox": Function.READ_DEMO_MAIL}
+
+
+def create_app(
+    database: Database,
+    gateway: Door,
+    *,
+    secret_key: bytes,
+    secure_cookies: bool = True,
+    mailbox_folder: Path | None = None,
+    health_of_parts: Callable[[], Mapping[str, bool]] = dict,
+    sign_in_tries: str = SIGN_IN_TRIES,
+) -> Flask:
+    """The whole portal.
+
+    `gateway` is a temporal.gateway.Gateway, made after the fork like `database`. `secret_key` (32 random bytes, the
+    same in every worker process and after a restart) signs forms and short messages; sessions lie in the database.
+    `secure_cookies` is False only where there is no TLS. `mailbox_folder`, of the demo alone, holds the mails that the
+    page Mailbox shows; without it there is no such page. `health_of_parts` answers for every part, by name, whether it
+    is ready. `sign_in_tries` limits tries from one address, in Flask-Limiter's words.
+    """
+    limiter = Limiter(get_remote_address, storage_uri="memory://")
+    app = framed(
+        {
+            "SECRET_KEY": secret_key,
+            "SESSION_COOKIE_NAME": f"__Host-{PAGE_COOKIE}" if secure_cookies else PAGE_COOKIE,
+            "SESSION_COOKIE_SECURE": secure_cookies,
+            "SESSION_COOKIE_PATH": "/",
+            # A form lives as long as the session it was opened in.
+            "WTF_CSRF_TIME_LIMIT": 12 * 3600,
+            "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+            "MAX_FORM_PARTS": 50,
+        },
+        _signed_in,
+        before_forms=limiter.init_app,
+    )
+    app.extensions[NAME] = Here(database, gateway, health_of_parts, mailbox_folder, secure_cookies)
+    guard(app)
+    blueprints = [account, home, transactions, held, nodes, health, *([mailbox] if mailbox_folder else [])]
+    for room in blueprints:
+        app.register_blueprint(room.blueprint)
+    # Counted in each worker process for itself; the lock on the account is what holds everywhere.
+    trying = "account.try_to_sign_in"
+    app.view_functions[trying] = cast(RouteCallable, limiter.limit(sign_in_tries)(app.view_functions[trying]))
+    app.register_error_handler(OperationalError, lambda error: apologise(ServiceUnavailable()))
+    app.context_processor(_for_pages)
+    app.jinja_env.filters.update(words.FILTERS)
+    if forgotten := undeclared(app):
+        raise RuntimeError(f"add @needs(Function....) or @public to the view of {', '.join(forgotten)}")
+    return app
+
+
+def _signed_in() -> SignedIn | None:
+    who = somebody()
+    return SignedIn(who.name, who.institution_name) if who else None
+
+
+def _for_pages() -> dict[str, Any]:
+    """What every template may use."""
+    who, at = somebody(), now()
+    zone = who.time_zone if who else "Europe/London"
+    places = [place for place in NAVIGATION if who and _is_offered(place, who)]
+
+    def local(time: datetime | None, seconds: bool = False) -> Markup:
+        return clock(time, zone, at, seconds)
+
+    return {
+        "navigation": places,
+        "viewer": who.viewer if who else None,
+        "Function": Function,
+        "local": local,
+        "age": lambda time: age(time, at),
+        "fresh_at": local(at, seconds=True),
+        "messages": get_flashed_messages,
+    }
+
+
+def _is_offered(place: Place, who: Person) -> bool:
+    if place.path == "/mailbox" and here().mailbox is None:
+        return False
+    return place.path not in NEEDED or who.viewer.may(NEEDED[place.path])

@@ -1,0 +1,61 @@
+"""How a person's decision reaches the engine: saved with its content and audit entry first, then tried at once."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import abort, flash, request
+from sqlalchemy.orm import Session
+
+from models.domain.contracts import CommandKind
+from models.outbox import post
+from models.queries.people import with_names
+from models.tables import OutboxCommand, new_id
+from temporal.gateway import SAVED
+from web.here import here
+from web.permission import person
+
+FIELD = "command"
+TOKEN = re.compile(r"[0-9a-f]{32}")
+
+
+def token() -> str:
+    """A form's own command: sent twice, it is done once."""
+    return new_id()
+
+
+def was_asked(session: Session) -> bool:
+    """Whether this very form has been sent before."""
+    return session.get(OutboxCommand, _token()) is not None
+
+
+def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], done: str) -> None:
+    """Save the command, try it, and leave a message: `done`, why it was refused, or that it will go on by itself."""
+    command_id, who = _token(), person()
+    with here().database.begin() as session:
+        is_new = post(
+            session,
+            command_id,
+            institution_id=institution_id,
+            kind=kind,
+            subject_id=subject_id,
+            actor=who.id,
+            content=content,
+        )
+        if not is_new:
+            # A token is no key to what somebody else has asked, or to what something else was asked for.
+            first = session.get_one(OutboxCommand, command_id)
+            if (first.kind, first.subject_id, first.actor) != (kind.value, subject_id, who.id):
+                abort(400)
+    said = here().gateway.try_now(here().database, command_id)
+    with here().database.begin() as session:
+        said = with_names(session, said)
+    flash(said or done, "done" if not said else "saved" if said == SAVED else "refused")
+
+
+def _token() -> str:
+    given = request.form.get(FIELD, "")
+    if not TOKEN.fullmatch(given):
+        abort(400)
+    return given

@@ -1,0 +1,44 @@
+"""Home: what needs this person, and else a fact that reassures."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from models.domain.permissions import Function
+from models.queries.held import how_many_alone
+from models.queries.nodes import node_standings
+from models.queries.transactions import Sought, how_many_wait, last_arrival, page, waiting_for
+from web.here import here
+from web.permission import needs, person
+
+blueprint = Blueprint("home", __name__)
+RECENT = 8
+
+
+@blueprint.get("/")
+@needs(Function.VIEW_TRANSACTIONS)
+def home() -> ResponseReturnValue:
+    return render_template("home.html", title="Home", **_facts())
+
+
+@blueprint.get("/live")
+@needs(Function.VIEW_TRANSACTIONS)
+def live() -> ResponseReturnValue:
+    return render_template("home_live.html", **_facts())
+
+
+def _facts() -> dict[str, object]:
+    viewer = person().viewer
+    with here().database.begin() as session:
+        waiting, urgent = how_many_wait(session, viewer)
+        nodes = node_standings(session, viewer) if viewer.may(Function.VIEW_NODES) else ()
+        return {
+            "waiting": waiting,
+            "urgent": urgent,
+            "rows": waiting_for(session, viewer),
+            "recent": page(session, viewer, Sought(), size=RECENT).rows,
+            "last_arrival": last_arrival(session, viewer),
+            "alone": how_many_alone(session, viewer) if viewer.may(Function.ASSIGN_HELD) else 0,
+            "troubled": [node for node in nodes if node.receives and node.state != "up"],
+        }

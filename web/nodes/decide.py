@@ -1,0 +1,29 @@
+"""The steps that all decisions on a Node have in common."""
+
+from __future__ import annotations
+
+from flask import abort, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from models.domain.contracts import CommandKind
+from models.domain.decisions import RULES
+from models.domain.lifecycles import NODE
+from web.asking import ask, was_asked
+from web.here import here
+from web.nodes.show import found
+
+
+def decide(node_id: str, kind: CommandKind, done: str) -> ResponseReturnValue:
+    """Ask the engine for `kind` and show the Node's page again; too late a step says so and changes nothing."""
+    node = found(node_id)
+    if not node.receives:
+        abort(404)
+    back = redirect(url_for("nodes.show", node_id=node.id), 303)
+    with here().database.begin() as session:
+        again = was_asked(session)
+    rule = RULES.get(kind)
+    if rule and not again and not any(at == node.state and event == rule.event for at, event in NODE.table):
+        flash(f"Too late: {node.sentence}", "refused")
+        return back
+    ask(kind, node.id, node.institution_id, {}, done)
+    return back

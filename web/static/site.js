@@ -1,0 +1,49 @@
+// Starts the components of nhsuk-frontend, on the page and on each part that htmx puts into it.
+import { initAll } from "/static/vendor/nhsuk.js";
+
+// On a narrow screen a picture is wider than its frame: the present state is what must be seen.
+const showPresent = (scope) => scope.querySelectorAll(".iep-picture").forEach((frame) => {
+  const here = frame.querySelector(".iep-here rect");
+  if (here) frame.scrollLeft = Number(here.getAttribute("x")) - frame.clientWidth / 3;
+});
+
+initAll();
+showPresent(document);
+for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) {
+  document.body.addEventListener(swapped, (event) => {
+    initAll({ scope: event.detail.elt });
+    showPresent(event.detail.elt);
+  });
+}
+
+// A part that refreshes itself says when it cannot any more.
+const stale = (hidden) => document.querySelectorAll("[data-stale]").forEach((notice) => { notice.hidden = hidden; });
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.body.addEventListener(failure, () => stale(false));
+}
+document.body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.successful) stale(true); });
+
+// Whoever has the focus on a link in such a part keeps it: what is unchanged stays, what is new gets the focus again.
+const fresh = ".iep-fresh";
+const words = (part) => {
+  const copy = part.cloneNode(true);
+  copy.querySelectorAll(fresh).forEach((line) => line.remove());
+  return copy.textContent.replace(/\s+/g, " ").trim();
+};
+let focused = null;
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { target, serverResponse } = detail;
+  focused = null;
+  if (!detail.shouldSwap || !target.contains(document.activeElement)) return;
+  const answer = new DOMParser().parseFromString(serverResponse, "text/html").body;
+  if (words(answer) !== words(target)) {
+    focused = document.activeElement.getAttribute("href");
+    return;
+  }
+  detail.shouldSwap = false;
+  const [before, after] = [target.querySelector(fresh), answer.querySelector(fresh)];
+  if (before && after) before.textContent = after.textContent;
+});
+document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (focused) detail.target.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+});

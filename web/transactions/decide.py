@@ -1,0 +1,44 @@
+"""The steps that all decisions on a transaction have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import abort, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from models.domain.contracts import CommandKind
+from models.queries.transaction import TransactionPage
+from web.asking import ask, was_asked
+from web.entries import Wrong
+from web.here import here
+from web.permission import person
+from web.transactions.offers import is_possible, must_be_permitted
+from web.transactions.show import found, shown
+
+
+def decide(
+    reference: str, kind: CommandKind, entries: Callable[[TransactionPage], dict[str, Any]], done: str
+) -> ResponseReturnValue:
+    """Ask the engine for `kind` with what `entries` reads from the form, and show the page again.
+
+    A transaction that is not this Institution's answers "not found", one that is but not to be decided by this person
+    "forbidden". A wrong entry shows the form again; a step that is too late says so and changes nothing.
+    """
+    page = found(reference)
+    must_be_permitted(kind, page, person().viewer)
+    with here().database.begin() as session:
+        again = was_asked(session)
+    if not again and not is_possible(kind, page):
+        flash(f"Too late: {page.sentence}", "refused")
+        return redirect(url_for("transactions.show", reference=page.reference), 303)
+    try:
+        content = entries(page)
+    except Wrong as wrong:
+        return shown(page, wrong), 422
+    subject = page.arrival if kind.value.endswith("-arrival") else page.delivery
+    if subject is None:
+        abort(404)
+    ask(kind, subject.id, subject.institution_id, content, done)
+    return redirect(url_for("transactions.show", reference=page.reference), 303)

@@ -1,0 +1,77 @@
+"""The list of transactions, newest first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from models.domain.lifecycles import ARRIVAL, DELIVERY
+from models.domain.permissions import Function
+from models.queries.transactions import Cursor, Sought, page, reference_exists
+from models.references import ALPHABET
+from web.here import here
+from web.permission import needs, person
+from web.transactions.blueprint import blueprint
+
+STATES = {
+    f"{lifecycle.name}.{state.value}": state.value
+    for lifecycle in (ARRIVAL, DELIVERY)
+    for state in lifecycle.states
+    # A routed arrival is listed by its delivery.
+    if (lifecycle.name, state.value) != ("arrival", "routed")
+}
+
+
+@blueprint.get("")
+@needs(Function.VIEW_TRANSACTIONS)
+def listing() -> ResponseReturnValue:
+    state, mine = request.args.get("state", ""), "mine" in request.args
+    lifecycle, _, name = state.partition(".")
+    if state and state not in STATES:
+        abort(404)
+    with here().database.begin() as session:
+        shown = page(session, person().viewer, Sought(lifecycle or None, name or None, mine), _after())
+    kept: dict[str, Any] = {"state": state or None, "mine": "1" if mine else None}
+    return render_template(
+        "transactions/listing.html",
+        title="Transactions",
+        page=shown,
+        states=STATES,
+        state=state,
+        mine=mine,
+        is_first="after" not in request.args,
+        next=url_for(".listing", after=_written(shown.next), **kept) if shown.next else "",
+        first=url_for(".listing", **kept),
+        unknown=request.args.get("unknown", "")[:12],
+    )
+
+
+@blueprint.get("/find")
+@needs(Function.VIEW_TRANSACTIONS)
+def find() -> ResponseReturnValue:
+    """By the reference as somebody said it: small letters, spaces and a missing T- do not matter."""
+    letters = "".join(letter for letter in request.args.get("reference", "").upper() if letter.isalnum())
+    letters = letters.removeprefix("T") if len(letters) == 8 else letters
+    if len(letters) == 7 and set(letters) <= set(ALPHABET):
+        reference = f"T-{letters[:4]}-{letters[4:]}"
+        with here().database.begin() as session:
+            if reference_exists(session, person().viewer, reference):
+                return redirect(url_for("transactions.show", reference=reference), 303)
+    return redirect(url_for(".listing", unknown=letters[:12] or "that"), 303)
+
+
+def _after() -> Cursor | None:
+    time, _, key = request.args.get("after", "").partition("~")
+    if not key:
+        return None
+    try:
+        return Cursor(datetime.fromisoformat(time), key)
+    except ValueError:
+        abort(404)
+
+
+def _written(cursor: Cursor) -> str:
+    return f"{cursor.opened_at.isoformat()}~{cursor.id}"

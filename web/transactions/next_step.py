@@ -1,0 +1,55 @@
+"""What happens next by itself, and whose move it is, for every state in which a transaction can stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.queries.transaction import TransactionPage
+
+NEXT: Mapping[tuple[str, str], str] = {
+    ("arrival", "receiving"): "Once no more images come, the study counts as complete and its route is decided.",
+    ("arrival", "forwarding"): "Images are sent on as they come; once no more come, the study counts as complete.",
+    ("arrival", "settled"): "Within seconds it is on its way to the destination, or held here with a reason.",
+    ("arrival", "held"): "Nothing happens by itself: it waits until {source}'s PACS officer assigns or refuses it.",
+    ("arrival", "routed"): "Within seconds it is on {destination}'s worklist.",
+    ("arrival", "refused"): "Nothing more. To send the study all the same, push it again from your PACS.",
+    ("delivery", "waiting"): "Within seconds it is on {destination}'s worklist.",
+    ("delivery", "on-worklist"): "Nothing is sent until {destination}'s PACS officer releases it.",
+    ("delivery", "sending"): (
+        "Each image is sent until {node} accepts it. While {node} cannot be reached it is tried again by itself, "
+        "for as long as it takes."
+    ),
+    ("delivery", "sent"): "{node} is asked for every image; whatever it lacks is sent once more.",
+    ("delivery", "needs-attention"): "Nothing happens by itself: it waits for a decision. What {node} has, it keeps.",
+    ("delivery", "differs-at-destination"): (
+        "Nothing happens by itself. {destination} corrects the identifiers in {node}; then a retry asks again."
+    ),
+    ("delivery", "confirmed"): "Nothing more. Images that come later follow as a transaction of their own.",
+    ("delivery", "unverifiable"): "Nothing more. Somebody at {destination} looks whether the study is in {node}.",
+    ("delivery", "abandoned"): "Nothing more. To send the study after all, push it again from the PACS of {source}.",
+    ("delivery", "refused"): "Nothing more. {source} has been told the reason.",
+}
+
+MOVES: Mapping[tuple[str, str], str] = {
+    ("arrival", "held"): "{source}",
+    ("delivery", "on-worklist"): "{destination}",
+    ("delivery", "needs-attention"): "{destination} or {source}",
+    ("delivery", "differs-at-destination"): "{destination}",
+}
+
+
+def next_step(page: TransactionPage) -> str:
+    return _filled(NEXT[page.lifecycle, page.state], page)
+
+
+def whose_move(page: TransactionPage) -> str:
+    """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
+    return _filled(MOVES.get((page.lifecycle, page.state), ""), page)
+
+
+def _filled(text: str, page: TransactionPage) -> str:
+    return text.format(
+        source=page.source.ods_code,
+        destination=page.destination.ods_code if page.destination else "the destination",
+        node=page.delivery.node if page.delivery else "the destination's Node",
+    )

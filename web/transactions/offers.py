@@ -1,0 +1,40 @@
+"""Which decisions a person may take on a transaction now."""
+
+from __future__ import annotations
+
+from flask import abort
+
+from models.domain.contracts import CommandKind
+from models.domain.decisions import RULES, may_decide
+from models.domain.lifecycles import LIFECYCLES
+from models.queries.transaction import TransactionPage
+from models.queries.viewer import Viewer
+
+
+def is_possible(kind: CommandKind, page: TransactionPage) -> bool:
+    """Whether the lifecycle has such a step from where the transaction stands."""
+    rule = RULES[kind]
+    if rule.lifecycle != page.lifecycle:
+        return False
+    lifecycle = LIFECYCLES[rule.lifecycle]
+    return any(state == page.state and event == rule.event for state, event in lifecycle.table)
+
+
+def offered(page: TransactionPage, viewer: Viewer) -> list[CommandKind]:
+    """What `viewer` may decide here and now."""
+    return [
+        kind
+        for kind in RULES
+        if is_possible(kind, page) and may_decide(kind, viewer.role, page.sides) and _has_choices(kind, page)
+    ]
+
+
+def must_be_permitted(kind: CommandKind, page: TransactionPage, viewer: Viewer) -> None:
+    """Answers "forbidden" to whoever may see the transaction, but not decide this about it."""
+    if not may_decide(kind, viewer.role, page.sides):
+        abort(403)
+
+
+def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
+    choices = {CommandKind.REDIRECT_DELIVERY: page.other_nodes, CommandKind.ASSIGN_ARRIVAL: page.worklists}
+    return bool(choices.get(kind, True))

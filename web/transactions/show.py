@@ -1,0 +1,88 @@
+"""The page of one transaction, and the part of it that keeps itself fresh."""
+
+from __future__ import annotations
+
+from flask import abort, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from models.domain.errors import NotFound
+from models.domain.lifecycles import LIFECYCLES
+from models.domain.permissions import Function
+from models.queries.transaction import TransactionPage, transaction
+from web.asking import token
+from web.entries import Wrong
+from web.here import here
+from web.permission import needs, person
+from web.state_picture import picture
+from web.transactions.blueprint import blueprint
+from web.transactions.next_step import next_step, whose_move
+from web.transactions.offers import offered
+
+STOP_POLLING = 286
+"""htmx takes the answer and asks no more."""
+
+
+@blueprint.get("/<reference>")
+@needs(Function.VIEW_TRANSACTIONS)
+def show(reference: str) -> ResponseReturnValue:
+    return shown(found(reference))
+
+
+@blueprint.get("/<reference>/live")
+@needs(Function.VIEW_TRANSACTIONS)
+def live(reference: str) -> ResponseReturnValue:
+    """How it stands now. Decisions are sent again only when others are possible: nothing typed is ever lost."""
+    page = found(reference)
+    changed = request.args.get("seen") != _seen(page)
+    text = _rendered("transactions/live_answer.html", page, None, changed=changed)
+    return text, STOP_POLLING if _has_ended(page) else 200
+
+
+def found(reference: str) -> TransactionPage:
+    """The transaction as this person may see it; "not found" where there is none for this person's Institution."""
+    try:
+        with here().database.begin() as session:
+            return transaction(session, person().viewer, reference)
+    except NotFound:
+        abort(404)
+
+
+def shown(page: TransactionPage, wrong: Wrong | None = None) -> str:
+    """The page; with `wrong`, the entry that must be put right."""
+    return _rendered("transactions/show.html", page, wrong)
+
+
+def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more: object) -> str:
+    viewer = person().viewer
+    return render_template(
+        template,
+        title=f"Transaction {page.reference}",
+        page=page,
+        wrong=wrong,
+        picture=_picture(page),
+        next_step=next_step(page),
+        whose_move=whose_move(page),
+        offered=[kind.value for kind in offered(page, viewer)],
+        token=token,
+        seen=_seen(page),
+        has_ended=_has_ended(page),
+        percent=100 * page.present // page.total if page.total else 0,
+        **more,
+    )
+
+
+def _picture(page: TransactionPage) -> Markup:
+    passed = {(step.before, step.after) for step in page.steps if step.lifecycle == page.lifecycle}
+    return picture(LIFECYCLES[page.lifecycle], page.state, passed, "lifecycle")
+
+
+def _seen(page: TransactionPage) -> str:
+    return f"{page.lifecycle}.{page.state}"
+
+
+def _has_ended(page: TransactionPage) -> bool:
+    if (page.lifecycle, page.state) == ("arrival", "routed"):
+        # Its delivery is about to begin.
+        return False
+    return page.state in {state.value for state in LIFECYCLES[page.lifecycle].terminal}

@@ -1,0 +1,93 @@
+"""Codes as people read them: states, DICOM names and dates, NHS numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from models.domain.nhs_number import parse_nhs_number, spaced
+
+COLOURS: Mapping[str, str] = {
+    "receiving": "blue",
+    "forwarding": "blue",
+    "settled": "blue",
+    "held": "orange",
+    "routed": "blue",
+    "waiting": "blue",
+    "on-worklist": "yellow",
+    "sending": "blue",
+    "sent": "aqua-green",
+    "needs-attention": "red",
+    "differs-at-destination": "orange",
+    "confirmed": "green",
+    "unverifiable": "yellow",
+    "abandoned": "grey",
+    "refused": "grey",
+    "up": "green",
+    "failing": "yellow",
+    "down": "red",
+    "probing": "blue",
+    "asked": "blue",
+    "answered": "green",
+    "unanswerable": "yellow",
+}
+"""The colour of each state's tag; the word beside it says the same."""
+
+SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
+
+
+def phrase(code: str) -> str:
+    """Like "Needs attention" for "needs-attention"."""
+    words = code.replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
+def person_name(name: str) -> str:
+    """A DICOM person name (PS3.5 Section 6.2.1) as "FAMILY, Given Middle (Prefix)": its first component group."""
+    family, given, middle, prefix, suffix = (*(part.strip() for part in name.split("=")[0].split("^")), *[""] * 5)[:5]
+    named = " ".join(part for part in (given, middle, suffix) if part)
+    whole = ", ".join(part for part in (family.upper(), named) if part)
+    return f"{whole} ({prefix})" if prefix else whole
+
+
+def dicom_date(value: str) -> str:
+    """Like "3 May 2026"; what is no date is shown as it is."""
+    try:
+        day = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
+    except ValueError:
+        return value
+    return f"{day.day} {day:%B %Y}"
+
+
+def sex(value: str) -> str:
+    return SEXES.get(value, value)
+
+
+def identifier(value: str) -> str:
+    """A patient's ID; an NHS number as people read it, in three groups."""
+    number = parse_nhs_number(value)
+    return spaced(number) if number else value
+
+
+def images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def study(description: str, modalities: Sequence[str]) -> str:
+    """Like "CT head": the description, with the modalities before it where it does not begin with one itself."""
+    if description.upper().startswith(tuple(modalities)) and modalities:
+        return description
+    return " ".join(part for part in ("/".join(modalities), description) if part) or "Not described"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "phrase": phrase,
+    "person_name": person_name,
+    "dicom_date": dicom_date,
+    "sex": sex,
+    "identifier": identifier,
+    "images": images,
+    "study": study,
+    "colour": lambda state: COLOURS[state],
+}
