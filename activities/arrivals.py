@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from activities.border import acts
+from activities.completeness import Listed, listed, of_its_images
 from activities.effects import chosen_worklist
 from models.db import Database
 from models.deliveries import open_delivery, stop_deliveries
@@ -29,6 +29,10 @@ from models.tables import Arrival, ArrivalInstance, Association, Instance, Node,
 
 KNOWN = "known"
 DEFAULT_QUIET = 30.0
+CALM = 2.0
+"""Seconds without an image before the sender's list counts: some ask for commitment to each image as they send it."""
+ASK_AGAIN = 10.0
+"""Seconds at least between two looks for images that are known to be missing."""
 LONGEST_SILENCE = ARRIVAL.patience[State.RECEIVING]
 
 
@@ -38,7 +42,7 @@ class ArrivalActivities:
 
     @acts
     def outlook(self, arrival_id: str) -> ArrivalOutlook:
-        """How to wait for the rest. Where the route is certain already, the delivery is opened at once.
+        """Whether the source can be asked. Where the route is certain already, the delivery is opened at once.
 
         Idempotent by arrival: a second call finds the same delivery.
         """
@@ -47,13 +51,11 @@ class ArrivalActivities:
             node = session.get(Node, arrival.node_id) if arrival.node_id else None
             if node is None or arrival.standing != KNOWN:
                 return ArrivalOutlook(
-                    DEFAULT_QUIET,
                     warning=f"The AE title {arrival.calling_ae_title} is not registered, its address is.",
                 )
             rules = rules_of(session, arrival.institution_id)
             arrival.transaction.rules_version = rules.version
             return ArrivalOutlook(
-                node.quiet_seconds,
                 source_can_be_asked=node.query_back and node.receives,
                 delivery_id=_early_delivery(session, arrival, rules),
                 urgency=Urgency(arrival.transaction.urgency),
@@ -61,17 +63,21 @@ class ArrivalActivities:
 
     @acts
     def seal(self, request: SealRequest) -> Sealed:
-        """Close the arrival when the silence has lasted and nobody who sent is still connected.
+        """Close the arrival on the strongest evidence that all has come, or say how long to wait for it.
 
-        Idempotent: a sealed arrival stays sealed; what comes later belongs to a new one that follows it.
+        The sender's own list comes first (storage commitment, then key object selection), then the number that the
+        source says it has, then silence while nobody who sent is still connected. Idempotent: a sealed arrival
+        stays sealed; what comes later belongs to a new one that follows it.
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
             if arrival.sealed_at is None:
-                wait = _still_to_wait(session, arrival, request.asked)
-                if wait > 0:
-                    return Sealed(False, wait_seconds=wait)
-                arrival.sealed_at, arrival.basis = now(), _basis(arrival, request.asked)
+                said = listed(session, arrival)
+                wait = _still_to_wait(session, arrival, said, request.asked)
+                complete = said is not None and said.complete
+                if wait > 0 or (request.asked is None and not complete):
+                    return Sealed(False, wait_seconds=max(0.0, wait))
+                arrival.sealed_at, arrival.basis = now(), _basis(arrival, said, request.asked)
             return Sealed(True, arrival.basis)
 
     @acts
@@ -95,12 +101,15 @@ class ArrivalActivities:
             return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
 
 
-def _still_to_wait(session: Session, arrival: Arrival, asked: int) -> float:
+def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, asked: int | None) -> float:
     node = session.get(Node, arrival.node_id) if arrival.node_id else None
     silent = (now() - arrival.last_received_at).total_seconds()
-    if asked and arrival.count >= asked:
+    if said is not None and said.complete:
+        return CALM - silent
+    if said is None and asked and arrival.count >= asked:
         return 0.0
-    if silent >= LONGEST_SILENCE.total_seconds():
+    left = LONGEST_SILENCE.total_seconds() - silent
+    if left <= 0:
         return 0.0
     connected = session.scalar(
         select(func.count())
@@ -112,14 +121,16 @@ def _still_to_wait(session: Session, arrival: Arrival, asked: int) -> float:
             ),
         )
     )
-    quiet = node.quiet_seconds if node else DEFAULT_QUIET
     if connected:
         # The end of an association is announced; until then only the longest silence counts.
-        return LONGEST_SILENCE.total_seconds() - silent
-    return max(10.0, quiet) if asked else max(0.0, quiet - silent)
+        return left
+    quiet = node.quiet_seconds if node else DEFAULT_QUIET
+    return min(left, max(ASK_AGAIN, quiet)) if said is not None or asked else quiet - silent
 
 
-def _basis(arrival: Arrival, asked: int) -> str:
+def _basis(arrival: Arrival, said: Listed | None, asked: int | None) -> str:
+    if said is not None:
+        return f"{said.here} of {said.total}, {'listed ' if said.complete else ''}by the sender's {said.means}."
     if asked:
         return f"{arrival.count} of {asked}, by the source's own count."
     silence = now() - arrival.last_received_at
@@ -151,7 +162,7 @@ def _by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
     conflict = _identity_conflict(session, arrival)
     if conflict is not None:
         return conflict
-    said = session.scalars(_of_its_images(arrival, Instance.routing).distinct())
+    said = session.scalars(of_its_images(arrival, Instance.routing).distinct())
     evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
     rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
     return route(rules, evidence, routing_directory(session), arrival.institution_id)
@@ -159,19 +170,11 @@ def _by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
 
 def _identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
     node = session.get(Node, arrival.node_id) if arrival.node_id else None
-    patients = session.scalars(_of_its_images(arrival, Instance.patient).distinct())
+    patients = session.scalars(of_its_images(arrival, Instance.patient).distinct())
     conflict = disagreement(
         map(facts_from_json, patients), patient_id_may_be_nhs=bool(node and node.patient_id_may_be_nhs)
     )
     return None if conflict is None else Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
-
-
-def _of_its_images(arrival: Arrival, column: InstrumentedAttribute[Any]) -> Select[tuple[Any]]:
-    return (
-        select(column)
-        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-        .where(ArrivalInstance.arrival_id == arrival.id)
-    )
 
 
 def _chosen(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | Unrouted:

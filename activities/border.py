@@ -35,4 +35,5 @@ def acts(method: Callable[Given, Result]) -> Callable[Given, Result]:
             kind = f"{type(unknown).__module__}.{type(unknown).__qualname__}"
             raise ApplicationError(f"Unexpected: {kind}", type=kind) from None
 
-    return activity.defn(name=method.__qualname__)(crossing)
+    # Cancellation is looked for, not thrown in: an exception at any bytecode could tear an answer from its ledger.
+    return activity.defn(name=method.__qualname__, no_thread_cancel_exception=True)(crossing)

@@ -229,5 +229,7 @@ def _must_be_usable(node: Node) -> None:
         raise NodeHeld(f"{node.name} is held by a person.")
     if node.state == NodeState.DOWN:
         raise NodeHeld(f"{node.name} is down.")
+    if node.slots < 1:
+        raise NodeHeld(f"{node.name} allows no association at present.")
     if not node.receives:
         raise Permanent(f"{node.name} has no address; choose another Node.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -41,6 +43,7 @@ class DicomActivities:
                 priority=sending.urgency.priority,
                 parallel=self.parallel,
                 beat=activity.heartbeat,
+                cancelled=activity.is_cancelled,
             )
             stopped = sender.run()
         except Passing as fault:
@@ -53,9 +56,8 @@ class DicomActivities:
         accepted, total, refusals = consignment.summary()
         if stopped:
             stopped = f"{stopped} {accepted} of {total} are already at {consignment.peer.name}; ring its people."
-        elif refusals:
-            words = ", ".join(f"{n} {meaning(status).words} ({status:04X})" for status, n in refusals.items())
-            stopped = f"{consignment.peer.name} refused images: {words}."
+        else:
+            stopped = " ".join(_reasons(consignment.peer.name, refusals, sender.work.unfit))
         return SendReport(accepted, total, stopped)
 
     @acts
@@ -79,7 +81,7 @@ class DicomActivities:
                 identity = replace(identity, AccessionNumber="")
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
             peer = _address(delivery.node)
-        comparison, missing = compare(peer, manifest)
+        comparison, missing = compare(peer, manifest, activity.heartbeat)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
@@ -123,6 +125,14 @@ class DicomActivities:
             else:
                 node.last_fault_at, node.last_fault = now(), facts.detail
         return facts
+
+
+def _reasons(name: str, refusals: Mapping[int, int], unfit: Iterable[str]) -> Iterator[str]:
+    if refusals:
+        words = ", ".join(f"{n} {meaning(status).words} ({status:04X})" for status, n in refusals.items())
+        yield f"{name} refused images: {words}."
+    for sentence, n in Counter(unfit).items():
+        yield f"{n} could not be sent: {sentence}"
 
 
 def _address(node: Node) -> PeerAddress:

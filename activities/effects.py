@@ -12,10 +12,10 @@ from models.deliveries import automatic_identity
 from models.domain import identity
 from models.domain.contracts import EXCHANGE, Transition
 from models.domain.identity import LONG_STRING
-from models.tables import Arrival, Delivery, Node, OutboxCommand, Worklist
+from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Worklist
 
 Content = Mapping[str, Any]
-Subject = Arrival | Delivery | Node
+Subject = Arrival | Delivery | Node | CommitmentRequest
 
 
 def content_of(session: Session, content_id: str) -> Content:
@@ -53,6 +53,10 @@ def _sent(session: Session, delivery: Delivery, step: Transition, content: Conte
     delivery.fault, delivery.fault_at = "", None
 
 
+def _answered(session: Session, asked: CommitmentRequest, step: Transition, content: Content) -> None:
+    asked.answered_at = step.at
+
+
 def _node_moved(session: Session, node: Node, step: Transition, content: Content) -> None:
     node.state_since = step.at
 
@@ -63,6 +67,7 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("delivery", "redirected"): _redirected,
     ("delivery", "found-missing"): _retried,
     ("delivery", "sent"): _sent,
+    ("commitment", "answered"): _answered,
 }
 
 

@@ -13,12 +13,13 @@ from activities.effects import Subject, apply_effect, content_of
 from models.audit import record_act
 from models.db import Database
 from models.domain.contracts import Transition
-from models.tables import Arrival, Delivery, Node, Transaction, TransitionRow
+from models.tables import Arrival, CommitmentRequest, Delivery, Node, Transaction, TransitionRow
 
 SUBJECTS: dict[str, Any] = {
     "arrival": Arrival,
     "delivery": Delivery,
     "node": Node,
+    "commitment": CommitmentRequest,
 }
 
 

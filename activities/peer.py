@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from activities.gate import closed_gate
+from activities.quick_socket import make_quick
 from models.directory import AE_TITLE
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
 
 _config.STORE_SEND_CHUNKED_DATASET = True
-_config.UNRESTRICTED_STORAGE_SERVICE = True
 CONNECT_TIMEOUT = 5.0
 ACSE_TIMEOUT = 10.0
 MAXIMUM_PDU = 131072
@@ -44,12 +44,18 @@ def contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
 
 
 @contextmanager
-def association(peer: PeerAddress, wanted: list[PresentationContext]) -> Iterator[Association]:
+def association(
+    peer: PeerAddress,
+    wanted: list[PresentationContext],
+    *,
+    calling: str = AE_TITLE,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Iterator[Association]:
     """An association that is released at the end, or aborted when the block fails.
 
     Raises PeerUnreachable, PeerBusy (rejected for now) or PeerRefuses (rejected for good).
     """
-    ae = AE(AE_TITLE)
+    ae = AE(calling)
     ae.connection_timeout = CONNECT_TIMEOUT
     ae.acse_timeout = ACSE_TIMEOUT
     ae.dimse_timeout = peer.dimse_timeout
@@ -60,13 +66,14 @@ def association(peer: PeerAddress, wanted: list[PresentationContext]) -> Iterato
         contexts=wanted,
         ae_title=peer.ae_title,
         max_pdu=MAXIMUM_PDU,
-        # pynetdicom's own settings leave 40 ms of delayed acknowledgement on each image.
-        evt_handlers=[(evt.EVT_CONN_OPEN, _at_once), (evt.EVT_PDU_SENT, _at_once), (evt.EVT_PDU_RECV, _at_once)],
+        ext_neg=list(roles),
+        evt_handlers=[(evt.EVT_CONN_OPEN, make_quick)],
     )
     if not assoc.is_established:
         raise _why_not(peer, assoc)
     try:
-        yield assoc
+        with closed_gate(assoc):
+            yield assoc
     except BaseException:
         assoc.abort()
         raise
@@ -79,14 +86,6 @@ def status_of(peer: PeerAddress, answer: Dataset) -> int:
     if "Status" not in answer:
         raise PeerUnreachable(f"{peer.name} did not answer in time.")
     return int(answer.Status)
-
-
-def _at_once(event: evt.Event) -> None:
-    dul_socket = event.assoc.dul.socket
-    raw: Any = dul_socket.socket if dul_socket is not None else None
-    if raw is not None:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _why_not(peer: PeerAddress, assoc: Association) -> PeerBusy | PeerRefuses | PeerUnreachable:

@@ -123,8 +123,9 @@ class Admission:
     ) -> Admitted | Rejected:
         """Whether `calling` at `address` may send to `called`.
 
-        With `tls` the certificate must be the one bound to that very Node; without, an unknown AE title from
-        an address of exactly one Institution is let in: people rename their systems, and images must not be lost.
+        With `tls` the certificate must be the one bound to that very Node, and a Node that has one may not come
+        without. In the clear, an unknown AE title from an address of exactly one Institution is let in: people rename
+        their systems, and images must not be lost.
         """
         directory = self._current()
         if directory is None:
@@ -133,12 +134,10 @@ class Admission:
             return Rejected(Reason.CALLED_AE_TITLE_UNKNOWN)
         neighbours = directory.by_address.get(address, ())
         namesakes = [node for node in neighbours if node.ae_title == calling.strip()]
-        if tls:
-            namesakes = [
-                node for node in namesakes if certificate_sha256 and node.certificate_sha256 == certificate_sha256
-            ]
-            if not namesakes:
-                return Rejected(Reason.CERTIFICATE_NOT_BOUND)
+        proven = [node for node in namesakes if node.certificate_sha256 == (certificate_sha256 if tls else None)]
+        if (tls and not (certificate_sha256 and proven)) or (namesakes and not proven):
+            return Rejected(Reason.CERTIFICATE_NOT_BOUND)
+        namesakes = proven
         institutions = {node.institution_id for node in namesakes or neighbours}
         if not institutions:
             return Rejected(Reason.CALLING_AE_TITLE_UNKNOWN)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from models.db import Database
 from models.domain.contracts import StudyGrew
-from models.domain.errors import Passing
 from models.tables import Arrival, now
 
 log = logging.getLogger(__name__)
@@ -23,7 +21,10 @@ Announce = Callable[[str, StudyGrew], None]
 LOOK_EVERY = 0.05
 COME_BACK = 1.0
 SPACING = 0.25
-"""After the first word, an arrival is announced at most when this fraction of its age has passed since."""
+"""After the first word, an arrival is announced again when this fraction of its age has passed since."""
+LONGEST_SPACING = timedelta(seconds=10)
+"""However old it is: the last images of a study must not wait for long."""
+AT_ONCE = 100
 
 
 class Announcer:
@@ -35,7 +36,7 @@ class Announcer:
         while not stop.is_set():
             try:
                 self.round()
-            except (Passing, SQLAlchemyError) as away:
+            except Exception as away:  # noqa: BLE001 - this thread must outlive whatever the engine says
                 log.warning("nothing is announced at present: %s", type(away).__name__)
                 stop.wait(COME_BACK)
             stop.wait(LOOK_EVERY)
@@ -45,7 +46,10 @@ class Announcer:
         at = now()
         with self.database.begin() as session:
             behind = session.scalars(
-                select(Arrival).where(Arrival.announced_generation < Arrival.generation).limit(100)
+                select(Arrival)
+                .where(Arrival.announced_generation < Arrival.generation)
+                .order_by(Arrival.announced_at.nulls_first())
+                .limit(AT_ONCE)
             ).all()
         due = [arrival for arrival in behind if _is_due(arrival, at)]
         for arrival in due:
@@ -60,4 +64,5 @@ class Announcer:
 
 
 def _is_due(arrival: Arrival, at: datetime) -> bool:
-    return arrival.announced_at is None or at - arrival.announced_at >= (at - arrival.opened_at) * SPACING
+    spacing = min((at - arrival.opened_at) * SPACING, LONGEST_SPACING)
+    return arrival.announced_at is None or at - arrival.announced_at >= spacing

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from dicom_edge.facts import Association as Sender
+from dicom_edge.storable import storable
 from models.audit import record_act
 from models.domain.contracts import EXCHANGE
 from models.references import new_reference
@@ -31,26 +32,35 @@ class ArrivalBook:
         key = (
             study.institution_id,
             study.id,
-            sender.calling_ae_title,
-            sender.called_ae_title,
+            storable(sender.calling_ae_title),
+            storable(sender.called_ae_title),
             sender.standing.value,
         )
         if key not in self._open:
             self._open[key] = self._find(key) or self._new(key, sender, study)
         return self._open[key]
 
+    def last_arrival(self, study_id: str) -> str | None:
+        """The newest arrival of a study, open or not."""
+        newest = select(Arrival.id).where(Arrival.study_id == study_id).order_by(Arrival.opened_at.desc()).limit(1)
+        return self.session.scalars(newest).first()
+
     def add(self, arrival: Arrival, instance: Instance, association_id: str) -> None:
         self._added.setdefault(arrival.id, []).append((instance, association_id))
 
     def close(self) -> None:
-        """Write which images came; an arrival that gained none keeps its generation."""
+        """Write which images came. One that brought only known images moves on too: its sender is still busy."""
         self.session.flush()
         for arrival in self._open.values():
             arrival.last_received_at = self.at
             arrival.generation += 1
+            added = {instance.id: (instance, by) for instance, by in self._added.get(arrival.id, ())}
+            if any(instance.complete_content for instance, _ in added.values()):
+                # It says what the whole study is: due at once, however lately the arrival was announced.
+                arrival.announced_at = None
             rows = [
                 {"arrival_id": arrival.id, "instance_id": instance.id, "association_id": association_id}
-                for instance, association_id in {i.id: (i, a) for i, a in self._added.get(arrival.id, ())}.values()
+                for instance, association_id in added.values()
             ]
             known = set(
                 self.session.scalars(

@@ -73,8 +73,28 @@ class ObjectRefused:
     at: str
 
 
-Fact = AssociationEnded | AssociationRejected | ObjectRefused
-FACTS: dict[str, type[Fact]] = {fact.kind: fact for fact in (AssociationEnded, AssociationRejected, ObjectRefused)}
+@dataclass(frozen=True)
+class CommitmentAsked:
+    """A sender asked whether its objects are kept (storage commitment, PS3.4 Annex J); it was told to await an answer.
+
+    `references` has the SOP class of each SOPInstanceUID. Every object that the sender was acknowledged before is in
+    the spool, or has left it, when this fact appears.
+    """
+
+    kind: ClassVar[str] = "commitment-asked"
+    association: str
+    node_id: str
+    institution_id: str
+    called_ae_title: str
+    TransactionUID: str
+    references: dict[str, str]
+    at: str
+
+
+Fact = AssociationEnded | AssociationRejected | ObjectRefused | CommitmentAsked
+FACTS: dict[str, type[Fact]] = {
+    fact.kind: fact for fact in (AssociationEnded, AssociationRejected, ObjectRefused, CommitmentAsked)
+}
 
 
 def fact_to_json(fact: Fact) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""pynetdicom's association server, hardened. The one place that touches pynetdicom's inside (pinned: 3.0.4).
+"""pynetdicom's associations, hardened. The one place that touches pynetdicom's inside (pinned: 3.0.4).
 
 pynetdicom waits without end for the rest of a PDU, buffers whatever length a PDU claims, shakes hands over TLS in
 the thread that accepts, and answers a full disk by breaking off. It has a hook for the server class only, so an
@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from socketserver import BaseServer
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -26,16 +25,15 @@ import pynetdicom.acse
 import pynetdicom.dimse_messages
 from pydicom.uid import UID
 from pynetdicom import _config
-from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
 from pynetdicom.presentation import PresentationContext, negotiate_unrestricted
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket
 
 from dicom_edge.bell import Bell, Checkpoint, WakingQueue
-from dicom_edge.connections import STRANGERS, Connection, Connections
+from dicom_edge.connections import Connection
 from dicom_edge.incoming import Incoming
 from dicom_edge.limits import MEBIBYTE, Limits
 
@@ -106,7 +104,9 @@ class GuardedSocket(AssociationSocket):  # type: ignore[misc]
         try:
             if connected:
                 poll.register(self.socket, select.POLLIN)
-            woken = {descriptor for descriptor, _ in poll.poll(PATIENCE * 1000)}
+            # An event that waits for its turn must not wait for the peer as well.
+            patience = PATIENCE if self.event_queue.empty() else 0
+            woken = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
@@ -169,6 +169,7 @@ class GuardedDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
     """Keeps what is received off the heap, and leaves no file behind."""
 
     new_incoming: Callable[[], Incoming]
+    arriving: list[Incoming]
     receiving: threading.Lock
     ended: bool
 
@@ -176,7 +177,7 @@ class GuardedDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
         with self.receiving:
             if self.ended:
                 return
-            token = _new_incoming.set(self.new_incoming)
+            token = _new_incoming.set(self._open)
             try:
                 super().receive_primitive(primitive)
                 acceptable = self._held() <= COMMAND_BYTES and self.msg_queue.qsize() <= MESSAGES_WAITING
@@ -185,27 +186,32 @@ class GuardedDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
                 acceptable = False
             finally:
                 _new_incoming.reset(token)
-            if not acceptable:
+            # Each file is listed here and not only in its message: a second command set within one message opens
+            # another one, and pynetdicom forgets the first.
+            if not acceptable or len(self.arriving) > MESSAGES_WAITING + 2:
                 self.dul.event_queue.put("Evt19")
+
+    def _open(self) -> Incoming:
+        incoming = self.new_incoming()
+        self.arriving.append(incoming)
+        return incoming
 
     def _held(self) -> int:
         if self.message is None:
             return 0
         return sum(part.tell() for part in (self.message.encoded_command_set, self.message.data_set) if part)
 
+    def served(self, incoming: Incoming) -> None:
+        """Kept or refused: no business of this association any more."""
+        incoming.discard()
+        self.arriving.remove(incoming)
+
     def discard(self) -> None:
         """Forget what has not been served, and take no more."""
         with self.receiving:
             self.ended = True
-            unserved = [self.message] if self.message else []
-            while not self.msg_queue.empty():
-                _, message = self.msg_queue.get_nowait()
-                unserved.append(message)
-            for message in unserved:
-                for name in ("_data_set_file", "_dataset_file"):
-                    incoming = getattr(message, name, None)
-                    if isinstance(incoming, Incoming):
-                        incoming.discard()
+            for incoming in self.arriving:
+                incoming.discard()
 
 
 class GuardedAssociation(Association):  # type: ignore[misc]
@@ -226,130 +232,25 @@ class GuardedAssociation(Association):  # type: ignore[misc]
         finally:
             incoming = getattr(msg, "_dataset_file", None)
             if isinstance(incoming, Incoming):
-                incoming.discard()
+                self.dimse.served(incoming)
 
 
-class GuardedHandler(RequestHandler):  # type: ignore[misc]
-    """Dresses each new association."""
-
-    def _create_association(self) -> Any:
-        association = super()._create_association()
-        server = self.server
-        association.__class__ = GuardedAssociation
-        association.connection = server.connection_of(self.request)
-        association.dimse.__class__ = GuardedDIMSE
-        association.dimse.new_incoming = server.new_incoming
-        association.dimse.receiving = threading.Lock()
-        association.dimse.ended = False
-        association.dul.__class__ = GuardedDUL
-        wrapped = association.dul.socket
-        wrapped.__class__ = GuardedSocket
-        wrapped.limits = server.limits
-        wrapped.deadline = time.monotonic() + server.limits.request_seconds
-        wrapped.bell = Bell()
-        _wake_instead_of_polling(association, wrapped.bell)
-        return association
-
-
-class GuardedServer(ThreadedAssociationServer):  # type: ignore[misc]
-    """Serves a listening socket that somebody else may serve too (an inherited descriptor)."""
-
-    request_queue_size = 128
-    daemon_threads = True
-    socket: Any
-
-    def __init__(
-        self,
-        ae: ApplicationEntity,
-        address: tuple[str, int],
-        *args: Any,
-        listening: socket.socket,
-        limits: Limits,
-        knows_address: Callable[[str], bool],
-        new_incoming: Callable[[], Incoming],
-        on_over: Callable[[Any], None],
-        **options: Any,
-    ) -> None:
-        self.listening = listening
-        self.limits = limits
-        self.knows_address = knows_address
-        self.new_incoming = new_incoming
-        self.on_over = on_over
-        self.connections = Connections(limits)
-        self._by_socket: dict[int, Connection] = {}
-        super().__init__(ae, address, *args, request_handler=GuardedHandler, **options)
-
-    def server_bind(self) -> None:
-        """Adopt the socket. Not blocking: a sibling may have taken the connection that woke us."""
-        self.socket.close()
-        self.socket = self.listening
-        self.socket.setblocking(False)
-        self.server_address = self.socket.getsockname()
-
-    def shutdown(self) -> None:
-        """Stop accepting. (pynetdicom's looks for the server in a list that `make_server` does not keep.)"""
-        BaseServer.shutdown(self)
-        self.server_close()
-
-    def server_close(self) -> None:
-        """Only this process's descriptor: a shutdown would end the sibling's listening too."""
-        self.socket.close()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        try:
-            accepted, address = self.socket.accept()
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                # The connection stays in the queue; without a pause this loop would spin.
-                time.sleep(0.05)
-            raise
-        accepted.settimeout(self.limits.request_seconds)
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return accepted, address
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        place = client_address[0] if self.knows_address(client_address[0]) else STRANGERS
-        connection = Connection(request, place)
-        self.connections.arrived(connection)
-        try:
-            threading.Thread(target=self._receive, args=(connection, client_address), daemon=True).start()
-        except RuntimeError:
-            self.connections.left(connection)
-            raise
-
-    def _receive(self, connection: Connection, client_address: Any) -> None:
-        try:
-            if self.ssl_context:
-                self._shake_hands(connection)
-            self._by_socket[id(connection.socket)] = connection
-            try:
-                self.finish_request(connection.socket, client_address)
-            finally:
-                del self._by_socket[id(connection.socket)]
-        except (OSError, RuntimeError) as error:
-            # RuntimeError: the system has no more threads.
-            log.info("no association with %s: %s", client_address[0], type(error).__name__)
-            self.connections.left(connection)
-            self.shutdown_request(connection.socket)
-
-    def _shake_hands(self, connection: Connection) -> None:
-        wrapped = self.ssl_context.wrap_socket(connection.socket, server_side=True, do_handshake_on_connect=False)
-        connection.socket = wrapped
-        wrapped.settimeout(self.limits.handshake_seconds)
-        wrapped.do_handshake()
-
-    def connection_of(self, request: Any) -> Connection:
-        return self._by_socket[id(request)]
-
-    def over(self, association: GuardedAssociation) -> None:
-        self.connections.left(association.connection)
-        association.connection.socket.close()
-        self.on_over(association)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """In one line, without what the peer sent."""
-        log.warning("a connection could not be served", exc_info=False)
-        self.shutdown_request(request)
+def dress(association: Any, connection: Connection, limits: Limits, new_incoming: Callable[[], Incoming]) -> None:
+    """Turn an acceptor that pynetdicom has just made, and not started, into a guarded one."""
+    association.__class__ = GuardedAssociation
+    association.connection = connection
+    association.dimse.__class__ = GuardedDIMSE
+    association.dimse.new_incoming = new_incoming
+    association.dimse.arriving = []
+    association.dimse.receiving = threading.Lock()
+    association.dimse.ended = False
+    association.dul.__class__ = GuardedDUL
+    wrapped = association.dul.socket
+    wrapped.__class__ = GuardedSocket
+    wrapped.limits = limits
+    wrapped.deadline = time.monotonic() + limits.request_seconds
+    wrapped.bell = Bell()
+    _wake_instead_of_polling(association, wrapped.bell)
 
 
 def _wake_instead_of_polling(association: Any, bell: Bell) -> None:

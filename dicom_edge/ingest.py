@@ -1,6 +1,6 @@
 """The one ingest of a spool: archive, then rows, then the spool is freed. It asks nothing of the engine.
 
-Any step may be repeated after a kill: the archive is addressed by content, rows are unique, and the spool is freed last.
+Any step may be repeated after a kill: the archive is addressed by content, rows are unique, the spool is freed last.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from dicom_edge.endings import end_associations, take_facts
-from dicom_edge.facts import Association as Sender
-from dicom_edge.intake import Intake, Taken
+from dicom_edge.endings import end_associations, open_associations_of_dead_edges, take_facts
+from dicom_edge.intake import Compare, Intake, Taken, rivals
 from dicom_edge.spool import Kept, Spool
 from models.archive import FolderArchive
 from models.db import Database
 from models.dicom import Header, Unreadable, read_header
+from models.failpoint import failpoint
+from models.purge import hold_off_purge
+from models.same_object import Sameness, compare
 
 log = logging.getLogger(__name__)
 GROUP = 25
@@ -27,6 +29,9 @@ GROUP = 25
 LOOK_EVERY = 0.05
 COME_BACK = 1.0
 UNAVAILABLE = (OperationalError, InterfaceError)
+POISON = (SQLAlchemyError, ValueError)
+"""What the database, or the driver on the way to it, says to values that it cannot hold."""
+UNFIT = Unreadable("Its header holds values that cannot be kept in the database.")
 
 
 class Ingest:
@@ -37,68 +42,85 @@ class Ingest:
         self.sender = lru_cache(maxsize=1024)(spool.association)
 
     def run(self, stop: threading.Event) -> None:
-        """Take over whatever is acknowledged until `stop`; while the database is away, wait for it."""
+        """Take over whatever is acknowledged until `stop`; while database or archive are away, wait for them."""
         while not stop.is_set():
             try:
                 taken = self.round()
-            except UNAVAILABLE as away:
-                log.warning("the database does not answer (%s); images stay in the spool", type(away).__name__)
+            except (*UNAVAILABLE, OSError) as away:
+                log.warning("nothing can be taken over (%s); images stay in the spool", type(away).__name__)
                 stop.wait(COME_BACK)
             else:
-                if not taken:
+                # A round costs much the same for one object as for many: let some gather.
+                if taken < GROUP:
                     stop.wait(LOOK_EVERY)
 
     def round(self) -> int:
         """Take over what is in the spool now; how many objects that were."""
-        # Facts first: an edge writes the end of an association after its last object, so that all objects of an
-        # association whose end is seen here are in the list that follows.
+        # Facts first: an edge writes the end of an association after its last object, and a dead edge writes nothing.
+        # So all objects of an association whose end is seen here are in the list that follows.
         events = self.spool.events()
+        abandoned = open_associations_of_dead_edges(self.database, self.spool)
         taken = 0
         for group in _groups(self.spool.ready()):
             self._take(group)
             taken += len(group)
         take_facts(self.database, self.spool, events)
-        if not taken:
-            end_associations(self.database, self.spool)
+        end_associations(self.database, self.spool, abandoned)
         return taken
 
     def _take(self, group: tuple[Kept, ...]) -> None:
         stored = self.archive.put_group([kept.path for kept in group], synced=True)
-        known = [
-            Taken(kept, sender, _header(kept), place)
+        failpoint("ingest-archived")
+        taken = [
+            Taken(kept, self.sender(kept.association), _header(kept), place)
             for kept, place in zip(group, stored, strict=True)
-            if (sender := self._sender(kept)) is not None
         ]
         try:
-            self._write(known)
+            self._write(taken)
         except UNAVAILABLE:
             raise
-        except SQLAlchemyError as poison:
+        except POISON as poison:
             log.warning("a group was not taken (%s); its objects are tried one by one", type(poison).__name__)
-            self._one_by_one(known)
+            self._one_by_one(taken)
+        failpoint("ingest-committed")
         for kept in group:
             self.spool.forget(kept)
+            failpoint("ingest-forgotten")
 
-    def _write(self, group: list[Taken]) -> None:
+    def _write(self, group: Sequence[Taken]) -> None:
+        verdict = self._verdicts(group)
         with self.database.begin() as session:
-            Intake(session, self.archive).take(group)
+            hold_off_purge(session)
+            for taken in group:
+                if not self.archive.path(taken.stored.key).exists():
+                    # Purged between the put above and now; from here on it will not be.
+                    self.archive.put(taken.kept.path, synced=True)
+            Intake(session, verdict).take(group)
 
-    def _one_by_one(self, group: list[Taken]) -> None:
+    def _verdicts(self, group: Sequence[Taken]) -> Compare:
+        """Decoding may take long, so objects are compared before the transaction that holds locks."""
+        verdict = cache(self._compared)
+        with self.database.begin() as session:
+            pairs = rivals(session, group)
+        for pair in pairs:
+            verdict(*pair)
+        return verdict
+
+    def _compared(self, known: str, fresh: str) -> Sameness:
+        try:
+            return compare(self.archive.path(known), self.archive.path(fresh))
+        except (Unreadable, OSError):
+            return Sameness.UNDECIDED
+
+    def _one_by_one(self, group: Sequence[Taken]) -> None:
         for taken in group:
             try:
                 self._write([taken])
             except UNAVAILABLE:
                 raise
-            except SQLAlchemyError as poison:
+            except POISON as poison:
                 log.warning("one object is held (%s)", type(poison).__name__)
-                unfit = Unreadable("Its header holds values that cannot be kept in the database.")
-                self._write([Taken(taken.kept, taken.sender, unfit, taken.stored)])
-
-    def _sender(self, kept: Kept) -> Sender | None:
-        sender = self.sender(kept.association)
-        if sender is None:
-            log.error("object %s.%s has no association on record; it stays in the archive", kept.association, kept.n)
-        return sender
+                self._write([Taken(taken.kept, taken.sender, UNFIT, taken.stored)])
 
 
 def _header(kept: Kept) -> Header | Unreadable:

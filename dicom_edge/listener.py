@@ -17,15 +17,24 @@ from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from dicom_edge.admission import REJECTIONS, TEMPORARY_CONGESTION, Admission, Admitted, Reason, Rejected
-from dicom_edge.facts import Association, AssociationEnded, AssociationRejected, ObjectRefused, utc_now
-from dicom_edge.guard import GuardedServer, set_up_pynetdicom
+from dicom_edge.commitment import TRANSFER_SYNTAXES, ActionStatus, read_request
+from dicom_edge.facts import (
+    Association,
+    AssociationEnded,
+    AssociationRejected,
+    CommitmentAsked,
+    ObjectRefused,
+    utc_now,
+)
+from dicom_edge.guard import set_up_pynetdicom
 from dicom_edge.incoming import Incoming
 from dicom_edge.inspection import Flaw, Refused, inspect
 from dicom_edge.limits import Limits
 from dicom_edge.rejections import Rejections
+from dicom_edge.server import GuardedServer
 from dicom_edge.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,9 @@ log = logging.getLogger(__name__)
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 PROCESSING_FAILURE = 0x0110
+
+SETTLING_SECONDS = 5
+"""What an association that has been aborted may take to end."""
 
 
 @dataclass
@@ -67,6 +79,7 @@ class Listener:
         self._sessions: dict[Any, Session] = {}
         self._entity = ApplicationEntity("IEP")
         self._entity.add_supported_context(Verification)
+        self._entity.add_supported_context(StorageCommitmentPushModel, TRANSFER_SYNTAXES)
         self._entity.maximum_pdu_size = limits.maximum_pdu
         # Guarded by Connections, which tells silent connections from associations.
         self._entity.maximum_associations = 1_000_000
@@ -96,7 +109,8 @@ class Listener:
         for server in self._servers:
             server.connections.close_all()
         # An object that is being kept now is still kept, and each association's end is written down.
-        while self._sessions and time.monotonic() < deadline + grace:
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while self._sessions and time.monotonic() < deadline:
             time.sleep(0.05)
         self._spool.leave()
 
@@ -108,6 +122,7 @@ class Listener:
                 (evt.EVT_REQUESTED, self._admit),
                 (evt.EVT_C_STORE, self._store),
                 (evt.EVT_C_ECHO, self._echo),
+                (evt.EVT_N_ACTION, self._commit),
             ],
             server_class=GuardedServer,
             listening=listening,
@@ -182,9 +197,7 @@ class Listener:
         session = self._sessions[event.assoc]
         request = event.request
         try:
-            if not session.recorded:
-                self._spool.record_association(session.association)
-                session.recorded = True
+            self._record(session)
             incoming = request._dataset_file
             if not isinstance(incoming, Incoming):
                 return self._refuse(session, request, Refused(Flaw.NO_DATA_SET))
@@ -210,6 +223,50 @@ class Listener:
         session.stored += 1
         return SUCCESS
 
+    def _record(self, session: Session) -> None:
+        if not session.recorded:
+            self._spool.record_association(session.association)
+            session.recorded = True
+
+    def _commit(self, event: Any) -> tuple[int, None]:
+        """The status of one N-ACTION; 0x0000 only for a request that the spool has kept."""
+        session = self._sessions[event.assoc]
+        association = session.association.association
+        try:
+            status = self._keep_request(session, event.request, str(event.context.transfer_syntax))
+        except OSError as error:
+            log.error("association %s: a commitment request was not kept: errno %s", association, error.errno)
+            status = ActionStatus.RESOURCE_LIMITATION
+        except Exception as error:  # noqa: BLE001 as for C-STORE
+            log.critical("association %s: a commitment request was not kept: %s", association, type(error).__name__)
+            status = ActionStatus.PROCESSING_FAILURE
+        log.info("association %s: commitment asked for: %04X", association, status)
+        return int(status), None
+
+    def _keep_request(self, session: Session, request: Any, transfer_syntax: str) -> ActionStatus:
+        sender = session.association
+        if sender.node_id is None or sender.institution_id is None:
+            # Nobody is registered to whom the result could be reported.
+            return ActionStatus.NOT_AUTHORISED
+        if self._spool.free_bytes() < self._limits.low_water:
+            return ActionStatus.RESOURCE_LIMITATION
+        asked = read_request(request, transfer_syntax)
+        if isinstance(asked, ActionStatus):
+            return asked
+        self._record(session)
+        self._spool.report(
+            CommitmentAsked(
+                association=sender.association,
+                node_id=sender.node_id,
+                institution_id=sender.institution_id,
+                called_ae_title=sender.called_ae_title,
+                TransactionUID=asked.TransactionUID,
+                references=asked.references,
+                at=utc_now(),
+            )
+        )
+        return ActionStatus.SUCCESS
+
     def _refuse(self, session: Session, request: Any, refused: Refused) -> int:
         log.warning("association %s: object refused: %s", session.association.association, refused.reason)
         self._report(
@@ -225,12 +282,13 @@ class Listener:
         return refused.status
 
     def _ended(self, association: Any) -> None:
-        session = self._sessions.pop(association, None)
-        if session is None or not session.recorded:
-            return
-        seconds = time.monotonic() - session.started
-        log.info("association %s ended: %d stored in %.1f s", session.association.association, session.stored, seconds)
-        self._report(AssociationEnded(session.association.association, utc_now(), session.stored))
+        session = self._sessions.get(association)
+        if session is not None and session.recorded:
+            name, seconds = session.association.association, time.monotonic() - session.started
+            log.info("association %s ended: %d stored in %.1f s", name, session.stored, seconds)
+            self._report(AssociationEnded(name, utc_now(), session.stored))
+        # Last, for `stop` waits until there are none.
+        self._sessions.pop(association, None)
 
     def _report(self, fact: AssociationEnded | AssociationRejected | ObjectRefused) -> None:
         try:

@@ -65,8 +65,12 @@ class FolderArchive:
         """Raises Damaged where the stored bytes are missing or differ."""
         try:
             found, _ = _digest(self.path(key))
-        except FileNotFoundError as error:
-            raise Damaged("A stored object is missing from the archive; ask its sender for it again.") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EIO):
+                raise
+            raise Damaged(
+                "A stored object is missing from the archive or cannot be read; ask its sender for it again."
+            ) from error
         if found != sha256:
             raise Damaged("A stored object differs from what was received; ask its sender for it again.")
 
@@ -78,7 +82,9 @@ class FolderArchive:
         sha256, size = _digest(path)
         key = f"{sha256[:2]}/{sha256}"
         target = self.path(key)
-        if not (target.exists() and target.stat().st_size == size):
+        try:
+            self.verify(key, sha256)
+        except Damaged:
             self._link(path, target, synced)
         return Stored(self.name, key, sha256, size)
 
@@ -89,7 +95,7 @@ class FolderArchive:
         try:
             os.link(path, target)
         except OSError as error:
-            # Another file system, one without links, or a shorter file left there by damage.
+            # Another file system, one without links, or other bytes left there by damage.
             if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EEXIST):
                 raise
             self._copy(path, target)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydicom.uid import KeyObjectSelectionDocumentStorage
+
 from models.data_set import DataSet
 from models.domain.identity import PatientFacts
 from models.domain.routing import PRIVATE_ROUTE
@@ -23,12 +25,17 @@ ROUTING_KEYWORDS = (
     "InstitutionalDepartmentName",
     "InstitutionName",
 )
+COMPLETE_CONTENT = frozenset({"113032", "113033", "113034", "113035"})
+"""Document titles (PS3.16 CID 7010): complete study content and complete acquisition content, signed or not."""
 RECIPIENT = "NamesOfIntendedRecipientsOfResults"
 
 
 @dataclass(frozen=True)
 class Header:
-    """One object's identity; `routing` maps the sources of models.domain.routing to what the header says there."""
+    """One object's identity; `routing` maps the sources of models.domain.routing to what the header says there.
+
+    `complete_content` has the SOPInstanceUIDs that the object names as the complete content of its study.
+    """
 
     SOPClassUID: str
     SOPInstanceUID: str
@@ -41,6 +48,7 @@ class Header:
     StudyDescription: str
     patient: PatientFacts
     routing: dict[str, str]
+    complete_content: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> Header:
@@ -67,6 +75,7 @@ def header_of(part10: Part10) -> Header:
         StudyDescription=data_set.text("StudyDescription"),
         patient=_patient(data_set),
         routing=_routing(data_set),
+        complete_content=_complete_content(data_set),
     )
 
 
@@ -135,3 +144,28 @@ def _private_route(data_set: DataSet) -> str:
         if group == ROUTING_GROUP and 0x10 <= block <= 0xFF and data_set.text_at(tag) == ROUTING_CREATOR:
             return data_set.text_at(ROUTING_GROUP << 16 | block << 8 | 0x01)
     return ""
+
+
+def _complete_content(data_set: DataSet) -> tuple[str, ...]:
+    """What a Key Object Selection Document of such a title lists of its own study (PS3.3 Section C.17.6.2)."""
+    if data_set.text("SOPClassUID") != KeyObjectSelectionDocumentStorage:
+        return ()
+    try:
+        titles = {
+            (code.text("CodingSchemeDesignator"), code.text("CodeValue"))
+            for code in data_set.items("ConceptNameCodeSequence")
+        }
+        if not titles & {("DCM", value) for value in COMPLETE_CONTENT}:
+            return ()
+        study = data_set.text("StudyInstanceUID")
+        listed = [
+            reference.text("ReferencedSOPInstanceUID")
+            for evidence in data_set.items("CurrentRequestedProcedureEvidenceSequence")
+            if evidence.text("StudyInstanceUID") == study
+            for series in evidence.items("ReferencedSeriesSequence")
+            for reference in series.items("ReferencedSOPSequence")
+        ]
+    except Unreadable:
+        # It can be exchanged all the same; it only says nothing about completeness.
+        return ()
+    return tuple(uid for uid in dict.fromkeys(listed) if UID.fullmatch(uid))

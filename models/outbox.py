@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.audit import record_act
 from models.domain.contracts import EXCHANGE, CommandKind
+from models.failpoint import failpoint
 from models.tables import Node, OutboxCommand, now
 
 
@@ -53,6 +54,7 @@ def post(
         subject=subject_id,
         facts={"command": command_id},
     )
+    event.listen(session, "after_commit", lambda _: failpoint("outbox-committed"), once=True)
     return True
 
 
@@ -68,7 +70,7 @@ def next_due(session: Session) -> OutboxCommand | None:
 
 
 def report_node_fault(session: Session, node_id: str, sentence: str) -> None:
-    """Let the Node's health look now rather than later: at most one such command a minute."""
+    """Let the Node's health look now rather than later: at most one such command in five seconds."""
     node = session.get_one(Node, node_id)
     at = now()
     if node.last_fault_at is not None and at - node.last_fault_at < timedelta(seconds=5):

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session, aliased
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
-from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Parcel, TransitionRow, now
+from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, Parcel, TransitionRow, now
 
 ACTOR = "exchange"
 DONE = ("confirmed",)
 GROUP = 500
+LOCK_OF_PURGE = 0x1EA
 
 
 def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) -> int:
@@ -41,9 +42,7 @@ def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) 
                     facts={"images": count},
                 )
         # Rows first: a file without a row is litter, a row without a file would be a lie.
-        for key in keys:
-            if not _still_used(database, key):
-                archive.remove(key)
+        remove_unused(database, archive, keys)
         removed += len(due)
         if len(due) < GROUP:
             return removed
@@ -76,6 +75,17 @@ def _due(session: Session, days: float) -> list[Instance]:
     )
 
 
-def _still_used(database: Database, key: str) -> bool:
+def remove_unused(database: Database, archive: FolderArchive, keys: list[str]) -> None:
+    """Remove the bytes of `keys` that no row names any more; ingest names none meanwhile."""
     with database.begin() as session:
-        return session.scalars(select(Instance.id).where(Instance.key == key)).first() is not None
+        session.execute(select(func.pg_advisory_xact_lock(LOCK_OF_PURGE)))
+        used: set[str | None] = set()
+        for table in (Instance, HeldObject):
+            used |= set(session.scalars(select(table.key).where(table.key.in_(keys))))
+        for key in set(keys) - used:
+            archive.remove(key)
+
+
+def hold_off_purge(session: Session) -> None:
+    """Until this transaction ends, no file is removed: what lies in the archive now can be named by its rows."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(LOCK_OF_PURGE)))

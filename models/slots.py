@@ -17,6 +17,8 @@ from models.tables import Node, Slot, now
 
 LEASE = timedelta(seconds=15)
 """Longer than a stalled holder may go on: it renews every few seconds and checks before each image."""
+PLACE = timedelta(seconds=3)
+"""How long a waiter that no longer asks keeps its place: whoever comes after it waits for that."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Claim:
 
 
 def ask(session: Session, claim: Claim) -> bool:
-    """Take a slot, or stay in the queue for one. To be repeated until True; each call keeps the place for LEASE."""
+    """Take a slot, or stay in the queue for one. To be repeated until True; each call keeps the place for PLACE."""
     node, slots = _slots_of(session, claim.node_id)
     at = now()
     mine = next((slot for slot in slots if slot.holder == claim.holder), None)
@@ -39,6 +41,7 @@ def ask(session: Session, claim: Claim) -> bool:
     granted = [slot for slot in slots if slot.granted]
     first = _first_waiting(slots, claim, mine)
     may = len(granted) < node.slots and first
+    until = at + (LEASE if may else PLACE)
     session.execute(
         insert(Slot)
         .values(
@@ -48,18 +51,18 @@ def ask(session: Session, claim: Claim) -> bool:
             priority=claim.priority,
             granted=may,
             asked_at=at,
-            until=at + LEASE,
+            until=until,
         )
-        .on_conflict_do_update(index_elements=["node_id", "holder"], set_={"granted": may, "until": at + LEASE})
+        .on_conflict_do_update(index_elements=["node_id", "holder"], set_={"granted": may, "until": until})
     )
     return may
 
 
 def renew(session: Session, claim: Claim) -> bool:
     """Keep the slot. False: give it back now, because it was lost or somebody else must go first."""
-    _, slots = _slots_of(session, claim.node_id)
-    mine = next((slot for slot in slots if slot.holder == claim.holder and slot.granted), None)
-    if mine is None or _must_yield(slots, claim):
+    node, slots = _slots_of(session, claim.node_id)
+    holders = {slot.holder for slot in slots if slot.granted}
+    if claim.holder not in holders - _giving_way(slots, node.slots):
         return False
     session.execute(
         update(Slot).where(Slot.node_id == claim.node_id, Slot.holder == claim.holder).values(until=now() + LEASE)
@@ -92,10 +95,28 @@ def _first_waiting(slots: list[Slot], claim: Claim, mine: Slot | None) -> bool:
     )
 
 
-def _must_yield(slots: list[Slot], claim: Claim) -> bool:
-    spare = _holding(slots, claim.delivery_id) > 1
-    return any(
-        slot.priority < claim.priority or (spare and slot.priority == claim.priority)
-        for slot in slots
-        if not slot.granted and slot.delivery_id != claim.delivery_id and _holding(slots, slot.delivery_id) == 0
-    )
+def _giving_way(slots: list[Slot], allowed: int) -> set[str]:
+    """Which holders make room for the deliveries that have no slot yet. Every holder works out the same.
+
+    The least urgent give way first, and of those the delivery that has most; a last slot goes to the more urgent only.
+    """
+    holding = [slot for slot in slots if slot.granted]
+    waiting = {slot.delivery_id: slot.priority for slot in slots if not slot.granted}
+    free = allowed - len(holding)
+    giving_way: set[str] = set()
+    for delivery_id, priority in sorted(waiting.items(), key=lambda waiter: waiter[1]):
+        if _holding(slots, delivery_id):
+            continue
+        if free > 0:
+            free -= 1
+            continue
+        may = [slot for slot in holding if slot.priority > priority or _may_share(holding, slot, priority)]
+        if may:
+            last = max(may, key=lambda slot: (slot.priority, _holding(holding, slot.delivery_id), slot.holder))
+            holding.remove(last)
+            giving_way.add(last.holder)
+    return giving_way
+
+
+def _may_share(holding: list[Slot], slot: Slot, priority: int) -> bool:
+    return slot.priority == priority and _holding(holding, slot.delivery_id) > 1

@@ -48,12 +48,11 @@ class StudyGrew:
 
 @dataclass(frozen=True)
 class ArrivalOutlook:
-    """How long silence must last (seconds) before a study may count as complete, and whether sending starts early.
+    """Whether the source can be asked what the study has, and whether sending starts early.
 
     `delivery_id` is set when it does; `warning` when both sides must be told at once that the sender is not certain.
     """
 
-    quiet_seconds: float
     source_can_be_asked: bool = False
     delivery_id: str = ""
     urgency: Urgency = Urgency.ROUTINE
@@ -62,15 +61,21 @@ class ArrivalOutlook:
 
 @dataclass(frozen=True)
 class SealRequest:
-    """`asked` is the number of images that the source says the study has; 0 when it did not say."""
+    """`asked` is the number of images that the source says the study has; 0 when it did not say.
+
+    None: it has not been asked. Silence then seals nothing yet, only what the sender itself has listed.
+    """
 
     arrival_id: str
-    asked: int = 0
+    asked: int | None = None
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """`basis` says on what evidence the study counts as complete; `wait_seconds` when to look again if it does not."""
+    """`basis` says on what evidence the study counts as complete.
+
+    If it does not, `wait_seconds` says when to look again unless it grows before; 0: it only depends on the source.
+    """
 
     sealed: bool
     basis: str = ""
@@ -171,6 +176,28 @@ class NoticeRequest:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class CommitmentStart:
+    request_id: str
+
+
+@dataclass(frozen=True)
+class AnswerRequest:
+    """`in_any_case`: what is not kept by now is answered as failed; else it is waited for, and nothing is said."""
+
+    request_id: str
+    in_any_case: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`said` is whether the sender was told; `failed` of `total` images are not kept."""
+
+    said: bool
+    failed: int
+    total: int
+
+
 class CommandKind(StrEnum):
     """What may be asked of the engine; each is a message to one workflow."""
 
@@ -185,3 +212,4 @@ class CommandKind(StrEnum):
     HOLD_NODE = "hold-node"
     RESUME_NODE = "resume-node"
     REPORT_NODE_FAULT = "report-node-fault"
+    ANSWER_COMMITMENT = "answer-commitment"

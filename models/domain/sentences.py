@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models.domain.lifecycles import arrival, delivery, node
+from models.domain.lifecycles import arrival, commitment, delivery, node
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Facts:
 
 
 Say = Callable[[Facts], str]
-A, D, N = arrival.State, delivery.State, node.State
+A, C, D, N = arrival.State, commitment.State, delivery.State, node.State
 
 
 def _images(count: int) -> str:
@@ -78,6 +78,9 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("node", N.DOWN): lambda f: f"{f.node} is down: {f.detail} It is asked again by itself.",
     ("node", N.PROBING): lambda f: f"{f.node} is being asked whether it is back.",
     ("node", N.HELD): lambda f: f"{f.node} is held by a person; nothing is sent to it until it is resumed.",
+    ("commitment", C.ASKED): lambda f: f"{f.node} asked for commitment to {_images(f.total)}; it is told by itself.",
+    ("commitment", C.ANSWERED): lambda f: f"{f.node} was told that {f.present} of {f.total} are kept.",
+    ("commitment", C.UNANSWERABLE): lambda f: f"{f.node} cannot be told what is kept. {f.detail}".rstrip(),
 }
 
 

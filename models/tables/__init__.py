@@ -2,6 +2,7 @@
 
 from models.tables.account import Account, WebSession
 from models.tables.base import Base, new_id, now
+from models.tables.commitment import CommitmentRequest
 from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
@@ -16,6 +17,7 @@ __all__ = [
     "Association",
     "AuditEntry",
     "Base",
+    "CommitmentRequest",
     "Delivery",
     "HeldObject",
     "Instance",

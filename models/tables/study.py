@@ -30,6 +30,8 @@ class Study(Base):
 class Instance(Base):
     """Bytes as received, addressed by (store, key); `routing` and `patient` are what its header says.
 
+    `complete_content` lists the images of the whole study (SOPInstanceUIDs) where the object says that (PS3.3 C.17.6).
+
     Purging empties `store`, `key`, `routing` and `patient`: what is left recognises the image if it comes again.
     """
 
@@ -45,6 +47,7 @@ class Instance(Base):
     AccessionNumber: Mapped[str] = mapped_column(default="")
     routing: Mapped[dict[str, Any]] = mapped_column(default=dict)
     patient: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    complete_content: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     store: Mapped[str | None]

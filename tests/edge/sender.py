@@ -51,11 +51,23 @@ def association(port: int, **options: Any) -> Iterator[Association]:
             made.release()
 
 
-def rejection(made: Association) -> tuple[int, int, int]:
-    """Result, source and reason of the A-ASSOCIATE-RJ that was the answer."""
-    assert made.is_rejected
-    primitive = made.acceptor.primitive
-    return primitive.result, primitive.result_source, primitive.diagnostic
+def rejection(
+    port: int,
+    *,
+    calling: str = "SENDER",
+    called: str = "IEP",
+    source: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+) -> tuple[int, int, int]:
+    """Result, source and reason of the A-ASSOCIATE-RJ that is the answer (PS3.8 Table 9-21).
+
+    Over a bare socket: a pynetdicom requestor sometimes takes a quick rejection for a failed connection.
+    """
+    with raw(port, source) as plain, tls.wrap_socket(plain, server_hostname="edge") if tls else plain as connected:
+        connected.sendall(associate_request(calling, called))
+        answer = connected.recv(10, 0)
+    assert answer[:1] == b"\x03", answer
+    return answer[7], answer[8], answer[9]
 
 
 def store_command(sop_class: str, sop_instance: str, message_id: int = 1) -> bytes:

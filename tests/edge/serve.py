@@ -1,7 +1,7 @@
 """An edge process for tests: python -m tests.edge.serve SETTINGS, a JSON object; may be told to break on purpose.
 
 {"spool", "directory", "plain": fd|null, "tls": fd|null, "key", "certificate", "authorities", "limits": {...},
- "grace": s, "fault": name|null, "data_limit": bytes|null}
+ "grace": s, "fault": name|null, "largest_file": bytes|null, "descriptors": n|null}
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_edge import spool
+from dicom_edge.admission import Admission
 from dicom_edge.edge_main import Identity, run
 from dicom_edge.limits import Limits
 from dicom_edge.spool import Spool
@@ -68,7 +69,17 @@ def fail_fsync() -> None:
     spool._fsync = failing
 
 
+def break_admission() -> None:
+    """Nobody can be judged."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("injected")
+
+    Admission.judge = broken  # type: ignore[assignment]
+
+
 FAULTS = {
+    "break-admission": break_admission,
     "die-after-keep": die_after_keep,
     "die-before-fsync": lambda: die_in_keep("file"),
     "die-before-folder-fsync": lambda: die_in_keep("folder"),

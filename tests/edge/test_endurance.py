@@ -39,7 +39,7 @@ def test_nothing_is_left_behind(lasting: Edges) -> None:
 def test_mangled_pdus(peers: Peers, lasting: Edges) -> None:
     """A seeded crowd of broken A-ASSOCIATE-RQ and P-DATA PDUs: none of them harms the next legitimate peer."""
     (edge,) = lasting.processes
-    chance = random.Random(20261124)  # noqa: S311 a seed, not a secret
+    chance = random.Random(20261124)
     request = sender.associate_request()
     command = sender.store_command(SOP_CLASS, "1.2.3.4")
     for n in range(200):

@@ -1,4 +1,4 @@
-"""What dicom_edge/guard.py relies on inside pynetdicom: when this fails, read guard.py again before pinning anew."""
+"""What dicom_edge/guard.py and server.py rely on inside pynetdicom: if it fails, read them before pinning anew."""
 
 from __future__ import annotations
 

@@ -135,8 +135,9 @@ def test_requests_without_waiting(edges: Edges, edge: EdgeProcess) -> None:
     assert len(edges.facts(ObjectRefused)) < 400
 
 
-def test_strangers_share_their_places(peers: Peers, edges: Edges, edge: EdgeProcess) -> None:
+def test_strangers_share_their_places(peers: Peers, edges: Edges) -> None:
     """Addresses that no Node has cannot take the places of those that Nodes have."""
+    edge = edges.start(limits={"request_seconds": 100})
     edges.allow(node("ECHOSCU"))
     strangers = [sender.raw(edges.port, f"127.0.1.{n + 1}") for n in range(40)]
     assert sender.echo(peers.need("echoscu"), edges.port).returncode == 0

@@ -49,8 +49,7 @@ def test_rejected(
         node("TWICE", "ZX2", "127.0.0.3"),
         node("TWICE", "ZX3", "127.0.0.3"),
     )
-    made = sender.associate(edges.port, calling=calling, called=called, source=source)
-    assert sender.rejection(made) == numbers
+    assert sender.rejection(edges.port, calling=calling, called=called, source=source) == numbers
     (fact,) = eventually(edges.facts)
     assert isinstance(fact, AssociationRejected)
     assert (fact.calling_ae_title, fact.called_ae_title, fact.address) == (calling, called, source)
@@ -71,12 +70,17 @@ def test_no_directory_yet(edges: Edges) -> None:
     """For now, says the rejection; and it ends by itself."""
     edges.directory.unlink()
     edges.start()
-    assert sender.rejection(sender.associate(edges.port)) == (2, 3, 1)
+    assert sender.rejection(edges.port) == (2, 3, 1)
     edges.directory.write_text("{not json")
-    assert sender.rejection(sender.associate(edges.port)) == (2, 3, 1)
+    assert sender.rejection(edges.port) == (2, 3, 1)
     edges.allow(node("SENDER"))
     with sender.association(edges.port):
         pass
+
+
+def test_a_judge_that_fails_lets_nobody_in(edges: Edges) -> None:
+    edges.start(fault="break-admission")
+    assert sender.rejection(edges.port) == (2, 3, 1)
 
 
 def test_directory_changes(edges: Edges, edge: EdgeProcess) -> None:
@@ -92,15 +96,15 @@ def test_directory_changes(edges: Edges, edge: EdgeProcess) -> None:
     with sender.association(edges.port, calling="PACS_B"):
         pass
     write_directory(edges.directory, [])
-    assert sender.rejection(sender.associate(edges.port, calling="PACS_B")) == (1, 1, 3)
+    assert sender.rejection(edges.port, calling="PACS_B") == (1, 1, 3)
 
 
 def test_rejections_cannot_fill_the_disk(edges: Edges, edge: EdgeProcess) -> None:
     """The same one is told once a minute, different ones from one address no more than twenty times."""
     for _ in range(3):
-        assert sender.associate(edges.port, called="NOBODY").is_rejected
+        assert sender.rejection(edges.port, called="NOBODY") == (1, 1, 7)
     eventually(lambda: edges.facts(AssociationRejected))
     for n in range(25):
-        assert sender.associate(edges.port, called=f"NOBODY{n}").is_rejected
+        assert sender.rejection(edges.port, called=f"NOBODY{n}") == (1, 1, 7)
     assert edge.terminate() == 0
     assert len(edges.facts(AssociationRejected)) == 20

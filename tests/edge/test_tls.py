@@ -69,8 +69,7 @@ def test_bound_certificate(secured: Secured) -> None:
 def test_certificate_of_somebody_else(secured: Secured, calling: str) -> None:
     """Not the Node's own, a Node that has none, and a name that no Node has: with TLS none of them is let in."""
     context = client_context(secured.authority.certificate, secured.unbound)
-    made = sender.associate(secured.edges.port, calling=calling, tls=context)
-    assert sender.rejection(made) == (1, 1, 3)
+    assert sender.rejection(secured.edges.port, calling=calling, tls=context) == (1, 1, 3)
     (fact,) = eventually(lambda: secured.edges.facts(AssociationRejected))
     assert (fact.calling_ae_title, fact.reason) == (calling, "certificate-not-bound")
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from models.domain.lifecycle import Lifecycle
 from models.domain.lifecycles.arrival import ARRIVAL
+from models.domain.lifecycles.commitment import COMMITMENT
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.lifecycles.node import NODE
 
-LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {table.name: table for table in (ARRIVAL, DELIVERY, NODE)}
+LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {table.name: table for table in (ARRIVAL, DELIVERY, NODE, COMMITMENT)}
 
-__all__ = ["ARRIVAL", "DELIVERY", "LIFECYCLES", "NODE"]
+__all__ = ["ARRIVAL", "COMMITMENT", "DELIVERY", "LIFECYCLES", "NODE"]

@@ -1,0 +1,74 @@
+"""Storage commitment as a provider (PS3.4 Annex J): what a request says, or why it is not taken.
+
+The result is reported later and on an association of its own (PS3.4 Section J.3.3); nothing of that happens here.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+
+from models.data_set import DataSet
+from models.elements import Unreadable
+from models.part10 import UID
+
+TRANSFER_SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian]
+"""Not the deflated one: nothing that a request says needs to be inflated."""
+REQUEST_STORAGE_COMMITMENT = 1
+"""The action type (PS3.4 Section J.3.2)."""
+MOST_REFERENCES = 10_000
+"""In one request. Its size is bounded as well, see COMMAND_BYTES in guard.py."""
+
+
+class ActionStatus(IntEnum):
+    """Statuses of N-ACTION (PS3.7 Section 10.1.4.1.10 and Annex C)."""
+
+    SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
+    NO_SUCH_INSTANCE = 0x0112
+    INVALID_ARGUMENT_VALUE = 0x0115
+    NO_SUCH_CLASS = 0x0118
+    NO_SUCH_ACTION = 0x0123
+    NOT_AUTHORISED = 0x0124
+    RESOURCE_LIMITATION = 0x0213
+
+
+class Asked(NamedTuple):
+    """One request; `references` has the SOP class of each SOPInstanceUID."""
+
+    TransactionUID: str
+    references: dict[str, str]
+
+
+def read_request(request: Any, transfer_syntax: str) -> Asked | ActionStatus:
+    """What an N-ACTION request asks for, or the status that refuses it."""
+    if request.RequestedSOPClassUID != StorageCommitmentPushModel:
+        return ActionStatus.NO_SUCH_CLASS
+    if request.RequestedSOPInstanceUID != StorageCommitmentPushModelInstance:
+        return ActionStatus.NO_SUCH_INSTANCE
+    if request.ActionTypeID != REQUEST_STORAGE_COMMITMENT:
+        return ActionStatus.NO_SUCH_ACTION
+    encoded = request.ActionInformation.getvalue() if request.ActionInformation else b""
+    try:
+        asked = _asked(encoded, implicit=transfer_syntax == ImplicitVRLittleEndian)
+    except Unreadable:
+        return ActionStatus.INVALID_ARGUMENT_VALUE
+    if len(asked.references) > MOST_REFERENCES:
+        return ActionStatus.RESOURCE_LIMITATION
+    uids = (asked.TransactionUID, *asked.references, *set(asked.references.values()))
+    if not asked.references or not all(UID.fullmatch(uid) for uid in uids):
+        return ActionStatus.INVALID_ARGUMENT_VALUE
+    return asked
+
+
+def _asked(encoded: bytes, *, implicit: bool) -> Asked:
+    """Raises Unreadable."""
+    information = DataSet(encoded, 0, len(encoded), implicit=implicit, little=True)
+    references = information.items("ReferencedSOPSequence")
+    return Asked(
+        information.text("TransactionUID"),
+        {item.text("ReferencedSOPInstanceUID"): item.text("ReferencedSOPClassUID") for item in references},
+    )

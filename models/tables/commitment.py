@@ -1,0 +1,41 @@
+"""What senders asked the exchange to commit itself to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.tables.base import Base, new_id
+from models.tables.institution import Node
+
+
+class CommitmentRequest(Base):
+    """One storage commitment request (PS3.4 Annex J); `references` has the SOP class of each SOPInstanceUID.
+
+    `asked_at` is the edge's time, `taken_at` that of ingest: every image acknowledged before has its row by then.
+    `failed` counts what the sender was told is not kept.
+    """
+
+    __tablename__ = "commitment_request"
+    __table_args__ = (UniqueConstraint("node_id", "TransactionUID"),)
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"))
+    association_id: Mapped[str]
+    called_ae_title: Mapped[str]
+    TransactionUID: Mapped[str]
+    references: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="asked")
+    state_detail: Mapped[str] = mapped_column(default="")
+    failed: Mapped[int | None]
+    asked_at: Mapped[datetime]
+    taken_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    node: Mapped[Node] = relationship()
+
+
+Index("ix_commitment_request_references", CommitmentRequest.references, postgresql_using="gin")
+Index("ix_commitment_request_open", CommitmentRequest.taken_at, postgresql_where=CommitmentRequest.state == "asked")

@@ -1,0 +1,34 @@
+"""What the tests of activities share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.activities.orthanc import Orthanc, running_orthanc
+from tests.activities.parcels import Parcels
+from tests.conftest import Peers
+from tests.database import database, postgres, registry
+from tests.ingest.conftest import filling
+from tests.ingest.filling import Filling
+
+__all__ = ["database", "filling", "postgres", "registry"]
+
+
+@pytest.fixture
+def parcels(filling: Filling) -> Parcels:
+    return Parcels(filling)
+
+
+@pytest.fixture(scope="session")
+def an_orthanc(peers: Peers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    with running_orthanc(peers.need("Orthanc"), tmp_path_factory.mktemp("orthanc")) as orthanc:
+        yield orthanc
+
+
+@pytest.fixture
+def orthanc(an_orthanc: Orthanc) -> Orthanc:
+    """An empty one."""
+    an_orthanc.clear()
+    return an_orthanc

@@ -1,0 +1,206 @@
+"""The destination's own answer: Orthanc, the demo's PACS, and Nodes that cannot or will not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from temporalio.exceptions import ApplicationError
+
+from activities.comparison import Manifest, compare
+from activities.peer import PeerAddress
+from models.domain.contracts import Comparison, Verdict
+from models.domain.identity import SentIdentity
+from models.tables import Delivery, Instance
+from tests.activities.misbehaving import Misbehaving, misbehaving
+from tests.activities.parcels import Parcels, ten
+from tests.demo.programs import program
+from tests.ingest.filling import next_study, small_ct
+
+
+@pytest.fixture(params=["orthanc", "demo"])
+def port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    if request.param == "orthanc":
+        yield request.getfixturevalue("orthanc").port
+        return
+    with program(tmp_path / "log", "demo.pacs", "--ae-title", "ZX2_PACS", "--folder", str(tmp_path / "pacs")) as pacs:
+        yield pacs.port
+
+
+@pytest.fixture
+def delivered(parcels: Parcels, port: int) -> str:
+    """Ten images of two series, accepted by the peer."""
+    images = [small_ct(n, SeriesInstanceUID=f"2.25.2{n % 2}") for n in range(1, 11)]
+    delivery = parcels.release(*images)
+    parcels.set_node(port)
+    assert parcels.send(delivery).accepted == 10
+    return delivery
+
+
+def ask(parcels: Parcels, delivery_id: str, port: int, *, identity: SentIdentity) -> tuple[Comparison, list[str]]:
+    """As the activity does, with another identity."""
+    with parcels.database.begin() as session:
+        series: dict[str, dict[str, str]] = {}
+        for instance in session.scalars(select(Instance)):
+            series.setdefault(instance.SeriesInstanceUID, {})[instance.SOPInstanceUID] = instance.id
+    address = PeerAddress("ZX2_PACS", "ZX2_PACS", "127.0.0.1", port, 5.0)
+    return compare(address, Manifest("2.25.1", series, identity), lambda: None)
+
+
+def sent(parcels: Parcels, delivery_id: str) -> SentIdentity:
+    with parcels.database.begin() as session:
+        identity = session.get_one(Delivery, delivery_id).identity
+        assert identity is not None
+        return SentIdentity(**identity)
+
+
+def test_what_was_sent_is_confirmed(parcels: Parcels, delivered: str) -> None:
+    comparison = parcels.compare(delivered)
+    assert (comparison.verdict, comparison.present, comparison.total) == (Verdict.CONFIRMED, 10, 10)
+    with parcels.database.begin() as session:
+        delivery = session.get_one(Delivery, delivered)
+        assert (delivery.present, delivery.missing) == (10, [])
+        assert delivery.node.last_answer_at is not None
+
+
+def test_what_it_does_not_list_is_missing(parcels: Parcels, delivered: str) -> None:
+    parcels.filling.bring(small_ct(11, SeriesInstanceUID="2.25.21"), small_ct(12, SeriesInstanceUID="2.25.22"))
+    comparison = parcels.compare(delivered)
+    assert (comparison.verdict, comparison.present, comparison.total) == (Verdict.MISSING, 10, 12)
+    with parcels.database.begin() as session:
+        late = session.scalars(select(Instance.id).where(Instance.SOPInstanceUID.in_(["2.25.100011", "2.25.100012"])))
+        assert set(session.get_one(Delivery, delivered).missing or []) == set(late)
+
+
+def test_a_study_it_does_not_have_at_all(parcels: Parcels, port: int) -> None:
+    delivery = parcels.release(*ten())
+    parcels.set_node(port)
+    comparison = parcels.compare(delivery)
+    assert (comparison.verdict, comparison.present, comparison.total) == (Verdict.MISSING, 0, 10)
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "AccessionNumber"])
+def test_other_identifiers_are_found_out_and_not_repeated(
+    parcels: Parcels, delivered: str, port: int, keyword: str
+) -> None:
+    identity = sent(parcels, delivered)
+    comparison, missing = ask(parcels, delivered, port, identity=replace(identity, **{keyword: "SOMETHINGELSE"}))
+    assert (comparison.verdict, missing) == (Verdict.DIFFERENT, [])
+    assert keyword in comparison.detail
+    assert getattr(identity, keyword) not in comparison.detail
+    assert "SOMETHINGELSE" not in comparison.detail
+
+
+def test_the_issuer_is_compared_where_it_is_returned(parcels: Parcels, delivered: str, port: int) -> None:
+    identity = sent(parcels, delivered)
+    assert identity.IssuerOfPatientID == "ZX1"
+    comparison, _ = ask(parcels, delivered, port, identity=replace(identity, IssuerOfPatientID="ZX9"))
+    assert comparison.verdict is Verdict.DIFFERENT
+    assert comparison.detail == "It gives another IssuerOfPatientID."
+
+
+def test_an_older_copy_under_other_identifiers(parcels: Parcels, tmp_path: Path) -> None:
+    """The demo's PACS keeps the first copy, as many do, and answers Success to the second."""
+    with program(tmp_path / "log", "demo.pacs", "--ae-title", "ZX2_PACS", "--folder", str(tmp_path / "pacs")) as pacs:
+        study = next_study()
+        old = parcels.release(small_ct(1, StudyInstanceUID=study, PatientID="OLD1"))
+        parcels.set_node(pacs.port)
+        assert parcels.send(old).accepted == 1
+        with parcels.database.begin() as session:
+            # As if it were sent a second time, corrected.
+            delivery = session.get_one(Delivery, old)
+            assert delivery.identity is not None
+            delivery.identity = delivery.identity | {"PatientID": "NEW1"}
+        comparison = parcels.compare(old)
+    assert (comparison.verdict, comparison.present) == (Verdict.DIFFERENT, 1)
+    assert comparison.detail == "It gives another PatientID."
+
+
+def test_keys_that_are_not_returned_are_not_compared(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Misbehaving.find
+
+    def taciturn(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
+        for status, found in find(self, event):
+            for keyword in ("PatientID", "IssuerOfPatientID", "AccessionNumber"):
+                if keyword in found:
+                    delattr(found, keyword)
+            yield status, found
+
+    monkeypatch.setattr(Misbehaving, "find", taciturn)
+    delivery = parcels.release(*ten())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        comparison = parcels.compare(delivery)
+    assert comparison.verdict is Verdict.CONFIRMED
+    assert comparison.detail == "Not compared, because it does not say: PatientID, IssuerOfPatientID, AccessionNumber."
+
+
+def test_one_study_of_two_patients_is_different(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Misbehaving.find
+
+    def twice(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
+        for status, found in find(self, event):
+            yield status, found
+            if event.identifier.QueryRetrieveLevel == "STUDY":
+                yield status, found
+
+    monkeypatch.setattr(Misbehaving, "find", twice)
+    delivery = parcels.release(small_ct())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        assert parcels.compare(delivery).verdict is Verdict.DIFFERENT
+
+
+def test_a_node_that_cannot_be_asked(parcels: Parcels) -> None:
+    delivery = parcels.release(*ten())
+    with misbehaving(with_find=False) as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        comparison = parcels.compare(delivery)
+    assert (comparison.verdict, comparison.total) == (Verdict.UNVERIFIABLE, 10)
+    assert comparison.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(0xA700, "PeerBusy"), (0xA900, Verdict.UNVERIFIABLE), (0xC001, Verdict.UNVERIFIABLE)]
+)
+def test_what_a_refused_question_means(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch, status: int, kind: str
+) -> None:
+    monkeypatch.setattr(Misbehaving, "find", lambda self, event: iter([(status, None)]))
+    delivery = parcels.release(small_ct())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        if isinstance(kind, Verdict):
+            assert parcels.compare(delivery).verdict is kind
+        else:
+            with pytest.raises(ApplicationError) as failed:
+                parcels.compare(delivery)
+            assert (failed.value.type, failed.value.non_retryable) == (kind, False)
+
+
+def test_a_silent_node_is_asked_again_later(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
+        self.closing.wait()
+        yield 0xC000, None
+
+    monkeypatch.setattr(Misbehaving, "find", silent)
+    delivery = parcels.release(small_ct())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port, dimse_timeout=0.5)
+        with pytest.raises(ApplicationError) as failed:
+            parcels.compare(delivery)
+        assert (failed.value.type, failed.value.non_retryable) == ("PeerUnreachable", False)
+
+
+def test_images_with_accession_numbers_of_their_own_agree_with_none(parcels: Parcels, port: int) -> None:
+    delivery = parcels.release(small_ct(1), small_ct(2, AccessionNumber="OTHER2"))
+    parcels.set_node(port)
+    parcels.send(delivery)
+    assert parcels.compare(delivery).verdict is Verdict.CONFIRMED

@@ -1,0 +1,87 @@
+"""The outbox: what was committed is a command, whatever happens to the process that committed it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import select
+
+from models.domain.contracts import CommandKind
+from models.failpoint import VARIABLE
+from models.outbox import next_due, post, report_node_fault
+from models.tables import AuditEntry, Node, OutboxCommand
+from tests.activities.parcels import Parcels
+
+ROOT = Path(__file__).parents[2]
+POST = """
+import sys
+from models.db import Database
+from models.domain.contracts import CommandKind
+from models.outbox import post
+with Database(sys.argv[1]).begin() as session:
+    post(session, "c" * 32, institution_id="ZX2", kind=CommandKind.RETRY_DELIVERY, subject_id="d", actor="a")
+print("the engine is told now")
+"""
+
+
+def commands(parcels: Parcels) -> list[OutboxCommand]:
+    with parcels.database.begin() as session:
+        return list(session.scalars(select(OutboxCommand)))
+
+
+def ask(parcels: Parcels, command_id: str) -> bool:
+    with parcels.database.begin() as session:
+        kind = CommandKind.RETRY_DELIVERY
+        return post(session, command_id, institution_id="ZX2", kind=kind, subject_id="d", actor="a", content={"x": 1})
+
+
+def test_the_same_command_twice_is_one(parcels: Parcels) -> None:
+    assert ask(parcels, "a" * 32)
+    assert not ask(parcels, "a" * 32)
+    assert ask(parcels, "b" * 32)
+    assert [command.payload for command in commands(parcels)] == [{"x": 1}] * 2
+    with parcels.database.begin() as session:
+        assert len(session.scalars(select(AuditEntry).where(AuditEntry.act == "asked.retry-delivery")).all()) == 2
+
+
+def test_a_kill_after_the_commit_leaves_a_command_that_is_due(parcels: Parcels) -> None:
+    url = parcels.database.engine.url.render_as_string(hide_password=False)
+    died = subprocess.run(
+        [sys.executable, "-c", POST, url],
+        cwd=ROOT,
+        env=os.environ | {VARIABLE: "outbox-committed"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (died.returncode, died.stdout) == (137, b"")
+    with parcels.database.begin() as session:
+        due = next_due(session)
+        assert due is not None
+        assert due.id == "c" * 32
+
+
+def test_a_command_that_was_rolled_back_is_none(parcels: Parcels) -> None:
+    with parcels.database.begin() as session:
+        post(session, "d" * 32, institution_id="ZX2", kind=CommandKind.RETRY_DELIVERY, subject_id="d", actor="a")
+        session.rollback()
+    assert commands(parcels) == []
+
+
+def test_one_command_is_carried_by_one(parcels: Parcels) -> None:
+    ask(parcels, "a" * 32)
+    with parcels.database.begin() as first, parcels.database.begin() as second:
+        assert next_due(first) is not None
+        assert next_due(second) is None
+
+
+def test_faults_of_a_node_are_reported_now_and_then(parcels: Parcels) -> None:
+    for _ in range(3):
+        with parcels.database.begin() as session:
+            report_node_fault(session, parcels.node_id, "It did not answer.")
+    assert [command.kind for command in commands(parcels)] == ["report-node-fault"]
+    with parcels.database.begin() as session:
+        assert session.get_one(Node, parcels.node_id).last_fault == "It did not answer."

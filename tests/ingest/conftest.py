@@ -1,0 +1,18 @@
+"""What the tests of ingest share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.db import Database
+from tests.database import Registry, database, postgres, registry
+from tests.ingest.filling import Filling
+
+__all__ = ["database", "postgres", "registry"]
+
+
+@pytest.fixture
+def filling(database: Database, registry: Registry, tmp_path: Path) -> Filling:
+    return Filling(database, registry, tmp_path)
