@@ -1,28 +1,41 @@
 """The one door to the engine for code that is not async: web, ingest and relay.
 
-One event loop in one thread, made on first use, so that a process that forks makes its own.
+One event loop in one thread, made on first use. A process that was forked makes its own, and its own runtime of the
+engine's client: neither survives a fork.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import contextlib
+import os
 import threading
+import time
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.db import Database
-from models.domain.contracts import ArrivalStart, CommandKind, Decision, DeliveryStart, NodeStart, StudyGrew
+from models.domain.contracts import (
+    ArrivalStart,
+    CommandKind,
+    CommitmentStart,
+    Decision,
+    DeliveryStart,
+    NodeStart,
+    StudyGrew,
+)
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES
+from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.node_health import NodeHealth
 from workflows.policies import WORKFLOWS
@@ -30,6 +43,8 @@ from workflows.study_arrival import StudyArrival
 
 Answer = TypeVar("Answer")
 AWAY = "The engine is not answering."
+DRAIN = 0.5
+"""Seconds for the client's threads to end: an interpreter that exits before may abort."""
 SAVED = "Saved; the engine is not answering, it will go on by itself."
 
 
@@ -42,7 +57,9 @@ class Gateway:
         self.converter = converter
         self.timeout = timeout
         self._lock = threading.Lock()
+        self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._client: Client | None = None
 
     def announce(self, arrival_id: str, grew: StudyGrew) -> None:
@@ -61,6 +78,18 @@ class Gateway:
 
     def start_node(self, start: NodeStart) -> None:
         self._call(self._start(NodeHealth.run, start, f"node-{start.node_id}"))
+
+    def start_commitment(self, start: CommitmentStart) -> None:
+        """Start it once: what was answered is not answered again."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            self._call(
+                self._start(
+                    CommitmentAnswer.run,
+                    start,
+                    f"commitment-{start.request_id}",
+                    WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                )
+            )
 
     def is_running(self, workflow_id: str) -> bool:
         """Whether the engine knows such a workflow and it has not ended."""
@@ -81,6 +110,8 @@ class Gateway:
         kind = CommandKind(command.kind)
         if kind is CommandKind.START_NODE:
             self.start_node(NodeStart(command.subject_id))
+        elif kind is CommandKind.ANSWER_COMMITMENT:
+            self.start_commitment(CommitmentStart(command.subject_id))
         elif kind is CommandKind.REPORT_NODE_FAULT:
             self._call(self._signal_node(command.subject_id))
         else:
@@ -110,12 +141,18 @@ class Gateway:
         return ""
 
     def close(self) -> None:
-        if self._loop is not None:
-            # A client's threads may abort the interpreter's exit; give them a moment to end.
+        """End the loop. Afterwards the process may end: what the client's own threads still do has had its moment."""
+        with self._lock:
+            if self._loop is None or self._thread is None or self._pid != os.getpid():
+                return
             self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = self._client = None
+        time.sleep(DRAIN)
 
     async def _announce(self, arrival_id: str, grew: StudyGrew) -> None:
-        await self._connected().start_workflow(
+        await (await self._connected()).start_workflow(
             StudyArrival.run,
             ArrivalStart(arrival_id),
             id=f"arrival-{arrival_id}",
@@ -126,20 +163,27 @@ class Gateway:
             rpc_timeout=self._rpc_timeout,
         )
 
-    async def _start(self, run: Any, start: Any, workflow_id: str) -> None:
-        await self._connected().start_workflow(
+    async def _start(
+        self,
+        run: Any,
+        start: Any,
+        workflow_id: str,
+        again: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    ) -> None:
+        await (await self._connected()).start_workflow(
             run,
             start,
             id=workflow_id,
             task_queue=WORKFLOWS,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=again,
             rpc_timeout=self._rpc_timeout,
         )
 
     async def _is_running(self, workflow_id: str) -> bool:
         try:
             description = (
-                await self._connected().get_workflow_handle(workflow_id).describe(rpc_timeout=self._rpc_timeout)
+                await (await self._connected()).get_workflow_handle(workflow_id).describe(rpc_timeout=self._rpc_timeout)
             )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
@@ -148,30 +192,37 @@ class Gateway:
         return description.close_time is None
 
     async def _health(self) -> bool:
-        return await self._connected().service_client.check_health(timeout=self._rpc_timeout)
+        return await (await self._connected()).service_client.check_health(timeout=self._rpc_timeout)
 
     async def _signal_node(self, node_id: str) -> None:
-        handle = self._connected().get_workflow_handle_for(NodeHealth.run, f"node-{node_id}")
+        handle = (await self._connected()).get_workflow_handle_for(NodeHealth.run, f"node-{node_id}")
         await handle.signal(NodeHealth.fault_reported, rpc_timeout=self._rpc_timeout)
 
     async def _update(self, kind: CommandKind, subject_id: str, decision: Decision, update_id: str) -> None:
         message = MESSAGES[kind]
-        handle = self._connected().get_workflow_handle(f"{message.prefix}-{subject_id}")
+        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{subject_id}")
         await handle.execute_update(message.update, decision, id=update_id, rpc_timeout=self._rpc_timeout)
 
     @property
     def _rpc_timeout(self) -> timedelta:
         return timedelta(seconds=self.timeout)
 
-    def _connected(self) -> Client:
-        assert self._client is not None
+    async def _connected(self) -> Client:
+        if self._client is None:
+            self._client = await Client.connect(
+                self.address,
+                namespace=self.namespace,
+                data_converter=self.converter,
+                lazy=True,
+                runtime=Runtime(telemetry=TelemetryConfig()),
+            )
         return self._client
 
     def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
             return future.result(self.timeout + 1)
-        except (concurrent.futures.TimeoutError, TimeoutError):
+        except (TimeoutError, RPCTimeoutOrCancelledError):
             future.cancel()
             raise PeerUnreachable(AWAY) from None
         except WorkflowUpdateFailedError as failed:
@@ -179,8 +230,9 @@ class Gateway:
             words = cause.message if isinstance(cause, ApplicationError) else "The engine could not do that."
             raise NotAllowed(words) from None
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if error.status is RPCStatusCode.NOT_FOUND and "completed" in error.message:
                 raise NotFound("That has ended already; reload the page to see how.") from None
+            # What the engine has never heard of, or has lost, is started by the sweep; until then the word waits.
             raise PeerUnreachable(AWAY) from None
         except RuntimeError as error:
             # The SDK says so when the very first connection fails.
@@ -190,14 +242,8 @@ class Gateway:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True).start()
-                connecting = asyncio.run_coroutine_threadsafe(self._connect(), self._loop)
-                connecting.result(self.timeout)
+            if self._loop is None or self._pid != os.getpid():
+                self._pid, self._loop, self._client = os.getpid(), asyncio.new_event_loop(), None
+                self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+                self._thread.start()
             return self._loop
-
-    async def _connect(self) -> None:
-        self._client = await Client.connect(
-            self.address, namespace=self.namespace, data_converter=self.converter, lazy=True
-        )

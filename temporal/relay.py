@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -11,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models import outbox
 from models.db import Database
-from models.domain.contracts import ArrivalStart, DeliveryStart, NodeStart
+from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart, NodeStart
 from models.domain.errors import Passing
-from models.domain.lifecycles import ARRIVAL, DELIVERY
+from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY
 from models.domain.urgency import Urgency
-from models.tables import Arrival, Delivery, Node, now
+from models.tables import Arrival, CommitmentRequest, Delivery, Node, Transaction, now
 from temporal.gateway import Gateway
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ COME_BACK = 1.0
 SWEEP_EVERY = 60.0
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
+Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart
 
 
 class Relay:
@@ -32,15 +34,14 @@ class Relay:
         self.gateway = gateway
 
     def run(self, stop: threading.Event) -> None:
-        swept = 0.0
+        due = time.monotonic()
         while not stop.is_set():
             wait = LOOK_EVERY
             try:
                 self.carry()
-                swept -= LOOK_EVERY
-                if swept <= 0:
+                if time.monotonic() >= due:
                     self.sweep()
-                    swept = SWEEP_EVERY
+                    due = time.monotonic() + SWEEP_EVERY
             except (Passing, SQLAlchemyError) as away:
                 log.warning("nothing is carried at present: %s", type(away).__name__)
                 wait = COME_BACK
@@ -56,17 +57,24 @@ class Relay:
     def sweep(self) -> int:
         """Start the workflow of every unfinished row that has none; how many that were."""
         started = 0
-        for workflow_id, start in self._unfinished():
-            if not self.gateway.is_running(workflow_id):
-                log.warning("%s was not running and is started again", workflow_id)
-                match start:
-                    case ArrivalStart():
-                        self.gateway.start_arrival(start)
-                    case DeliveryStart():
-                        self.gateway.start_delivery(start)
-                    case NodeStart():
-                        self.gateway.start_node(start)
-                started += 1
+        for workflow_id in self._unfinished():
+            if self.gateway.is_running(workflow_id):
+                continue
+            # Read again: it may have ended by itself since the rows were listed, and its last step is in the database.
+            start = self._unfinished(workflow_id).get(workflow_id)
+            if start is None:
+                continue
+            log.warning("%s was not running and is started again", workflow_id)
+            match start:
+                case ArrivalStart():
+                    self.gateway.start_arrival(start)
+                case DeliveryStart():
+                    self.gateway.start_delivery(start)
+                case NodeStart():
+                    self.gateway.start_node(start)
+                case CommitmentStart():
+                    self.gateway.start_commitment(start)
+            started += 1
         return started
 
     def _carry_one(self) -> bool:
@@ -83,23 +91,35 @@ class Relay:
                 command.next_try_at = now() + timedelta(seconds=min(30, 2 ** min(command.tried, 5)))
             return True
 
-    def _unfinished(self) -> list[tuple[str, ArrivalStart | DeliveryStart | NodeStart]]:
+    def _unfinished(self, only: str = "") -> dict[str, Start]:
+        """By workflow id, how every row that is not finished would go on; or the one row of the workflow `only`."""
+        arrivals = select(Arrival.id, Arrival.state).where(
+            Arrival.state.not_in(ARRIVAL.terminal),
+            Arrival.announced_generation > 0,
+            Arrival.announced_at < now() - FRESH,
+        )
+        deliveries = (
+            select(Delivery.id, Delivery.state, Transaction.urgency)
+            .join(Transaction, Transaction.id == Delivery.transaction_id)
+            .where(Delivery.state.not_in(DELIVERY.terminal), Delivery.created_at < now() - FRESH)
+        )
+        nodes = select(Node.id, Node.state).where(Node.host != "")
+        commitments = select(CommitmentRequest.id).where(
+            CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < now() - FRESH
+        )
+        if only:
+            row_id = only.partition("-")[2]
+            arrivals = arrivals.where(Arrival.id == row_id)
+            deliveries = deliveries.where(Delivery.id == row_id)
+            nodes = nodes.where(Node.id == row_id)
+            commitments = commitments.where(CommitmentRequest.id == row_id)
         with self.database.begin() as session:
-            arrivals = session.execute(
-                select(Arrival.id, Arrival.state).where(
-                    Arrival.state.not_in(ARRIVAL.terminal),
-                    Arrival.announced_generation > 0,
-                    Arrival.announced_at < now() - FRESH,
-                )
-            ).all()
-            deliveries = session.execute(
-                select(Delivery.id, Delivery.state).where(
-                    Delivery.state.not_in(DELIVERY.terminal), Delivery.created_at < now() - FRESH
-                )
-            ).all()
-            nodes = session.execute(select(Node.id, Node.state).where(Node.host != "")).all()
-        return [
-            *((f"arrival-{row_id}", ArrivalStart(row_id, state)) for row_id, state in arrivals),
-            *((f"delivery-{row_id}", DeliveryStart(row_id, Urgency.ROUTINE, state)) for row_id, state in deliveries),
-            *((f"node-{row_id}", NodeStart(row_id, state)) for row_id, state in nodes),
-        ]
+            return {
+                **{f"arrival-{row[0]}": ArrivalStart(*row) for row in session.execute(arrivals)},
+                **{
+                    f"delivery-{row_id}": DeliveryStart(row_id, Urgency(urgency), state)
+                    for row_id, state, urgency in session.execute(deliveries)
+                },
+                **{f"node-{row[0]}": NodeStart(*row) for row in session.execute(nodes)},
+                **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
+            }

@@ -14,11 +14,12 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.node_health import NodeHealth
 from workflows.study_arrival import StudyArrival
 
-ALL_WORKFLOWS = (StudyArrival, Delivery, NodeHealth)
+ALL_WORKFLOWS = (StudyArrival, Delivery, NodeHealth, CommitmentAnswer)
 GRACE = timedelta(seconds=15)
 COME_BACK = 1.0
 

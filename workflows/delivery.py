@@ -5,18 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
-    from activities.notices import NoticeActivities
-    from models.domain.contracts import Comparison, Decision, DeliveryStart, NoticeRequest, Sending, SendReport, Verdict
+    from models.domain.contracts import Comparison, Decision, DeliveryStart, Sending, SendReport, Verdict
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
 from workflows import policies
-from workflows.journey import Journey, refusal
+from workflows.journey import Journey, refusal, sentence_of
 
 PATIENCE = DELIVERY.patience
 # A destination that indexes late is asked again after these many seconds before an image counts as missing.
@@ -45,8 +44,7 @@ class Delivery:
                         await self._confirm()
                     case parked:
                         await workflow.wait_condition(lambda at=parked: self.journey.state is not at)  # type: ignore[misc]
-            await self.journey.recorded()
-            await self._tell(f"delivery-{self.journey.state.value}")
+            self.journey.tell(f"delivery-{self.journey.state.value}")
         return self.journey.state.value
 
     @workflow.query
@@ -74,7 +72,6 @@ class Delivery:
     @workflow.update
     async def retry(self, decision: Decision) -> str:
         """Send again what the Node has not accepted."""
-        self.sent_again = False
         return await self._decided(Event.RETRIED, decision)
 
     @retry.validator
@@ -84,7 +81,6 @@ class Delivery:
     @workflow.update
     async def redirect(self, decision: Decision) -> str:
         """Send to another Node of the destination."""
-        self.sent_again = False
         return await self._decided(Event.REDIRECTED, decision)
 
     @redirect.validator
@@ -109,11 +105,13 @@ class Delivery:
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
         self._check(event)
-        self.journey.take(event, decision.actor, content_id=decision.content_id)
+        after = self.journey.take(event, decision.actor, content_id=decision.content_id)
+        self.sent_again = False
         if self.underway is not None:
             self.underway.cancel()
+            self.underway = None
         await self.journey.recorded()
-        return self.journey.state.value
+        return after.value
 
     async def _list(self) -> None:
         listing = await workflow.execute_activity_method(
@@ -123,36 +121,41 @@ class Delivery:
         if listing.automatic:
             self.journey.take(Event.RELEASED, detail=listing.detail)
             return
-        await self.journey.recorded()
-        await self._tell("delivery-on-worklist")
+        self.journey.tell("delivery-on-worklist")
 
     async def _send(self) -> None:
         await self.journey.recorded()
-        self.underway = workflow.start_activity_method(
+        if self.journey.state is not State.SENDING:
+            return
+        sending = self.underway = workflow.start_activity_method(
             DicomActivities.send,
             Sending(self.start.delivery_id, self.start.urgency),
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **policies.sending(self.start.urgency),
         )
         try:
-            report = await self.underway
+            stopped = (await sending).sentence
         except ActivityError as failure:
-            if self.journey.state is State.SENDING and isinstance(failure.cause, ApplicationError):
-                await self._park(failure.cause.message)
-        else:
-            if self.journey.state is State.SENDING:
-                await self._sent(report)
-        finally:
-            self.underway = None
-
-    async def _sent(self, report: SendReport) -> None:
-        if report.sentence:
-            await self._park(report.sentence)
+            if is_cancelled_exception(failure) and self.underway is sending:
+                raise
+            stopped = sentence_of(failure)
+        # Whatever it reports, a person has decided meanwhile: it may have sent to another Node.
+        if self.underway is not sending:
+            return
+        self.underway = None
+        if stopped:
+            self._park(stopped)
         else:
             self.journey.take(Event.SENT)
 
     async def _confirm(self) -> None:
-        comparison = await self._compare()
+        try:
+            comparison = await self._compare()
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            self._park(sentence_of(failure))
+            return
         match comparison.verdict:
             case Verdict.CONFIRMED:
                 self.journey.take(Event.CONFIRMED, detail=comparison.detail)
@@ -160,10 +163,9 @@ class Delivery:
                 self.journey.take(Event.FOUND_UNVERIFIABLE, detail=comparison.detail)
             case Verdict.DIFFERENT:
                 self.journey.take(Event.FOUND_DIFFERENT, detail=comparison.detail)
-                await self.journey.recorded()
-                await self._tell("delivery-parked", comparison.detail)
+                self.journey.tell("delivery-parked", comparison.detail, each_time=True)
             case Verdict.MISSING if self.sent_again:
-                await self._park(comparison.detail)
+                self._park(comparison.detail)
             case Verdict.MISSING:
                 self.sent_again = True
                 await workflow.execute_activity_method(
@@ -181,15 +183,6 @@ class Delivery:
             await workflow.sleep(timedelta(seconds=wait))
         return comparison
 
-    async def _park(self, detail: str) -> None:
+    def _park(self, detail: str) -> None:
         self.journey.take(Event.PARKED, detail=detail)
-        await self.journey.recorded()
-        await self._tell("delivery-parked", detail)
-
-    async def _tell(self, kind: str, detail: str = "") -> None:
-        step = self.journey.steps
-        await workflow.execute_activity_method(
-            NoticeActivities.tell,
-            NoticeRequest(f"{kind}:{self.start.delivery_id}:{step}", kind, self.start.delivery_id, detail),
-            **policies.MAIL,
-        )
+        self.journey.tell("delivery-parked", detail, each_time=True)

@@ -1,25 +1,30 @@
-"""How any workflow walks its lifecycle: `take()` moves, `recorded()` waits until the database knows."""
+"""How any workflow walks its lifecycle: `take()` moves, `recorded()` waits until the database knows, `tell()` mails."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.journal import JournalActivities
-    from models.domain.contracts import EXCHANGE, Transition
+    from activities.notices import NoticeActivities
+    from models.domain.contracts import EXCHANGE, NoticeRequest, Transition
     from models.domain.errors import ExchangeError, NotAllowed
     from models.domain.lifecycle import Lifecycle
 from workflows import policies
 
 State = TypeVar("State", bound=StrEnum)
 Event = TypeVar("Event", bound=StrEnum)
+
+UNWRITABLE = timedelta(minutes=10)
+"""A step that the database refuses is offered again after this long: nothing goes on before it is written."""
 
 
 class Journey(Generic[State, Event]):
@@ -31,15 +36,11 @@ class Journey(Generic[State, Event]):
         self.state: State = type(lifecycle.initial)(state) if state else lifecycle.initial
         self._taken: list[Transition] = []
         self._written = 0
+        self._notices: list[asyncio.Task[None]] = []
 
     @property
     def ended(self) -> bool:
         return self.state in self.lifecycle.terminal
-
-    @property
-    def steps(self) -> int:
-        """How many steps this run has taken: a key for what is told about the present one."""
-        return len(self._taken)
 
     def check(self, event: Event) -> None:
         """NotAllowed, saying what happened instead, when `event` is not possible now."""
@@ -79,30 +80,62 @@ class Journey(Generic[State, Event]):
         return self.state
 
     async def recorded(self) -> None:
-        """Everything taken so far is in the database. To be awaited before any outward effect."""
-        due = len(self._taken)
-        await workflow.wait_condition(lambda: self._written >= due)
+        """Everything taken by now, while waiting too, is in the database. To be awaited before any outward effect."""
+        await workflow.wait_condition(lambda: self._written == len(self._taken))
+
+    def tell(self, kind: str, detail: str = "", *, each_time: bool = False) -> None:
+        """Mail the people concerned once what happened is recorded, once for each subject or `each_time`.
+
+        Nothing waits for it but the end of the workflow: a mail host that is away delays no study.
+        """
+        key = f"{kind}:{self.subject_id}"
+        if each_time:
+            key = f"{key}:{workflow.info().run_id}:{len(self._taken)}"
+        self._notices.append(asyncio.create_task(self._mail(NoticeRequest(key, kind, self.subject_id, detail))))
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[None]:
-        """Writes steps while the block runs; leaves only when all are written and all handlers are done."""
+        """Writes steps while the block runs; leaves when all handlers are done, all is written and all are told."""
         writer = asyncio.create_task(self._write())
         try:
             yield
             await workflow.wait_condition(workflow.all_handlers_finished)
             await self.recorded()
+            await workflow.wait_condition(lambda: all(notice.done() for notice in self._notices))
         finally:
-            writer.cancel()
+            for beside in (writer, *self._notices):
+                beside.cancel()
 
     async def _write(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._written < len(self._taken))
-            await workflow.execute_activity_method(
-                JournalActivities.record, self._taken[self._written], **policies.DATABASE
-            )
-            self._written += 1
+            try:
+                await workflow.execute_activity_method(
+                    JournalActivities.record, self._taken[self._written], **policies.DATABASE
+                )
+                self._written += 1
+            except ActivityError as failure:
+                if is_cancelled_exception(failure):
+                    raise
+                workflow.logger.error("a step cannot be written: %s", sentence_of(failure))
+                await workflow.sleep(UNWRITABLE)
+
+    async def _mail(self, request: NoticeRequest) -> None:
+        await self.recorded()
+        try:
+            await workflow.execute_activity_method(NoticeActivities.tell, request, **policies.MAIL)
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            workflow.logger.error("a mail (%s) cannot be sent: %s", request.kind, sentence_of(failure))
 
 
 def refusal(error: ExchangeError) -> ApplicationError:
     """A refusal as it crosses the border: its sentence, never tried again."""
     return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+
+
+def sentence_of(failure: ActivityError) -> str:
+    """Why an activity failed for good, in its own words."""
+    cause = failure.cause
+    return cause.message if isinstance(cause, ApplicationError) else f"It stopped ({type(cause).__name__})."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -30,14 +32,10 @@ class NodeHealth:
                 match self.journey.state:
                     case State.HELD:
                         await workflow.wait_condition(lambda: self.journey.state is not State.HELD)
-                    case State.DOWN:
-                        if await self._undisturbed():
-                            self.journey.take(Event.PROBED)
                     case State.PROBING:
                         await self._look()
-                    case _:
-                        await self._undisturbed()
-                        await self._look()
+                    case state:
+                        await self._wait(state)
         workflow.continue_as_new(NodeStart(start.node_id, self.journey.state.value))
 
     @workflow.query
@@ -75,24 +73,26 @@ class NodeHealth:
 
     async def _decided(self, event: Event, decision: Decision) -> str:
         self._check(event)
-        self.journey.take(event, decision.actor, content_id=decision.content_id)
+        after = self.journey.take(event, decision.actor, content_id=decision.content_id)
         await self.journey.recorded()
-        return self.journey.state.value
+        return after.value
 
-    async def _undisturbed(self) -> bool:
-        """Wait out the patience of this state; False when a person or a fault ended it early."""
-        state, self.disturbed = self.journey.state, False
-        try:
+    async def _wait(self, state: State) -> None:
+        """Wait out the patience of `state`, then ask. A fault ends it early, unless the Node is known to be down."""
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self.disturbed or self.journey.state is not state,
+                lambda: self.journey.state is not state or (self.disturbed and state is not State.DOWN),
                 timeout=PATIENCE[state],
             )
-        except TimeoutError:
-            return True
-        return False
+        if self.journey.state is not state:
+            return
+        if state is State.DOWN:
+            self.journey.take(Event.PROBED)
+        else:
+            await self._look()
 
     async def _look(self) -> None:
-        state = self.journey.state
+        state, self.disturbed = self.journey.state, False
         facts: NodeFacts = await workflow.execute_activity_method(DicomActivities.look, self.node_id, **policies.echo())
         if self.journey.state is not state:
             return

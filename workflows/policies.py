@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
+    from models.domain.lifecycles.commitment import COMMITMENT, State
     from models.domain.urgency import Urgency
 
 WORKFLOWS = "exchange"
@@ -19,6 +20,7 @@ BULK = "transfer-bulk"
 class Policy(TypedDict, total=False):
     task_queue: str
     start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     priority: Priority
@@ -34,6 +36,13 @@ MAIL = Policy(
     start_to_close_timeout=timedelta(seconds=60),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
 )
+# N-EVENT-REPORT to a sender that asked for commitment: beside the transfers, and given up after its patience.
+ANSWERING = Policy(
+    task_queue=BULK,
+    start_to_close_timeout=timedelta(minutes=5),
+    schedule_to_close_timeout=COMMITMENT.patience[State.ASKED],
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=30)),
+)
 
 
 def sending(urgency: Urgency) -> Policy:
@@ -48,16 +57,22 @@ def sending(urgency: Urgency) -> Policy:
 
 
 def asking(urgency: Urgency) -> Policy:
-    """C-FIND and C-ECHO: short; unreachable peers are asked again."""
+    """C-FIND for every series of a study, with a heartbeat after each; unreachable peers are asked again."""
     return Policy(
         task_queue=URGENT if urgency.is_urgent else BULK,
-        start_to_close_timeout=timedelta(minutes=5),
-        heartbeat_timeout=timedelta(seconds=30),
+        start_to_close_timeout=timedelta(minutes=30),
+        # Longer than a Node may take for one answer (its DIMSE timeout).
+        heartbeat_timeout=timedelta(minutes=2),
         retry_policy=PATIENT,
         priority=Priority(priority_key=urgency.priority),
     )
 
 
+def asking_in_passing(urgency: Urgency) -> Policy:
+    """A question whose answer is welcome, not needed: a busy queue must not hold a study up."""
+    return Policy(**asking(urgency), schedule_to_close_timeout=timedelta(minutes=1))
+
+
 def echo() -> Policy:
-    """One C-ECHO; its failure is an answer."""
-    return Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+    """One C-ECHO; its failure is an answer. A Node may take its whole DIMSE timeout to fail."""
+    return Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(minutes=2), retry_policy=PATIENT)

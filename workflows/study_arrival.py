@@ -1,6 +1,6 @@
 """StudyArrival: one study from one sender, from its first image to its route.
 
-It owns the silence that counts as the end of the study. The database is the truth about what has arrived; signals
+It waits for the end of the study. The database is the truth about what has arrived and whether that is all; signals
 only say that it is worth looking.
 """
 
@@ -10,19 +10,22 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.arrivals import ArrivalActivities
     from activities.dicom import DicomActivities
-    from activities.notices import NoticeActivities
     from models.domain.contracts import (
         ArrivalOutlook,
         ArrivalStart,
         Decision,
         DeliveryStart,
-        NoticeRequest,
         RouteRequest,
         RouteVerdict,
         Sealed,
@@ -33,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.lifecycles.arrival import ARRIVAL, Event, State
 from workflows import policies
 from workflows.delivery import Delivery
-from workflows.journey import Journey, refusal
+from workflows.journey import Journey, refusal, sentence_of
 
 # The longest that a sender may stay connected in silence before the study is taken as complete all the same.
 PATIENCE = ARRIVAL.patience
@@ -76,14 +79,12 @@ class StudyArrival:
         """A person chose the worklist; the choice itself is in the database under `content_id`."""
         async with self.choosing:
             self._check(Event.ASSIGNED)
-            verdict = await self._verdict(RouteRequest(self.arrival_id, decision.content_id, decision.actor))
-            if verdict.reason is not None:
-                raise ApplicationError(verdict.detail, type="NotAllowed", non_retryable=True)
+            verdict = await self._chosen(decision)
             self._check(Event.ASSIGNED)
-            await self._deliver(verdict)
-            self.journey.take(Event.ASSIGNED, decision.actor)
+            after = self.journey.take(Event.ASSIGNED, decision.actor, verdict.detail, decision.content_id)
             await self.journey.recorded()
-        return self.journey.state.value
+            await self._deliver(verdict)
+        return after.value
 
     @assign.validator
     def _may_assign(self, decision: Decision) -> None:
@@ -94,9 +95,9 @@ class StudyArrival:
         """A person says that the study goes nowhere."""
         async with self.choosing:
             self._check(Event.REFUSED)
-            self.journey.take(Event.REFUSED, decision.actor, content_id=decision.content_id)
+            after = self.journey.take(Event.REFUSED, decision.actor, content_id=decision.content_id)
             await self.journey.recorded()
-        return self.journey.state.value
+        return after.value
 
     @refuse.validator
     def _may_refuse(self, decision: Decision) -> None:
@@ -114,12 +115,12 @@ class StudyArrival:
                 ArrivalActivities.outlook, self.arrival_id, **policies.DATABASE
             )
             if self.outlook.warning:
-                await self._tell("sender-changed", self.outlook.warning)
+                self.journey.tell("sender-changed", self.outlook.warning)
             if self.outlook.delivery_id and self.journey.state is State.RECEIVING:
                 self.journey.take(Event.FORWARDED)
                 await self.journey.recorded()
                 await self._deliver(RouteVerdict(self.outlook.delivery_id, self.outlook.urgency))
-        sealed = await self._until_silent(self.outlook)
+        sealed = await self._until_complete(self.outlook)
         if self.journey.state is State.RECEIVING:
             self.journey.take(Event.SETTLED, detail=sealed.basis)
             return
@@ -127,41 +128,46 @@ class StudyArrival:
         if verdict.reason is None:
             self.journey.take(Event.ROUTED, detail=sealed.basis)
         else:
-            await self._hold(Event.CONTRADICTED, verdict)
+            self._hold(Event.CONTRADICTED, verdict)
 
-    async def _until_silent(self, outlook: ArrivalOutlook) -> Sealed:
-        wait = outlook.quiet_seconds
+    async def _until_complete(self, outlook: ArrivalOutlook) -> Sealed:
+        asked: int | None = None
         while True:
-            try:
-                await self._growth(wait)
-            except TimeoutError:
-                asked = await self._ask_source(outlook)
-                sealed = await workflow.execute_activity_method(
-                    ArrivalActivities.seal, SealRequest(self.arrival_id, asked), **policies.DATABASE
-                )
-                if sealed.sealed:
-                    return sealed
-                wait = sealed.wait_seconds
-            else:
-                wait = outlook.quiet_seconds
+            # Also what is announced while the database is asked: it may answer too early to know.
+            seen = self.generation
+            sealed = await workflow.execute_activity_method(
+                ArrivalActivities.seal, SealRequest(self.arrival_id, asked), **policies.DATABASE
+            )
+            if sealed.sealed:
+                return sealed
+            grew = await self._grew_within(sealed.wait_seconds, seen)
+            asked = None if grew else await self._ask_source(outlook)
 
-    async def _growth(self, wait: float) -> None:
-        """Return when something new is announced; TimeoutError after `wait` seconds of silence."""
-        seen = self.generation
-        await workflow.wait_condition(lambda: self.generation > seen, timeout=timedelta(seconds=wait))
+    async def _grew_within(self, wait: float, seen: int) -> bool:
+        """Whether something newer than `seen` is announced before `wait` seconds of silence have passed."""
+        try:
+            await workflow.wait_condition(lambda: self.generation > seen, timeout=timedelta(seconds=wait))
+        except TimeoutError:
+            return False
+        return True
 
     async def _ask_source(self, outlook: ArrivalOutlook) -> int:
-        """How many images the source says the study has; 0 when it cannot be asked."""
+        """How many images the source says the study has; 0 when it cannot be asked in time."""
         if not outlook.source_can_be_asked:
             return 0
-        return await workflow.execute_activity_method(
-            DicomActivities.count_at_source, self.arrival_id, **policies.asking(outlook.urgency)
-        )
+        try:
+            return await workflow.execute_activity_method(
+                DicomActivities.count_at_source, self.arrival_id, **policies.asking_in_passing(outlook.urgency)
+            )
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            return 0
 
     async def _route(self) -> None:
         verdict = await self._verdict(RouteRequest(self.arrival_id))
         if verdict.reason is not None:
-            await self._hold(Event.HELD, verdict)
+            self._hold(Event.HELD, verdict)
             return
         self.journey.take(Event.ROUTED, detail=verdict.detail)
         await self.journey.recorded()
@@ -170,10 +176,19 @@ class StudyArrival:
     async def _verdict(self, request: RouteRequest) -> RouteVerdict:
         return await workflow.execute_activity_method(ArrivalActivities.route, request, **policies.DATABASE)
 
-    async def _hold(self, event: Event, verdict: RouteVerdict) -> None:
+    async def _chosen(self, decision: Decision) -> RouteVerdict:
+        """The route that a person chose; an ApplicationError with a sentence when it cannot be taken."""
+        try:
+            verdict = await self._verdict(RouteRequest(self.arrival_id, decision.content_id, decision.actor))
+        except ActivityError as failure:
+            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
+        if verdict.reason is not None:
+            raise ApplicationError(verdict.detail, type="NotAllowed", non_retryable=True)
+        return verdict
+
+    def _hold(self, event: Event, verdict: RouteVerdict) -> None:
         self.journey.take(event, detail=verdict.detail)
-        await self.journey.recorded()
-        await self._tell("arrival-held", verdict.detail)
+        self.journey.tell("arrival-held", verdict.detail)
 
     async def _deliver(self, verdict: RouteVerdict) -> None:
         try:
@@ -186,10 +201,3 @@ class StudyArrival:
         except WorkflowAlreadyStartedError:
             # This run was reset: the delivery goes its own way already.
             workflow.logger.info("delivery %s was started before", verdict.delivery_id)
-
-    async def _tell(self, kind: str, detail: str) -> None:
-        await workflow.execute_activity_method(
-            NoticeActivities.tell,
-            NoticeRequest(f"{kind}:{self.arrival_id}", kind, self.arrival_id, detail),
-            **policies.MAIL,
-        )

@@ -1,0 +1,7 @@
+"""Fixtures of the tests of workflows."""
+
+from tests.database import database, postgres, registry
+from tests.engine import engine
+from tests.workflows.stage import fakes, stage
+
+__all__ = ["database", "engine", "fakes", "postgres", "registry", "stage"]

@@ -1,0 +1,193 @@
+"""Activities with the names of the real ones, whose answers a test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from models.domain.contracts import (
+    Answer,
+    AnswerRequest,
+    ArrivalOutlook,
+    Comparison,
+    Listing,
+    NodeFacts,
+    NoticeRequest,
+    RouteRequest,
+    RouteVerdict,
+    Sealed,
+    SealRequest,
+    Sending,
+    SendReport,
+    Transition,
+    Verdict,
+)
+from models.domain.urgency import Urgency
+
+PERMANENT = ApplicationError("It was refused for good.", type="PeerRefuses", non_retryable=True)
+PASSING = ApplicationError("It does not answer.", type="PeerUnreachable")
+
+
+def silence(request: SealRequest) -> Sealed:
+    """A short silence seals, once the source has been asked."""
+    return Sealed(request.asked is not None, "all there", wait_seconds=0.1)
+
+
+class World:
+    """One test's outside world. `answers` holds per activity one answer, or a list of which the last one stays.
+
+    An answer may be an error, or a function (also an async one) of what was given. `done` lists what was asked for.
+    """
+
+    def __init__(self, number: str) -> None:
+        self.arrival_id, self.delivery_id, self.node_id, self.request_id = (
+            f"{number}-{kind}" for kind in ("arrival", "delivery", "node", "commitment")
+        )
+        self.done: list[str] = []
+        self.steps: list[Transition] = []
+        self.notices: list[NoticeRequest] = []
+        self.given: list[tuple[str, Any]] = []
+        self.answers: dict[str, Any] = {
+            "record": None,
+            "outlook": ArrivalOutlook(),
+            "seal": silence,
+            "route": RouteVerdict(self.delivery_id, Urgency.ROUTINE, detail="by a rule"),
+            "count": 3,
+            "list": Listing(True, "by itself"),
+            "forget": None,
+            "send": SendReport(3, 3),
+            "compare": Comparison(Verdict.CONFIRMED, 3, 3),
+            "look": NodeFacts(True),
+            "tell": 1,
+            "answer": Answer(True, 0, 3),
+        }
+
+    @property
+    def walk(self) -> list[str]:
+        """The recorded steps, as `lifecycle.event`."""
+        return [f"{step.lifecycle}.{step.event}" for step in self.steps]
+
+    @property
+    def told(self) -> list[str]:
+        return [notice.kind for notice in self.notices]
+
+    async def act(self, name: str, given: Any) -> Any:
+        self.given.append((name, given))
+        self.done.append(name if name != "record" else f"{given.lifecycle}.{given.event}")
+        answer = self.answers[name]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer(given)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        if name == "record":
+            self.steps.append(given)
+        if name == "tell":
+            self.notices.append(given)
+        return answer
+
+
+class Fakes:
+    """All activities of all queues; what is asked about "7-delivery" is answered by world "7"."""
+
+    def __init__(self) -> None:
+        self.worlds: dict[str, World] = {}
+
+    def world(self) -> World:
+        number = str(len(self.worlds) + 1)
+        self.worlds[number] = World(number)
+        return self.worlds[number]
+
+    async def _act(self, name: str, subject_id: str, given: Any) -> Any:
+        return await self.worlds[subject_id.partition("-")[0]].act(name, given)
+
+    @activity.defn(name="JournalActivities.record")
+    async def record(self, step: Transition) -> None:
+        await self._act("record", step.subject_id, step)
+
+    @activity.defn(name="ArrivalActivities.outlook")
+    async def outlook(self, arrival_id: str) -> ArrivalOutlook:
+        return await self._act("outlook", arrival_id, arrival_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="ArrivalActivities.seal")
+    async def seal(self, request: SealRequest) -> Sealed:
+        return await self._act("seal", request.arrival_id, request)  # type: ignore[no-any-return]
+
+    @activity.defn(name="ArrivalActivities.route")
+    async def route(self, request: RouteRequest) -> RouteVerdict:
+        return await self._act("route", request.arrival_id, request)  # type: ignore[no-any-return]
+
+    @activity.defn(name="DicomActivities.count_at_source")
+    async def count_at_source(self, arrival_id: str) -> int:
+        return await self._act("count", arrival_id, arrival_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="DeliveryActivities.put_on_worklist")
+    async def put_on_worklist(self, delivery_id: str) -> Listing:
+        return await self._act("list", delivery_id, delivery_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="DeliveryActivities.forget_answers")
+    async def forget_answers(self, delivery_id: str) -> None:
+        await self._act("forget", delivery_id, delivery_id)
+
+    @activity.defn(name="DicomActivities.send")
+    async def send(self, sending: Sending) -> SendReport:
+        return await self._act("send", sending.delivery_id, sending)  # type: ignore[no-any-return]
+
+    @activity.defn(name="DicomActivities.compare")
+    async def compare(self, delivery_id: str) -> Comparison:
+        return await self._act("compare", delivery_id, delivery_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="DicomActivities.look")
+    async def look(self, node_id: str) -> NodeFacts:
+        return await self._act("look", node_id, node_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="NoticeActivities.tell")
+    async def tell(self, request: NoticeRequest) -> int:
+        return await self._act("tell", request.subject_id, request)  # type: ignore[no-any-return]
+
+    @activity.defn(name="CommitmentActivities.answer")
+    async def answer(self, request: AnswerRequest) -> Answer:
+        return await self._act("answer", request.request_id, request)  # type: ignore[no-any-return]
+
+    @property
+    def here(self) -> list[Callable[..., Any]]:
+        """What the worker of workflows does."""
+        return [self.record, self.outlook, self.seal, self.route, self.put_on_worklist, self.forget_answers, self.look,
+                self.tell]  # fmt: skip
+
+    @property
+    def transfers(self) -> list[Callable[..., Any]]:
+        """What the workers of transfers do."""
+        return [self.send, self.compare, self.count_at_source, self.answer]
+
+
+class Gate:
+    """An activity's answer that is kept back until the test opens it; `reached` says that it was asked."""
+
+    def __init__(self, answer: Any = None, *, beating: bool = False) -> None:
+        self.answer, self.beating = answer, beating
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+        self.cancelled = False
+
+    def __call__(self, given: Any) -> Any:
+        return self._pass()
+
+    async def _pass(self) -> Any:
+        self.reached.set()
+        try:
+            while not self.opened.is_set():
+                if self.beating:
+                    activity.heartbeat()
+                await asyncio.wait([asyncio.ensure_future(self.opened.wait())], timeout=0.1)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return self.answer

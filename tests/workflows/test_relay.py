@@ -1,0 +1,179 @@
+"""The relay: what was saved gets to the engine once, and what the engine has forgotten is driven again."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from temporalio.testing import WorkflowEnvironment
+
+from models.db import Database
+from models.domain.contracts import CommandKind, Decision, DeliveryStart, Listing
+from models.domain.urgency import Urgency
+from models.tables import Arrival, AuditEntry, Delivery, Node, OutboxCommand, now
+from temporal.gateway import Gateway
+from temporal.relay import Relay
+from tests.database import Registry
+from tests.workflows.fakes import Fakes, Gate
+from tests.workflows.rows import arrived, command, delivering
+from tests.workflows.stage import Stage
+from tests.workflows.test_gateway import again, beside, gateway, saved, waiting_for_release
+
+__all__ = ["gateway"]
+
+
+@pytest.fixture
+def relay(database: Database, gateway: Gateway, registry: Registry) -> Relay:
+    # The registry's own Nodes are nobody's subject here: without a host they have no workflow.
+    with database.begin() as session:
+        for node in session.scalars(select(Node)):
+            node.host = ""
+    return Relay(database, gateway)
+
+
+async def test_what_a_killed_page_left_is_delivered_once(stage: Stage, relay: Relay) -> None:
+    await waiting_for_release(stage, relay.gateway)
+    # The page has committed and is gone before it could call the engine.
+    row = saved(relay.database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id)
+    assert await beside(relay.carry) == 1
+    assert await beside(relay.carry) == 0
+    await stage.handle_of_delivery.result()
+    assert stage.world.walk.count("delivery.released") == 1
+    assert again(relay.database, row).delivered_at is not None
+
+
+async def test_what_a_page_did_before_it_was_killed_is_not_done_again(stage: Stage, relay: Relay) -> None:
+    await waiting_for_release(stage, relay.gateway)
+    row = saved(relay.database, CommandKind.REFUSE_DELIVERY, stage.world.delivery_id)
+    # The page has called the engine and is gone before it could write down the answer.
+    await beside(relay.gateway.execute, row)
+    await stage.handle_of_delivery.result()
+    assert await beside(relay.carry) == 1
+    assert stage.world.walk.count("delivery.refused") == 1
+    assert again(relay.database, row).refusal == ""
+
+
+async def test_two_relays_and_a_page_at_once_do_a_command_once(stage: Stage, relay: Relay) -> None:
+    await waiting_for_release(stage, relay.gateway)
+    row = saved(relay.database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id)
+    calls = [relay.carry, relay.carry, lambda: relay.gateway.try_now(relay.database, row.id)]
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    await stage.handle_of_delivery.result()
+    for thread in threads:
+        await beside(thread.join)
+    assert stage.world.walk.count("delivery.released") == 1
+    assert (again(relay.database, row).refusal, again(relay.database, row).delivered_at is None) == ("", False)
+
+
+async def test_a_refused_command_is_delivered_too_and_keeps_its_sentence(stage: Stage, relay: Relay) -> None:
+    await waiting_for_release(stage, relay.gateway)
+    gate = stage.world.answers["send"] = Gate(beating=True)
+    rows = [saved(relay.database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id, who) for who in ("ann", "bob")]
+    assert await beside(relay.carry) == 2
+    assert again(relay.database, rows[0]).refusal == ""
+    assert again(relay.database, rows[1]).refusal.startswith("Too late: it was released by ann at ")
+    gate.opened.set()
+
+
+async def test_a_form_sent_twice_is_one_command_and_one_audit_entry(stage: Stage, relay: Relay) -> None:
+    from models.outbox import post
+
+    with relay.database.begin() as session:
+        for _ in range(2):
+            post(
+                session, "f" * 32, institution_id="ZX2", kind=CommandKind.HOLD_NODE, subject_id="n", actor="ann"
+            )  # fmt: skip
+    with relay.database.begin() as session:
+        assert len(session.scalars(select(OutboxCommand)).all()) == 1
+        assert len(session.scalars(select(AuditEntry).where(AuditEntry.act == "asked.hold-node")).all()) == 1
+
+
+async def test_the_sweep_starts_what_has_no_workflow(
+    stage: Stage, fakes: Fakes, relay: Relay, registry: Registry, engine: WorkflowEnvironment
+) -> None:
+    parked, held = stage.world, fakes.world()
+    with relay.database.begin() as session:
+        delivering(session, registry, parked, state="needs-attention", urgency=Urgency.URGENT)
+        arrived(session, registry, held, state="held")
+        node = session.get_one(Node, registry.nodes["ZX2_PACS"])
+        node.host, node.port, node.state = "127.0.0.1", 11122, "held"
+    other = Stage(engine, held)
+    try:
+        assert await beside(relay.sweep) == 3
+        assert await beside(relay.sweep) == 0
+        assert await stage.handle_of_delivery.query("state") == "needs-attention"
+        assert await stage.client.get_workflow_handle(other.arrival_workflow).query("state") == "held"
+        # It goes on as urgently as its transaction is.
+        await stage.handle_of_delivery.execute_update("retry", Decision("ann"))
+        await stage.handle_of_delivery.result()
+        assert [given.urgency for name, given in parked.given if name == "send"] == [Urgency.URGENT]
+    finally:
+        await other.close()
+        await stage.client.get_workflow_handle(f"node-{registry.nodes['ZX2_PACS']}").terminate()
+
+
+async def test_the_sweep_leaves_alone_what_is_young_ended_or_not_announced(
+    stage: Stage, fakes: Fakes, relay: Relay, registry: Registry
+) -> None:
+    with relay.database.begin() as session:
+        delivering(session, registry, stage.world).created_at = now() - timedelta(seconds=5)
+        arrived(session, registry, fakes.world()).announced_at = now()
+        silent = arrived(session, registry, fakes.world())
+        silent.announced_generation, silent.announced_at = 0, None
+        delivering(session, registry, fakes.world(), state="confirmed")
+    assert await beside(relay.sweep) == 0
+
+
+async def test_the_sweep_does_not_start_again_what_has_just_ended(
+    stage: Stage, relay: Relay, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with relay.database.begin() as session:
+        delivering(session, registry, stage.world, state="sent")
+    ask = relay.gateway.is_running
+
+    def ended_meanwhile(workflow_id: str) -> bool:
+        with relay.database.begin() as session:
+            session.get_one(Delivery, stage.world.delivery_id).state = "confirmed"
+        return ask(workflow_id)
+
+    monkeypatch.setattr(relay.gateway, "is_running", ended_meanwhile)
+    assert await beside(relay.sweep) == 0
+    assert stage.world.done == []
+
+
+async def test_a_running_relay_carries_and_sweeps_until_told(stage: Stage, relay: Relay, registry: Registry) -> None:
+    stage.world.answers["list"] = Listing(False, "")
+    with relay.database.begin() as session:
+        delivering(session, registry, stage.world)
+        command(session, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id)
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    try:
+        # The command is older than its workflow: it waits for the sweep, is refused or obeyed, and is never lost.
+        await stage.until(lambda: "delivery.listed" in stage.world.walk)
+    finally:
+        stop.set()
+        await beside(thread.join)
+
+
+async def test_a_started_delivery_is_not_started_twice(stage: Stage, relay: Relay) -> None:
+    stage.world.answers["list"] = Listing(False, "")
+    for _ in range(2):
+        await beside(relay.gateway.start_delivery, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
+    await stage.until(lambda: "delivery-on-worklist" in stage.world.told)
+    assert stage.world.done.count("list") == 1
+
+
+async def test_arrivals_of_a_lost_engine_go_on_from_their_rows(stage: Stage, relay: Relay, registry: Registry) -> None:
+    with relay.database.begin() as session:
+        arrived(session, registry, stage.world, state="settled")
+    assert await beside(relay.sweep) == 1
+    assert await stage.client.get_workflow_handle(stage.arrival_workflow).result() == "routed"
+    assert "arrival.settled" not in stage.world.walk
+    with relay.database.begin() as session:
+        assert session.get_one(Arrival, stage.world.arrival_id).state == "settled"

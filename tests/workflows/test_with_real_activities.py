@@ -1,0 +1,191 @@
+"""Real workflows, real activities and a real database; only the DICOM peers and the mail are made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.arrivals import ArrivalActivities
+from activities.deliveries import DeliveryActivities
+from activities.journal import JournalActivities
+from models.db import Database
+from models.domain.contracts import ArrivalStart, CommandKind, Comparison, Decision, SendReport, Transition, Verdict
+from models.tables import Arrival, AuditEntry, Delivery, Parcel, Transaction, TransitionRow, now
+from temporal.worker import ALL_WORKFLOWS, runner
+from tests.database import Registry
+from tests.engine import Server
+from tests.eventually import eventually
+from tests.workflows.fakes import Fakes, World
+from tests.workflows.rows import ALPHA, BETA, arrived, command
+from tests.workflows.stage import Handle
+from workflows.delivery import Delivery as DeliveryWorkflow
+from workflows.policies import BULK, WORKFLOWS
+from workflows.study_arrival import StudyArrival
+
+
+@dataclass
+class Exchange:
+    client: Client
+    database: Database
+    registry: Registry
+    world: World
+
+    async def arrival(self) -> Handle:
+        return await self.client.start_workflow(
+            StudyArrival.run, ArrivalStart(self.world.arrival_id), id=self.world.arrival_id, task_queue=WORKFLOWS
+        )
+
+    def delivery(self) -> Delivery:
+        with self.database.begin() as session:
+            return session.scalars(select(Delivery)).one()
+
+    def walk(self) -> list[str]:
+        with self.database.begin() as session:
+            rows = session.scalars(select(TransitionRow).order_by(TransitionRow.id))
+            return [f"{row.lifecycle}.{row.event}" for row in rows]
+
+
+@pytest.fixture
+async def exchange(database: Database, registry: Registry, tmp_path: Path) -> AsyncIterator[Exchange]:
+    server, fakes = Server(tmp_path), _AnyDelivery()
+    arrivals, deliveries = ArrivalActivities(database), DeliveryActivities(database)
+    here: list[Callable[..., Any]] = [
+        JournalActivities(database).record,
+        arrivals.outlook, arrivals.seal, arrivals.route,
+        deliveries.put_on_worklist, deliveries.forget_answers,
+        fakes.tell,
+    ]  # fmt: skip
+    try:
+        client = await server.client()
+        async with AsyncExitStack() as stack:
+            threads = stack.enter_context(ThreadPoolExecutor(8))
+            for queue, workflows, activities in ((WORKFLOWS, ALL_WORKFLOWS, here), (BULK, (), fakes.transfers)):
+                await stack.enter_async_context(
+                    Worker(
+                        client, task_queue=queue, workflows=workflows, activities=activities,
+                        activity_executor=threads, workflow_runner=runner(),
+                    )
+                )  # fmt: skip
+            yield Exchange(client, database, registry, fakes.worlds["1"])
+    finally:
+        server.close()
+
+
+class _AnyDelivery(Fakes):
+    """Whatever id the database gives a delivery, it belongs to the one world there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world()
+
+    async def _act(self, name: str, subject_id: str, given: object) -> object:
+        return await self.worlds["1"].act(name, given)
+
+
+async def test_a_study_goes_all_the_way_and_the_database_says_so(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world)
+    handle = await exchange.arrival()
+    assert await handle.result() == "routed"
+    delivery = exchange.delivery()
+    assert await exchange.client.get_workflow_handle(f"delivery-{delivery.id}").result() == "confirmed"
+    walk = exchange.walk()
+    assert [step for step in walk if step.startswith("delivery")] == [
+        "delivery.listed", "delivery.released", "delivery.sent", "delivery.confirmed",
+    ]  # fmt: skip
+    with exchange.database.begin() as session:
+        transaction = session.scalars(select(Transaction)).one()
+        assert (transaction.lifecycle, transaction.state) == ("delivery", "confirmed")
+        assert session.get_one(Arrival, exchange.world.arrival_id).sealed_at is not None
+        assert session.scalars(select(Parcel)).one().sealed_at is not None
+        acts = session.scalars(select(AuditEntry.act).order_by(AuditEntry.id)).all()
+        assert [act for act in acts if "." in act and not act.startswith("asked")] == walk
+
+
+async def test_a_person_assigns_what_names_no_destination(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, called="IEP")
+    handle = await exchange.arrival()
+    await _until(exchange, "arrival.held")
+    with exchange.database.begin() as session:
+        chosen = command(
+            session, CommandKind.ASSIGN_ARRIVAL, exchange.world.arrival_id,
+            worklist_id=exchange.registry.worklists["ZX2"], reason="By telephone.",
+        )  # fmt: skip
+    assert await handle.execute_update(StudyArrival.assign, Decision("ann", chosen)) == "routed"
+    assert await handle.result() == "routed"
+    delivery = exchange.delivery()
+    assert await exchange.client.get_workflow_handle(f"delivery-{delivery.id}").result() == "confirmed"
+    with exchange.database.begin() as session:
+        row = session.scalars(select(TransitionRow).where(TransitionRow.event == "assigned")).one()
+        assert (row.actor, row.detail) == ("ann", "By telephone.")
+
+
+async def test_two_patients_in_one_study_are_held_and_nobody_may_send_them(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, patients=(ALPHA, BETA))
+    handle = await exchange.arrival()
+    await _until(exchange, "arrival.held")
+    with exchange.database.begin() as session:
+        assert session.get_one(Arrival, exchange.world.arrival_id).held_reason == "identity-conflict"
+        assert session.scalars(select(Delivery)).all() == []
+    await handle.execute_update(StudyArrival.refuse, Decision("ann"))
+    assert await handle.result() == "refused"
+
+
+async def test_a_person_enters_the_local_identifiers(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, called="IEP_ZX3")
+    await (await exchange.arrival()).result()
+    await _until(exchange, "delivery.listed")
+    delivery = exchange.delivery()
+    with exchange.database.begin() as session:
+        given = command(session, CommandKind.RELEASE_DELIVERY, delivery.id, patient_id="Z9", accession="A9")
+    handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
+    await handle.execute_update(DeliveryWorkflow.release, Decision("ann", given))
+    assert await handle.result() == "confirmed"
+    found = exchange.delivery()
+    assert found.identity is not None
+    assert (found.identity["PatientID"], found.identity["AccessionNumber"], found.released_by) == ("Z9", "A9", "ann")
+
+
+async def test_each_retry_is_a_new_round(exchange: Exchange) -> None:
+    exchange.world.answers["send"] = [SendReport(0, 1, "It refused 1 image."), SendReport(1, 1)]
+    different = Comparison(Verdict.DIFFERENT, 1, 1, "It gives another PatientID.")
+    exchange.world.answers["compare"] = [different, Comparison(Verdict.CONFIRMED, 1, 1)]
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world)
+    await (await exchange.arrival()).result()
+    delivery = exchange.delivery()
+    handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
+    for state in ("delivery.parked", "delivery.found-different"):
+        await _until(exchange, state)
+        await handle.execute_update(DeliveryWorkflow.retry, Decision("ann"))
+    assert await handle.result() == "confirmed"
+    assert exchange.delivery().round == 3
+
+
+async def test_a_step_is_written_once_however_often_it_is_recorded(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world)
+    step = Transition(
+        "arrival", exchange.world.arrival_id, "run", 0, "settled", "receiving", "settled", "exchange", now()
+    )  # fmt: skip
+    record = JournalActivities(exchange.database).record
+    record(step)
+    record(step)
+    assert exchange.walk() == ["arrival.settled"]
+
+
+async def _until(exchange: Exchange, step: str) -> None:
+    await asyncio.to_thread(eventually, lambda: step in exchange.walk())
