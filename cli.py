@@ -35,6 +35,9 @@ def main() -> None:
     # Debug and info lines of these quote what peers and people sent.
     for talkative in ("pynetdicom", "pydicom", "alembic", "sqlalchemy"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
+    # What these say of an association that failed, our own error says in one sentence.
+    for repetitive in ("pynetdicom.acse", "pynetdicom.transport"):
+        logging.getLogger(repetitive).setLevel(logging.CRITICAL)
 
 
 @main.command()

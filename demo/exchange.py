@@ -17,7 +17,6 @@ from settings import Settings
 
 HOSPITALS = ("ZX1", "ZX2", "ZX3")
 EDGES = ("edge-1", "edge-2")
-OURS = (*EDGES, "ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk", "web")
 PURPOSES = {
     "web": "the web pages",
     "dicom": "receiving DICOM",
@@ -43,6 +42,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "IEP_VAR": str(var),
         "IEP_DATABASE_URL": postgres.url(var),
         "IEP_PAYLOAD_KEYS": str(var / "keys" / "payload.keys"),
+        "IEP_WEB_SECRET": str(var / "keys" / "web.secret"),
         "IEP_SMTP_PORT": str(settings.port("smtp")),
         "IEP_TLS_KEY": str(var / "tls" / "exchange.key"),
         "IEP_TLS_CERTIFICATE": str(var / "tls" / "exchange.pem"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
+from activities.quick_socket import make_quick
 from demo import commitment
 from demo.pacs_keys import LEVELS, UIDS
 from demo.pacs_query import answers, matches, select, unsupported
@@ -133,22 +133,3 @@ def _read(instance: Instance) -> Dataset:
     except ODD:
         # Cannot be sent, which makes pynetdicom count and name it as failed.
         return instance.facts
-
-
-class QuickSocket(socket.socket):
-    """A connection that neither waits for acknowledgements nor lets its peer wait for them.
-
-    DCMTK writes a PDU's head and body apart. A body below the loopback's segment size then waits for the head's
-    acknowledgement, which the kernel delays by 40 ms; asking for it after the whole PDU came is too late.
-    """
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return super().recv(bufsize, flags)
-
-
-def make_quick(event: Any) -> None:
-    """Handles the opening of a connection, in either direction."""
-    wrapper = event.assoc.dul.socket
-    wrapper.socket = QuickSocket(fileno=wrapper.socket.detach())
-    wrapper.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import time
 from pathlib import Path
@@ -27,9 +28,10 @@ PATIENCE = 30.0
 def prepare(settings: Settings) -> None:
     """Make what is missing; what is there stays as it is."""
     var = settings.var
-    if settings.database_url is None or settings.payload_keys is None:
+    if settings.database_url is None or settings.payload_keys is None or settings.web_secret is None:
         raise Permanent("This is a part of the demo; run `iep demo`.")
-    _key_file(settings.payload_keys)
+    _secret_file(settings.payload_keys, new_key_line("demo-1").encode())
+    _secret_file(settings.web_secret, secrets.token_bytes(32))
     make_certificates(var / "tls", ("exchange", "zx1"))
     database = Database(settings.database_url.get_secret_value())
     _upgrade(database)
@@ -77,11 +79,11 @@ def _move_ports(nodes: list[Node], settings: Settings) -> None:
         node.port = settings.port(node.name)
 
 
-def _key_file(path: Path) -> None:
+def _secret_file(path: Path, content: bytes) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(new_key_line("demo-1"))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
 
 
 def _keep_histories(settings: Settings) -> None:

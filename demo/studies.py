@@ -108,9 +108,9 @@ def preload(folder: Path, institution_id: str) -> tuple[Study, ...]:
     return STUDIES.get(institution_id, ())
 
 
-def bench_study(folder: Path, n: int = 500) -> Study:
+def bench_study(folder: Path, n: int = 500, seed: str = "bench") -> Study:
     """One CT study of `n` images of 0.5 MB."""
-    return make_study(folder, seed=f"bench-{n}", patient=patients.FARAH, institution_id="ZX1", n=n)
+    return make_study(folder, seed=f"{seed}-{n}", patient=patients.FARAH, institution_id="ZX1", n=n)
 
 
 STUDIES: dict[str, tuple[Study, ...]] = {

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.end_to_end.exchange"]
+"""The demo that end-to-end and fault tests share: one for the whole run."""
+
 PACKAGES = {
     "Orthanc": "orthanc",
     "chromium": "chromium",
