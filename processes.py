@@ -99,7 +99,8 @@ async def run_worker(settings: Settings, queue: str) -> None:
         policies.WORKFLOWS if queue == "workflows" else queue,
         _activities(settings, queue),
         with_workflows=queue == "workflows",
-        threads=16 if queue == "workflows" else 8,
+        # A delivery that waits for a slot holds a thread: those of one slow Node must not keep the others waiting.
+        threads=32,
         ready=lambda: here.announce(queue),
     )
 

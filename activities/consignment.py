@@ -92,6 +92,7 @@ class Consignment:
             self.peer = PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)
             self.may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
             self.settled = self._settled(session)
+            self._was_faulty = bool(delivery.fault)
         self._patients: list[PatientFacts] = []
         self._checked: set[str] = set()
 
@@ -145,6 +146,9 @@ class Consignment:
                 ),
                 rows,
             )
+            if self._was_faulty and any(answer.accepted for answer in answers):
+                delivery = session.get_one(Delivery, self.delivery_id)
+                delivery.fault, delivery.fault_at, self._was_faulty = "", None, False
 
     def summary(self) -> tuple[int, int, dict[int, int]]:
         """Accepted, total, and the refusals of this round counted by status."""

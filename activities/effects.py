@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.deliveries import automatic_identity
 from models.domain import identity
 from models.domain.contracts import EXCHANGE, Transition
+from models.domain.errors import NotFound
 from models.domain.identity import LONG_STRING
 from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Worklist
 
@@ -78,6 +79,11 @@ def apply_effect(session: Session, subject: Subject, step: Transition, content: 
 
 
 def chosen_worklist(session: Session, content_id: str) -> Worklist | None:
-    """The worklist that a person chose with a command; None without a command."""
+    """The worklist that a person chose with a command; None without a command. NotFound when it is not there."""
     content = content_of(session, content_id)
-    return session.get_one(Worklist, str(content["worklist_id"])) if content else None
+    if not content:
+        return None
+    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
+    if worklist is None:
+        raise NotFound("That worklist is not there any more; choose another.")
+    return worklist

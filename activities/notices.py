@@ -15,7 +15,7 @@ from activities.border import acts
 from models.db import Database
 from models.deliveries import accepted_of
 from models.domain.contracts import NoticeRequest
-from models.domain.errors import PeerUnreachable
+from models.domain.errors import PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
 from models.tables import Arrival, Delivery, Institution, Notice, now
 
@@ -86,6 +86,10 @@ class NoticeActivities:
                 if self.host.username:
                     smtp.login(self.host.username, self.host.password)
                 smtp.sendmail(self.host.sender, [address], message)
+        except smtplib.SMTPRecipientsRefused as refused:
+            if all(code >= 500 for code, _ in refused.recipients.values()):
+                raise PeerRefuses("The mail host refuses the Institution's address for alerts; correct it.") from None
+            raise PeerUnreachable("The mail host does not take mail for this address now.") from None
         except (OSError, smtplib.SMTPException) as fault:
             raise PeerUnreachable(f"The mail host does not take mail ({type(fault).__name__}).") from None
 

@@ -6,11 +6,12 @@ The result is reported later and on an association of its own (PS3.4 Section J.3
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
+from dicom_edge.facts import Association, CommitmentAsked, utc_now
 from models.data_set import DataSet
 from models.elements import Unreadable
 from models.part10 import UID
@@ -36,15 +37,11 @@ class ActionStatus(IntEnum):
     RESOURCE_LIMITATION = 0x0213
 
 
-class Asked(NamedTuple):
-    """One request; `references` has the SOP class of each SOPInstanceUID."""
-
-    TransactionUID: str
-    references: dict[str, str]
-
-
-def read_request(request: Any, transfer_syntax: str) -> Asked | ActionStatus:
+def read_request(sender: Association, request: Any, transfer_syntax: str) -> CommitmentAsked | ActionStatus:
     """What an N-ACTION request asks for, or the status that refuses it."""
+    if sender.node_id is None or sender.institution_id is None:
+        # Nobody is registered to whom the result could be reported.
+        return ActionStatus.NOT_AUTHORISED
     if request.RequestedSOPClassUID != StorageCommitmentPushModel:
         return ActionStatus.NO_SUCH_CLASS
     if request.RequestedSOPInstanceUID != StorageCommitmentPushModelInstance:
@@ -53,22 +50,28 @@ def read_request(request: Any, transfer_syntax: str) -> Asked | ActionStatus:
         return ActionStatus.NO_SUCH_ACTION
     encoded = request.ActionInformation.getvalue() if request.ActionInformation else b""
     try:
-        asked = _asked(encoded, implicit=transfer_syntax == ImplicitVRLittleEndian)
+        transaction, references = _asked(encoded, implicit=transfer_syntax == ImplicitVRLittleEndian)
     except Unreadable:
         return ActionStatus.INVALID_ARGUMENT_VALUE
-    if len(asked.references) > MOST_REFERENCES:
+    if len(references) > MOST_REFERENCES:
         return ActionStatus.RESOURCE_LIMITATION
-    uids = (asked.TransactionUID, *asked.references, *set(asked.references.values()))
-    if not asked.references or not all(UID.fullmatch(uid) for uid in uids):
+    uids = (transaction, *references, *set(references.values()))
+    if not references or not all(UID.fullmatch(uid) for uid in uids):
         return ActionStatus.INVALID_ARGUMENT_VALUE
-    return asked
+    return CommitmentAsked(
+        association=sender.association,
+        node_id=sender.node_id,
+        institution_id=sender.institution_id,
+        called_ae_title=sender.called_ae_title,
+        TransactionUID=transaction,
+        references=references,
+        at=utc_now(),
+    )
 
 
-def _asked(encoded: bytes, *, implicit: bool) -> Asked:
-    """Raises Unreadable."""
+def _asked(encoded: bytes, *, implicit: bool) -> tuple[str, dict[str, str]]:
+    """The TransactionUID, and the SOP class of each SOPInstanceUID. Raises Unreadable."""
     information = DataSet(encoded, 0, len(encoded), implicit=implicit, little=True)
     references = information.items("ReferencedSOPSequence")
-    return Asked(
-        information.text("TransactionUID"),
-        {item.text("ReferencedSOPInstanceUID"): item.text("ReferencedSOPClassUID") for item in references},
-    )
+    classes = {item.text("ReferencedSOPInstanceUID"): item.text("ReferencedSOPClassUID") for item in references}
+    return information.text("TransactionUID"), classes

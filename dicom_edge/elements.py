@@ -3,28 +3,25 @@
 Lengths are followed, not read: the pixels of an object are stepped over, so that even a large one costs only what
 its header costs. As lenient as pydicom where objects in the field are odd (a VR left out, implicit items within
 explicit data sets, zero padding at the end), since what can be read must not be turned away.
+
+A scanner of its own beside that of models.elements, which says where each element of one level is: this one goes
+through all levels, keeps nothing, and may spend 0.15 ms on an image. What a VR or an encoding is, both read alike.
 """
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable
 from struct import Struct
 
 from pydicom._dicom_dict import DicomDictionary
 
-Buffer = mmap.mmap | bytes
+from models.elements import DEEPEST, LONG_VR, SHORT_VR, UNDEFINED, Buffer, is_implicit
 
-DEEPEST = 64
-"""Items within items. Objects in the field stay below ten; pydicom gives up at about 400."""
 MOST_ELEMENTS = 300_000
 """After so many the rest is taken on trust: ingest has more time."""
-UNDEFINED = 0xFFFFFFFF
 SOP_CLASS_UID = (0x0008, 0x0016)
 SOP_INSTANCE_UID = (0x0008, 0x0018)
 ITEM, ITEM_END, SEQUENCE_END = 0xE000, 0xE00D, 0xE0DD
-LONG_LENGTHS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-SHORT_LENGTHS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 SEQUENCES = frozenset((tag >> 16, tag & 0xFFFF) for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 
 
@@ -82,7 +79,7 @@ class Walk:
         if depth > DEEPEST:
             raise TooDeep
         buffer = self._buffer
-        implicit = self._is_implicit(position, end, implicit)
+        implicit = is_implicit(buffer, position, end, implicit)
         while position < end:
             self._left -= 1
             if not self._left:
@@ -101,10 +98,10 @@ class Walk:
             value = position + 8
             if not implicit:
                 code = buffer[position + 4 : position + 6]
-                if code in SHORT_LENGTHS:
+                if code in SHORT_VR:
                     vr = code
                     (length,) = self._short(buffer, position + 6)
-                elif code in LONG_LENGTHS:
+                elif code in LONG_VR:
                     vr = code
                     if end - position < 12:
                         raise Truncated
@@ -168,15 +165,6 @@ class Walk:
                 return position
             position += length
         raise Truncated
-
-    def _is_implicit(self, position: int, end: int, implicit: bool) -> bool:
-        """Some systems write implicit items into explicit data sets, or the reverse; the first element tells."""
-        if end - position < 8:
-            return implicit
-        code = self._buffer[position + 4 : position + 6]
-        if code in SHORT_LENGTHS or code in LONG_LENGTHS:
-            return False
-        return implicit or not code.isalpha()
 
     def _remainder(self, position: int, end: int, delimited: bool) -> int:
         """A few zero bytes are padding; anything else is the beginning of an element that is not all there."""

@@ -21,14 +21,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from dicom_edge.admission import REJECTIONS, TEMPORARY_CONGESTION, Admission, Admitted, Reason, Rejected
 from dicom_edge.commitment import TRANSFER_SYNTAXES, ActionStatus, read_request
-from dicom_edge.facts import (
-    Association,
-    AssociationEnded,
-    AssociationRejected,
-    CommitmentAsked,
-    ObjectRefused,
-    utc_now,
-)
+from dicom_edge.facts import Association, AssociationEnded, AssociationRejected, ObjectRefused, utc_now
 from dicom_edge.guard import set_up_pynetdicom
 from dicom_edge.incoming import Incoming
 from dicom_edge.inspection import Flaw, Refused, inspect
@@ -244,27 +237,13 @@ class Listener:
         return int(status), None
 
     def _keep_request(self, session: Session, request: Any, transfer_syntax: str) -> ActionStatus:
-        sender = session.association
-        if sender.node_id is None or sender.institution_id is None:
-            # Nobody is registered to whom the result could be reported.
-            return ActionStatus.NOT_AUTHORISED
         if self._spool.free_bytes() < self._limits.low_water:
             return ActionStatus.RESOURCE_LIMITATION
-        asked = read_request(request, transfer_syntax)
+        asked = read_request(session.association, request, transfer_syntax)
         if isinstance(asked, ActionStatus):
             return asked
         self._record(session)
-        self._spool.report(
-            CommitmentAsked(
-                association=sender.association,
-                node_id=sender.node_id,
-                institution_id=sender.institution_id,
-                called_ae_title=sender.called_ae_title,
-                TransactionUID=asked.TransactionUID,
-                references=asked.references,
-                at=utc_now(),
-            )
-        )
+        self._spool.report(asked)
         return ActionStatus.SUCCESS
 
     def _refuse(self, session: Session, request: Any, refused: Refused) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event, exists, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models.audit import record_act
 from models.domain.contracts import EXCHANGE, CommandKind
@@ -59,10 +59,19 @@ def post(
 
 
 def next_due(session: Session) -> OutboxCommand | None:
-    """The oldest command that is due and that nobody else is delivering; locked until the transaction ends."""
+    """The oldest command that is due and that nobody else is delivering; locked until the transaction ends.
+
+    Commands to one subject keep their order: a later one waits while an earlier one does.
+    """
+    earlier = aliased(OutboxCommand)
+    overtakes = exists().where(
+        earlier.subject_id == OutboxCommand.subject_id,
+        earlier.delivered_at.is_(None),
+        earlier.created_at < OutboxCommand.created_at,
+    )
     return session.scalars(
         select(OutboxCommand)
-        .where(OutboxCommand.delivered_at.is_(None), OutboxCommand.next_try_at <= now())
+        .where(OutboxCommand.delivered_at.is_(None), OutboxCommand.next_try_at <= now(), ~overtakes)
         .order_by(OutboxCommand.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)

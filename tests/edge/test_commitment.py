@@ -93,7 +93,7 @@ def test_one_that_is_too_long_ends_its_association(lasting: Edges, asked: Any) -
     made = associate(lasting.port, contexts=COMMITMENT)
     with pytest.raises(AttributeError):
         ask(made, information("2.25.6", references(*long)))
-    assert made.is_aborted
+    eventually(lambda: not made.is_established)
     assert asked() == {}
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def test_every_file_byte_for_byte(exchange: Exchange, real_dicom: Path, monkeypa
         with sender.association(
             exchange.port("dicom"), calling="STORESCU", called="IEP_ZX2", contexts=[(sop_class, [syntax])]
         ) as made:
+            # Each image is two writes: without this the second waits 40 ms for the first one's acknowledgement.
+            made.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for file, facts in members:
                 status = sender.send_bytes(made, data_set_of(file), sop_class, str(facts.SOPInstanceUID))
                 statuses[str(file.relative_to(real_dicom))] = status
@@ -73,16 +76,16 @@ def test_every_file_byte_for_byte(exchange: Exchange, real_dicom: Path, monkeypa
     assert refused == REFUSED, told
     assert {name for name in unsendable if "DICOMDIR" not in name} == UNSENDABLE, told
     assert len(acknowledged) > len(files) * 0.9, told
-    assert not {name for name in repeated if not _same_image_is_kept(exchange, real_dicom / name)}, told
+    # An acknowledged encoding without a row of its own: the UID has one, and its bytes are in the archive too.
+    assert {_uid(real_dicom / name) for name in repeated} <= _known(exchange), told
+    assert {digest(real_dicom / name) for name in repeated} <= _all_archived(exchange), told
     assert {_uid(real_dicom / name) for name in refused} <= set(_refused(exchange, "STORESCU")), told
     assert not damaged(exchange)
 
 
-def _same_image_is_kept(exchange: Exchange, file: Path) -> bool:
-    """An acknowledged encoding without a row of its own: the UID has one, and its bytes are in the archive too."""
+def _known(exchange: Exchange) -> set[str]:
     with exchange.database.begin() as session:
-        known = session.scalars(select(Instance).where(Instance.SOPInstanceUID == _uid(file))).first()
-    return known is not None and digest(file) in _all_archived(exchange)
+        return set(session.scalars(select(Instance.SOPInstanceUID)))
 
 
 def _uid(file: Path) -> str:
@@ -140,9 +143,10 @@ def test_what_dcmtk_puts_on_the_wire_is_archived(
 ) -> None:
     wire = tmp_path / "wire"
     wire.mkdir()
-    with bit_preserving(peers, wire) as port:
-        there = dcmsend(peers, tmp_path / "reference", real_dicom, port, "SINK")
-    here = dcmsend(peers, tmp_path / "report", real_dicom, exchange.port("dicom"), "IEP")
+    with bit_preserving(peers, wire) as port, ThreadPoolExecutor() as both:
+        reference = both.submit(dcmsend, peers, tmp_path / "reference", real_dicom, port, "SINK")
+        here = dcmsend(peers, tmp_path / "report", real_dicom, exchange.port("dicom"), "IEP")
+        there = reference.result()
     eventually(lambda: not left_in_spool(exchange), timeout=60)
     kept = _all_archived(exchange)
     refused = _refused(exchange, "ZX3_PACS")

@@ -22,7 +22,17 @@ from models.domain.errors import Permanent
 from models.domain.identity import PatientFacts
 from models.domain.routing import PRIVATE_ROUTE
 from models.part10 import INFLATED_AT_MOST
+from tests.ingest.key_objects import key_objects
 from tests.models.objects import ct, deflated, encoded, raw, read, write
+
+
+def test_a_document_whose_list_is_damaged_can_be_exchanged_all_the_same(tmp_path: Path) -> None:
+    content = write(tmp_path / "document", key_objects("2.25.11")).read_bytes()
+    assert read_header(tmp_path / "document").complete_content == ("2.25.11",)
+    inner = content.index(b"\x08\x00\x99\x11SQ") + 12
+    assert content[inner : inner + 4] == b"\xfe\xff\x00\xe0"
+    (tmp_path / "document").write_bytes(content[:inner] + b"\x08\x00\x01\x00" + content[inner + 4 :])
+    assert read_header(tmp_path / "document").complete_content == ()
 
 
 def test_every_real_file_is_read_or_refused_with_a_reason(real_dicom: Path) -> None:
