@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import Permanent
@@ -170,14 +168,7 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
 
 def health(base: Database, door: Gateway, here: Presence) -> dict[str, bool]:
     """Every part of this host by name, and whether it is ready."""
-    return {"database": _answers(base), "engine": door.is_ready(), **here.of(PARTS)}
-
-
-def _answers(base: Database) -> bool:
-    try:
-        return base.is_ready()
-    except SQLAlchemyError:
-        return False
+    return {"database": base.is_ready(), "engine": door.is_ready(), **here.of(PARTS)}
 
 
 def _web_secret(settings: Settings) -> bytes:

@@ -22,10 +22,11 @@ from models.domain.contracts import (
     SealRequest,
 )
 from models.domain.identity import disagreement
+from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import ARRIVAL, State
 from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, RuleSet, Unrouted, route
 from models.domain.urgency import Urgency
-from models.tables import Arrival, ArrivalInstance, Association, Instance, Node, Worklist, now
+from models.tables import Arrival, ArrivalInstance, Association, Delivery, Instance, Node, Parcel, Worklist, now
 
 KNOWN = "known"
 DEFAULT_QUIET = 30.0
@@ -182,6 +183,9 @@ def _chosen(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | 
     conflict = _identity_conflict(session, arrival)
     if conflict is not None:
         return Unrouted(conflict.reason, f"{conflict.detail} Refuse it, and ask the sender to correct it.")
+    ended = _ended_before(session, arrival, worklist)
+    if ended:
+        return Unrouted(HeldReason.NO_WORKLIST, f"It was {ended} there before; ask the sender to push it again.")
     directory = routing_directory(session)
     destination = worklist.institution_id
     if directory.organisations[destination].closed:
@@ -189,6 +193,16 @@ def _chosen(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | 
     if (arrival.institution_id, destination) not in directory.agreements:
         return Unrouted(HeldReason.NO_AGREEMENT, f"No agreement lets {arrival.institution_id} send to {destination}.")
     return Routed(destination, "person", f"{destination}, chosen by a person.")
+
+
+def _ended_before(session: Session, arrival: Arrival, worklist: Worklist) -> str:
+    """How an earlier delivery of this arrival to that worklist ended; empty when there is none that has."""
+    state = session.scalars(
+        select(Delivery.state)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .where(Parcel.arrival_id == arrival.id, Delivery.worklist_id == worklist.id)
+    ).first()
+    return state if state is not None and state in DELIVERY.terminal else ""
 
 
 def _default_worklist(session: Session, institution_id: str) -> Worklist:

@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from models.domain.errors import Permanent
@@ -49,8 +50,12 @@ class Database:
             command.upgrade(config, "head")
 
     def is_ready(self) -> bool:
-        with self.engine.connect() as connection:
-            return connection.execute(text("SELECT 1")).scalar() == 1
+        """Whether the database answers."""
+        try:
+            with self.engine.connect() as connection:
+                return connection.execute(text("SELECT 1")).scalar() == 1
+        except SQLAlchemyError:
+            return False
 
     def must_be_durable(self) -> None:
         """Permanent when the server is set to acknowledge what it could lose."""

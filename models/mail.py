@@ -35,6 +35,11 @@ OCCASIONS: Mapping[str, Occasion] = {
         "A study from {source} for {destination} has stopped. {detail}",
         ("source", "destination"),
     ),
+    "delivery-slow": Occasion(
+        "Transfer takes long",
+        "A study from {source} for {destination} has been on its way to {node} for an hour. It goes on by itself.",
+        ("source", "destination"),
+    ),
     "delivery-abandoned": Occasion(
         "Transfer abandoned",
         "A transfer from {source} to {destination} was abandoned at {count} images there.",

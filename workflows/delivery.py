@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -133,12 +134,15 @@ class Delivery:
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **policies.sending(self.start.urgency),
         )
+        slow = asyncio.create_task(self._tell_if_slow())
         try:
             stopped = (await sending).sentence
         except ActivityError as failure:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise
             stopped = sentence_of(failure)
+        finally:
+            slow.cancel()
         # Whatever it reports, a person has decided meanwhile: it may have sent to another Node.
         if self.underway is not sending:
             return
@@ -148,13 +152,17 @@ class Delivery:
         else:
             self.journey.take(Event.SENT)
 
+    async def _tell_if_slow(self) -> None:
+        await workflow.sleep(PATIENCE[State.SENDING])
+        self.journey.tell("delivery-slow", each_time=True)
+
     async def _confirm(self) -> None:
         try:
             comparison = await self._compare()
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
-            self._park(sentence_of(failure))
+            self._park(f"It accepted every image, but whether it has them is not known. {sentence_of(failure)}")
             return
         match comparison.verdict:
             case Verdict.CONFIRMED:
@@ -176,7 +184,7 @@ class Delivery:
     async def _compare(self) -> Comparison:
         for wait in (*ASK_AGAIN, None):
             comparison = await workflow.execute_activity_method(
-                DicomActivities.compare, self.start.delivery_id, **policies.asking(self.start.urgency)
+                DicomActivities.compare, self.start.delivery_id, **policies.comparing(self.start.urgency)
             )
             if comparison.verdict is not Verdict.MISSING or wait is None:
                 break

@@ -136,6 +136,8 @@ def refusal(error: ExchangeError) -> ApplicationError:
 
 
 def sentence_of(failure: ActivityError) -> str:
-    """Why an activity failed for good, in its own words."""
-    cause = failure.cause
-    return cause.message if isinstance(cause, ApplicationError) else f"It stopped ({type(cause).__name__})."
+    """Why an activity failed for good, in its own words; after a timeout, in those of its last attempt."""
+    cause: BaseException | None = failure.cause
+    while cause is not None and not isinstance(cause, ApplicationError):
+        cause = cause.__cause__
+    return cause.message if cause is not None else "There was no answer in time."

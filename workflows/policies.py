@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from models.domain.lifecycles.commitment import COMMITMENT, State
+    from models.domain.lifecycles import COMMITMENT, DELIVERY, commitment, delivery
     from models.domain.urgency import Urgency
 
 WORKFLOWS = "exchange"
@@ -40,7 +40,7 @@ MAIL = Policy(
 ANSWERING = Policy(
     task_queue=BULK,
     start_to_close_timeout=timedelta(minutes=5),
-    schedule_to_close_timeout=COMMITMENT.patience[State.ASKED],
+    schedule_to_close_timeout=COMMITMENT.patience[commitment.State.ASKED],
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=30)),
 )
 
@@ -66,6 +66,11 @@ def asking(urgency: Urgency) -> Policy:
         retry_policy=PATIENT,
         priority=Priority(priority_key=urgency.priority),
     )
+
+
+def comparing(urgency: Urgency) -> Policy:
+    """Asking the destination for what it accepted: after this patience a person is asked instead."""
+    return Policy(**asking(urgency), schedule_to_close_timeout=DELIVERY.patience[delivery.State.SENT])
 
 
 def asking_in_passing(urgency: Urgency) -> Policy:

@@ -51,7 +51,7 @@ class Instance(Base):
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     store: Mapped[str | None]
-    key: Mapped[str | None]
+    key: Mapped[str | None] = mapped_column(index=True)
     purged_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
     study: Mapped[Study] = relationship()
@@ -70,7 +70,7 @@ class HeldObject(Base):
     SOPInstanceUID: Mapped[str] = mapped_column(default="")
     calling_ae_title: Mapped[str] = mapped_column(default="")
     store: Mapped[str | None]
-    key: Mapped[str | None]
+    key: Mapped[str | None] = mapped_column(index=True)
     sha256: Mapped[str | None]
     held_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]

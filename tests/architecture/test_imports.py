@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Which folders may import a library; whoever wants it elsewhere asks the folder that has it.
 LIVES_IN: dict[str, set[str]] = {
-    "flask": {"web"},
+    "flask": {"web", "processes.py"},
     "pynetdicom": {"activities", "dicom_edge", "demo", "bench"},
     "temporalio": {"activities", "workflows", "temporal", "bench", "cli.py"},
     "sqlalchemy": {"models", "activities", "temporal", "dicom_edge", "hl7_edge", "web", "demo", "bench", "chores.py"},

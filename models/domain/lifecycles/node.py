@@ -54,7 +54,7 @@ NODE: Lifecycle[State, Event] = Lifecycle(
     patience={
         S.UP: timedelta(minutes=5),
         S.FAILING: timedelta(seconds=10),
-        S.DOWN: timedelta(seconds=30),
+        S.DOWN: timedelta(seconds=10),
         S.PROBING: timedelta(seconds=30),
     },
     parked=frozenset({S.HELD}),

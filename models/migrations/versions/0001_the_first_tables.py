@@ -206,6 +206,27 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_association'))
     )
     op.create_index('ix_association_open', 'association', ['edge'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_table('commitment_request',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('institution_id', sa.String(), nullable=False),
+    sa.Column('node_id', sa.String(), nullable=False),
+    sa.Column('association_id', sa.String(), nullable=False),
+    sa.Column('called_ae_title', sa.String(), nullable=False),
+    sa.Column('TransactionUID', sa.String(), nullable=False),
+    sa.Column('references', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('state_detail', sa.String(), nullable=False),
+    sa.Column('failed', sa.Integer(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('taken_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['institution_id'], ['institution.ods_code'], name=op.f('fk_commitment_request_institution_id')),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_commitment_request_node_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_commitment_request')),
+    sa.UniqueConstraint('node_id', 'TransactionUID', name=op.f('uq_commitment_request_node_id_TransactionUID'))
+    )
+    op.create_index('ix_commitment_request_open', 'commitment_request', ['taken_at'], unique=False, postgresql_where=sa.text("state = 'asked'"))
+    op.create_index('ix_commitment_request_references', 'commitment_request', ['references'], unique=False, postgresql_using='gin')
     op.create_table('instance',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('institution_id', sa.String(), nullable=False),
@@ -217,6 +238,7 @@ def upgrade() -> None:
     sa.Column('AccessionNumber', sa.String(), nullable=False),
     sa.Column('routing', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('patient', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('complete_content', postgresql.JSONB(astext_type=sa.Text()), server_default='[]', nullable=False),
     sa.Column('sha256', sa.String(), nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
     sa.Column('store', sa.String(), nullable=True),
@@ -228,6 +250,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_instance')),
     sa.UniqueConstraint('institution_id', 'SOPInstanceUID', name=op.f('uq_instance_institution_id_SOPInstanceUID'))
     )
+    op.create_index(op.f('ix_instance_key'), 'instance', ['key'], unique=False)
     op.create_index(op.f('ix_instance_study_id'), 'instance', ['study_id'], unique=False)
     op.create_table('notice',
     sa.Column('key', sa.String(), nullable=False),
@@ -317,6 +340,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_held_object')),
     sa.UniqueConstraint('origin', name=op.f('uq_held_object_origin'))
     )
+    op.create_index(op.f('ix_held_object_key'), 'held_object', ['key'], unique=False)
     op.create_index('ix_held_object_open', 'held_object', ['institution_id'], unique=False, postgresql_where=sa.text('resolved_at IS NULL'))
     op.create_table('parcel',
     sa.Column('id', sa.String(), nullable=False),
@@ -402,6 +426,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_parcel_arrival_id'), table_name='parcel')
     op.drop_table('parcel')
     op.drop_index('ix_held_object_open', table_name='held_object', postgresql_where=sa.text('resolved_at IS NULL'))
+    op.drop_index(op.f('ix_held_object_key'), table_name='held_object')
     op.drop_table('held_object')
     op.drop_index(op.f('ix_arrival_instance_association_id'), table_name='arrival_instance')
     op.drop_table('arrival_instance')
@@ -413,7 +438,11 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_notice_transaction_id'), table_name='notice')
     op.drop_table('notice')
     op.drop_index(op.f('ix_instance_study_id'), table_name='instance')
+    op.drop_index(op.f('ix_instance_key'), table_name='instance')
     op.drop_table('instance')
+    op.drop_index('ix_commitment_request_references', table_name='commitment_request', postgresql_using='gin')
+    op.drop_index('ix_commitment_request_open', table_name='commitment_request', postgresql_where=sa.text("state = 'asked'"))
+    op.drop_table('commitment_request')
     op.drop_index('ix_association_open', table_name='association', postgresql_where=sa.text('ended_at IS NULL'))
     op.drop_table('association')
     op.drop_index('uq_arrival_open', table_name='arrival', postgresql_where=sa.text('sealed_at IS NULL'))
