@@ -78,12 +78,13 @@ def add_node_verb(
     quiet: float,
 ) -> None:
     """Register the Node NAME with AE_TITLE for an Institution."""
-    from demo.certificates import fingerprint
+    from models.certificates import fingerprint
     from models.directory import write_directory_file
     from models.registry import add_node
 
     settings = Settings.load()
-    with database(settings).begin() as session:
+    base = database(settings)
+    with base.begin() as session:
         add_node(
             session,
             _operator(),
@@ -96,7 +97,49 @@ def add_node_verb(
             certificate_sha256=fingerprint(certificate) if certificate else None,
             quiet_seconds=quiet,
         )
-        write_directory_file(session, settings.directory_file)
+    write_directory_file(base, settings.directory_file)
+
+
+@nodes.command("set")
+@click.argument("name")
+@click.argument("institution_id")
+@click.option("--host", help="Where it listens.")
+@click.option("--port", type=click.IntRange(0, 65535))
+@click.option(
+    "--from", "addresses", multiple=True, help="An address it sends from, in place of those before; repeatable."
+)
+@click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
+@click.option("--slots", type=click.IntRange(1, 64), help="Associations to it at once.")
+@click.option("--quiet", type=click.FloatRange(1, 3600), help="Seconds of silence after which its study is complete.")
+def set_node(
+    name: str,
+    institution_id: str,
+    host: str | None,
+    port: int | None,
+    addresses: tuple[str, ...],
+    certificate: Path | None,
+    slots: int | None,
+    quiet: float | None,
+) -> None:
+    """Change the Node NAME of an Institution; what is not given stays."""
+    from models.certificates import fingerprint
+    from models.directory import write_directory_file
+    from models.registry import change_node, named_node
+
+    given = {
+        "host": host,
+        "port": port,
+        "source_addresses": list(addresses) or None,
+        "certificate_sha256": fingerprint(certificate) if certificate else None,
+        "slots": slots,
+        "quiet_seconds": quiet,
+    }
+    settings = Settings.load()
+    base = database(settings)
+    with base.begin() as session:
+        node = named_node(session, f"{institution_id}/{name}")
+        change_node(session, node, _operator(), **{key: value for key, value in given.items() if value is not None})
+    write_directory_file(base, settings.directory_file)
 
 
 @nodes.command("list")
@@ -115,17 +158,15 @@ def list_nodes() -> None:
 @nodes.command("echo")
 @click.argument("name")
 def echo_node(name: str) -> None:
-    """Ask the Node NAME for a sign of life (C-ECHO)."""
-    from sqlalchemy import select
-
+    """Ask the Node NAME, or INSTITUTION/NAME, for a sign of life (C-ECHO)."""
     from activities.asking import echo
     from activities.peer import PeerAddress
-    from models.tables import Node
+    from models.registry import named_node
 
     with database(Settings.load()).begin() as session:
-        node = session.scalars(select(Node).where(Node.name == name)).first()
-    if node is None or not node.receives:
-        raise click.ClickException(f"There is no Node {name} with an address; `iep nodes list` shows them.")
+        node = named_node(session, name)
+    if not node.receives:
+        raise click.ClickException(f"{name} has no address: it only sends to the exchange.")
     echo(PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout))
     click.echo(f"{name} answers.")
 
@@ -149,13 +190,13 @@ def add_worklist_verb(institution_id: str, node: str, name: str, auto_release: b
     from models.tables import Node
 
     settings = Settings.load()
-    with database(settings).begin() as session:
+    base = database(settings)
+    with base.begin() as session:
         found = session.scalars(select(Node).where(Node.institution_id == institution_id, Node.name == node)).first()
         if found is None or not found.receives:
             raise click.ClickException(f"{institution_id} has no Node {node} with an address; add it first.")
-        add_worklist(session, found, name=name, auto_release=auto_release)
-        session.flush()
-        write_directory_file(session, settings.directory_file)
+        add_worklist(session, found, _operator(), name=name, auto_release=auto_release)
+    write_directory_file(base, settings.directory_file)
 
 
 @click.group()
@@ -168,11 +209,22 @@ def agreements() -> None:
 @click.argument("destination_id")
 @click.option("--basis", required=True, help="Why: the agreement's name or number.")
 def add_agreement(source_id: str, destination_id: str, basis: str) -> None:
-    """Let SOURCE_ID send to DESTINATION_ID from now on."""
+    """Let SOURCE_ID send to DESTINATION_ID from now on; one that has ended begins anew."""
     from models.registry import agree
 
     with database(Settings.load()).begin() as session:
-        agree(session, [(source_id, destination_id)], basis)
+        agree(session, [(source_id, destination_id)], basis, _operator())
+
+
+@agreements.command("end")
+@click.argument("source_id")
+@click.argument("destination_id")
+def end_agreement_verb(source_id: str, destination_id: str) -> None:
+    """SOURCE_ID may not send to DESTINATION_ID any more."""
+    from models.registry import end_agreement
+
+    with database(Settings.load()).begin() as session:
+        end_agreement(session, source_id, destination_id, _operator())
 
 
 @click.group()
@@ -189,8 +241,8 @@ def users() -> None:
 @click.password_option(help="At least 15 characters; asked for when not given.")
 def add_user(username: str, institution_id: str, role: str, display_name: str, email: str, password: str) -> None:
     """Open an account."""
+    from models.accounts import add_account
     from models.passwords import weakness
-    from models.registry import add_account
 
     if words := weakness(password, (username, display_name)):
         raise click.ClickException(words)
@@ -205,6 +257,30 @@ def add_user(username: str, institution_id: str, role: str, display_name: str, e
             actor=_operator(),
             email=email,
         )
+
+
+@users.command("password")
+@click.argument("username")
+@click.password_option(help="At least 15 characters; asked for when not given.")
+def set_password_verb(username: str, password: str) -> None:
+    """Give USERNAME a new password, and end where it is signed in."""
+    from models.accounts import set_password
+    from models.passwords import weakness
+
+    if words := weakness(password, (username,)):
+        raise click.ClickException(words)
+    with database(Settings.load()).begin() as session:
+        set_password(session, username, password, _operator())
+
+
+@users.command("close")
+@click.argument("username")
+def close_user(username: str) -> None:
+    """Let nobody sign in as USERNAME any more."""
+    from models.accounts import close_account
+
+    with database(Settings.load()).begin() as session:
+        close_account(session, username, _operator())
 
 
 @click.command()

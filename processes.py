@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from activities.notices import MailHost
     from temporal.gateway import Gateway
 
-PARTS = ("edge-1", "edge-2", "ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk", "web")
-"""The parts that announce themselves on this host."""
-
 
 def database(settings: Settings, *, pool_size: int = 5) -> Database:
     if settings.database_url is None:
@@ -129,6 +126,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         arrivals.outlook,
         arrivals.seal,
         arrivals.route,
+        arrivals.left_over,
         deliveries.put_on_worklist,
         deliveries.forget_answers,
         NoticeActivities(base, _mail_host(settings), settings.url).tell,
@@ -162,13 +160,18 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
         secret_key=_web_secret(settings),
         secure_cookies=settings.secure_cookies,
         mailbox_folder=settings.var / "mailbox" if settings.demo else None,
-        health_of_parts=lambda: health(base, door, here),
+        health_of_parts=lambda: health(base, door, here, settings.parts),
+        trusted_proxies=settings.trusted_proxies,
     )
 
 
-def health(base: Database, door: Gateway, here: Presence) -> dict[str, bool]:
-    """Every part of this host by name, and whether it is ready."""
-    return {"database": base.is_ready(), "engine": door.is_ready(), **here.of(PARTS)}
+def health(base: Database, door: Gateway, here: Presence, parts: str) -> dict[str, bool]:
+    """Each of `parts` by name, with commas between them, and whether it is ready."""
+    return {
+        "database": base.is_ready(),
+        "engine": door.is_ready(),
+        **here.of(part.strip() for part in parts.split(",") if part.strip()),
+    }
 
 
 def _web_secret(settings: Settings) -> bytes:

@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     spool_low_water: int = Field(
         1 << 30, ge=0, description="Free bytes of the spool's disk below which senders are told to come back later."
     )
+    parts: str = Field(
+        "edge-1,edge-2,ingest,relay,workflows,transfer-urgent,transfer-bulk,web",
+        description="The parts that must run on this host, with commas between them: the health page asks for each.",
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="Reverse proxies in front of the web pages, whose word about the address counts."
+    )
     send_parallel: int = Field(
         4, ge=1, le=16, description="Associations one delivery may use at once, within the slots."
     )

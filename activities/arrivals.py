@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -55,7 +57,8 @@ class ArrivalActivities:
                     warning=f"The AE title {arrival.calling_ae_title} is not registered, its address is.",
                 )
             rules = rules_of(session, arrival.institution_id)
-            arrival.transaction.rules_version = rules.version
+            if arrival.transaction.rules_version is None:
+                arrival.transaction.rules_version = rules.version
             return ArrivalOutlook(
                 source_can_be_asked=node.query_back and node.receives,
                 delivery_id=_early_delivery(session, arrival, rules),
@@ -78,7 +81,7 @@ class ArrivalActivities:
                 complete = said is not None and said.complete
                 if wait > 0 or (request.asked is None and not complete):
                     return Sealed(False, wait_seconds=max(0.0, wait))
-                arrival.sealed_at, arrival.basis = now(), _basis(arrival, said, request.asked)
+                arrival.sealed_at, arrival.basis = now(), _basis(session, arrival, said, request.asked)
             return Sealed(True, arrival.basis)
 
     @acts
@@ -101,13 +104,27 @@ class ArrivalActivities:
             delivery = open_delivery(session, arrival, worklist, sealed=True)
             return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
 
+    @acts
+    def left_over(self, arrival_id: str) -> list[str]:
+        """Ids of the arrival's open deliveries to places where it does not go after all."""
+        with self.database.begin() as session:
+            arrival = session.get_one(Arrival, arrival_id)
+            others = (
+                select(Delivery.id)
+                .join(Parcel, Parcel.id == Delivery.parcel_id)
+                .where(Parcel.arrival_id == arrival.id, Delivery.state.not_in(DELIVERY.terminal))
+            )
+            if arrival.state == State.ROUTED:
+                others = others.where(Delivery.institution_id != arrival.transaction.destination_id)
+            return list(session.scalars(others))
+
 
 def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, asked: int | None) -> float:
     node = session.get(Node, arrival.node_id) if arrival.node_id else None
     silent = (now() - arrival.last_received_at).total_seconds()
     if said is not None and said.complete:
         return CALM - silent
-    if said is None and asked and arrival.count >= asked:
+    if said is None and asked and _kept_of(session, arrival) >= asked:
         return 0.0
     left = LONGEST_SILENCE.total_seconds() - silent
     if left <= 0:
@@ -129,11 +146,17 @@ def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, aske
     return min(left, max(ASK_AGAIN, quiet)) if said is not None or asked else quiet - silent
 
 
-def _basis(arrival: Arrival, said: Listed | None, asked: int | None) -> str:
+def _kept_of(session: Session, arrival: Arrival) -> int:
+    """How many images of the study are kept by now: the source counts those of earlier arrivals too."""
+    of_the_study = select(func.count()).select_from(Instance).where(Instance.study_id == arrival.study_id)
+    return session.scalar(of_the_study) or 0
+
+
+def _basis(session: Session, arrival: Arrival, said: Listed | None, asked: int | None) -> str:
     if said is not None:
         return f"{said.here} of {said.total}, {'listed ' if said.complete else ''}by the sender's {said.means}."
     if asked:
-        return f"{arrival.count} of {asked}, by the source's own count."
+        return f"{_kept_of(session, arrival)} of {asked}, by the source's own count."
     silence = now() - arrival.last_received_at
     return f"{arrival.count} received, then {_seconds(silence)} of silence; not confirmed by the sender."
 
@@ -171,11 +194,37 @@ def _by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
 
 def _identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
     node = session.get(Node, arrival.node_id) if arrival.node_id else None
-    patients = session.scalars(of_its_images(arrival, Instance.patient).distinct())
-    conflict = disagreement(
-        map(facts_from_json, patients), patient_id_may_be_nhs=bool(node and node.patient_id_may_be_nhs)
+    may_be_nhs = bool(node and node.patient_id_may_be_nhs)
+    own = [facts_from_json(one) for one in session.scalars(of_its_images(arrival, Instance.patient).distinct()) if one]
+    conflict = disagreement(own, patient_id_may_be_nhs=may_be_nhs)
+    if conflict is not None:
+        return Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
+    others = map(facts_from_json, _other_patients(session, arrival))
+    if disagreement((*own, *others), patient_id_may_be_nhs=may_be_nhs) is not None:
+        return Unrouted(
+            HeldReason.IDENTITY_CONFLICT, "Other images of this study came with another patient's identity."
+        )
+    return None
+
+
+def _other_patients(session: Session, arrival: Arrival) -> Iterator[dict[str, Any]]:
+    """As what else has come of the same study says; what was refused may have been the mistake that this corrects."""
+    yield from session.scalars(
+        select(Instance.patient)
+        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+        .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
+        .where(
+            Instance.study_id == arrival.study_id,
+            Instance.purged_at.is_(None),
+            Arrival.id != arrival.id,
+            Arrival.state != State.REFUSED,
+        )
+        .distinct()
     )
-    return None if conflict is None else Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
+    purged = select(Instance.id).where(Instance.study_id == arrival.study_id, Instance.purged_at.is_not(None))
+    if session.scalars(purged.limit(1)).first() is not None and arrival.study.patient:
+        # Purging leaves the identity of the study alone.
+        yield arrival.study.patient
 
 
 def _chosen(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | Unrouted:

@@ -16,7 +16,7 @@ from models.db import Database
 from models.deliveries import accepted_of, total_of
 from models.dicom import facts_from_json
 from models.directory import routing_directory, rules_of
-from models.domain.errors import NodeHeld, Permanent
+from models.domain.errors import NodeDown, NodeHeld, Permanent
 from models.domain.harmonisation import Plan, plan
 from models.domain.identity import (
     BY_A_PERSON,
@@ -74,9 +74,11 @@ class Consignment:
         self.watermark = 0
         with database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
-            if delivery.identity is None or delivery.released_at is None:
-                raise Permanent("This parcel was not released; release it from the worklist.")
             node, arrival = delivery.node, delivery.parcel.arrival
+            if delivery.released_at is None:
+                raise Permanent("This parcel was not released; release it from the worklist.")
+            if delivery.identity is None:
+                raise Permanent(f"{node.name} cannot file it under the identifiers given; choose another Node.")
             _must_be_usable(node)
             sender = session.get(Node, arrival.node_id) if arrival.node_id else None
             self.arrival_id = arrival.id
@@ -202,7 +204,7 @@ class Consignment:
             return self.identity
         accession = automatic_accession(instance.AccessionNumber, self.source, self.form)
         if accession is None:
-            raise Permanent("An accession number is too long to be prefixed; enter the local one.")
+            raise Permanent("An accession number is too long to be prefixed for this Node; choose another Node.")
         issuer = self.source if accession else ""
         return replace(self.identity, AccessionNumber=accession, accession_issuer=issuer)
 
@@ -230,9 +232,9 @@ class Consignment:
 
 def _must_be_usable(node: Node) -> None:
     if node.state == NodeState.HELD:
-        raise NodeHeld(f"{node.name} is held by a person.")
+        raise NodeHeld(f"{node.name} is held; its PACS officer resumes it on the Nodes page.")
     if node.state == NodeState.DOWN:
-        raise NodeHeld(f"{node.name} is down.")
+        raise NodeDown(f"{node.name} is down.")
     if node.slots < 1:
         raise NodeHeld(f"{node.name} allows no association at present.")
     if not node.receives:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 from temporalio import activity
+from temporalio.exceptions import FailureError
 
 from activities.asking import echo, find, finder
 from activities.border import acts
@@ -18,7 +19,7 @@ from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
-from models.domain.errors import ExchangeError, Passing, PeerUnreachable
+from models.domain.errors import ExchangeError, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
 from models.domain.statuses import meaning
 from models.outbox import report_node_fault
@@ -46,12 +47,10 @@ class DicomActivities:
                 cancelled=activity.is_cancelled,
             )
             stopped = sender.run()
-        except Passing as fault:
-            with self.database.begin() as session:
-                delivery = session.get_one(Delivery, sending.delivery_id)
-                delivery.fault, delivery.fault_at = str(fault), now()
-                if isinstance(fault, PeerUnreachable):
-                    report_node_fault(session, delivery.node_id, str(fault))
+        except (Permanent, FailureError):
+            raise
+        except Exception as fault:
+            self._note(sending.delivery_id, fault)
             raise
         accepted, total, refusals = consignment.summary()
         if stopped:
@@ -59,6 +58,20 @@ class DicomActivities:
         else:
             stopped = " ".join(_reasons(consignment.peer.name, refusals, sender.work.unfit))
         return SendReport(accepted, total, stopped)
+
+    def _note(self, delivery_id: str, fault: Exception) -> None:
+        """Say on the page why it waits and whose move it is, and let the Node's health look."""
+        if isinstance(fault, NodeHeld):
+            words = str(fault)
+        elif isinstance(fault, Passing):
+            words = f"{fault} It is tried again by itself; nobody needs to act."
+        else:
+            words = "Something unexpected stopped it. It is tried again by itself; ring support if it stays."
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            delivery.fault, delivery.fault_at = words, now()
+            if isinstance(fault, PeerUnreachable):
+                report_node_fault(session, delivery.node_id, str(fault))
 
     @acts
     def compare(self, delivery_id: str) -> Comparison:

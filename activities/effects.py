@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from models.deliveries import automatic_identity
 from models.domain import identity
-from models.domain.contracts import EXCHANGE, Transition
+from models.domain.contracts import Transition
 from models.domain.errors import NotFound
-from models.domain.identity import LONG_STRING
+from models.domain.identity import BY_A_PERSON, LONG_STRING, SHORT_STRING
 from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Worklist
 
 Content = Mapping[str, Any]
@@ -29,10 +29,12 @@ def content_of(session: Session, content_id: str) -> Content:
 def _released(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
     delivery.released_at, delivery.released_by = step.at, step.actor
     given = str(content.get("patient_id", "")).strip()
-    # A page checks what is entered. What slips through is not used: the parcel then has no identity and is parked.
-    if given and len(given) <= LONG_STRING and "\\" not in given:
-        local = identity.local(given, str(content.get("accession", "")), delivery.institution_id)
-        delivery.identity = asdict(local)
+    accession = str(content.get("accession", "")).strip()
+    if not given:
+        return
+    # A page checks what is entered. What slips through is not replaced by something else: the parcel is parked.
+    usable = len(given) <= LONG_STRING and len(accession) <= SHORT_STRING and "\\" not in given + accession
+    delivery.identity = asdict(identity.local(given, accession, delivery.institution_id)) if usable else None
 
 
 def _retried(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
@@ -45,7 +47,7 @@ def _redirected(session: Session, delivery: Delivery, step: Transition, content:
     if node is not None and node.institution_id == delivery.institution_id and node.receives:
         delivery.node_id, delivery.node = node.id, node
         # Another Node may want the sender's identifiers in another form; what a person entered stays.
-        if delivery.released_by == EXCHANGE:
+        if delivery.identity is None or delivery.identity["basis"] != BY_A_PERSON:
             delivery.identity = automatic_identity(session, delivery)
     _retried(session, delivery, step, content)
 

@@ -6,8 +6,8 @@ import hashlib
 import smtplib
 import ssl
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,13 @@ from activities.border import acts
 from models.db import Database
 from models.deliveries import accepted_of
 from models.domain.contracts import NoticeRequest
-from models.domain.errors import PeerRefuses, PeerUnreachable
+from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
 from models.tables import Arrival, Delivery, Institution, Notice, now
 
 TIMEOUT = 20.0
+AT_ONCE = 4
+"""Mails going out at the same time: a mail host that hangs must not hold the threads that studies need."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class NoticeActivities:
         self.database = database
         self.host = host
         self.url = url
+        self._going_out = BoundedSemaphore(AT_ONCE)
 
     @acts
     def tell(self, request: NoticeRequest) -> int:
@@ -50,33 +53,49 @@ class NoticeActivities:
                 for side in OCCASIONS[request.kind].to
                 if (institution := session.get(Institution, sides.get(side, ""))) and institution.email
             }
-        sent = 0
+        sent, fault = 0, None
         for side, address in addresses.items():
             key = f"{request.key}:{side}"
             message_id = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{self.host.sender.split('@')[-1]}>"
-            with self.database.begin() as session:
-                session.execute(
-                    insert(Notice)
-                    .values(
-                        key=key,
-                        institution_id=sides[side],
-                        transaction_id=transaction_id,
-                        kind=request.kind,
-                        address=address,
-                        message_id=message_id,
-                    )
-                    .on_conflict_do_nothing()
+            if not self._is_owed(
+                Notice(
+                    key=key,
+                    institution_id=sides[side],
+                    transaction_id=transaction_id,
+                    kind=request.kind,
+                    address=address,
+                    message_id=message_id,
                 )
-                # Locked while the mail goes out: two attempts at once send it once.
-                notice = session.scalars(select(Notice).where(Notice.key == key).with_for_update()).one()
-                if notice.sent_at is None:
-                    message = compose(
-                        request.kind, facts, sender=self.host.sender, recipient=address, message_id=message_id
-                    )
-                    self._submit(message.as_bytes(), address)
-                    notice.sent_at = now()
-                    sent += 1
+            ):
+                continue
+            message = compose(request.kind, facts, sender=self.host.sender, recipient=address, message_id=message_id)
+            try:
+                self._submit_in_turn(message.as_bytes(), address)
+            except ExchangeError as not_taken:
+                # A bad address of one side must not silence the other.
+                fault = not_taken
+            else:
+                with self.database.begin() as session:
+                    session.get_one(Notice, key).sent_at = now()
+                sent += 1
+        if fault is not None:
+            raise fault
         return sent
+
+    def _is_owed(self, notice: Notice) -> bool:
+        """Put the mail on record; whether it is still to be sent. No transaction is held while a mail goes out."""
+        facts = {column.name: getattr(notice, column.name) for column in Notice.__table__.columns}
+        with self.database.begin() as session:
+            session.execute(insert(Notice).values(**facts).on_conflict_do_nothing())
+            return session.get_one(Notice, notice.key).sent_at is None
+
+    def _submit_in_turn(self, message: bytes, address: str) -> None:
+        if not self._going_out.acquire(timeout=1):
+            raise PeerBusy("Other mails are going out; this one waits.")
+        try:
+            self._submit(message, address)
+        finally:
+            self._going_out.release()
 
     def _submit(self, message: bytes, address: str) -> None:
         try:

@@ -30,11 +30,6 @@ def make_certificates(folder: Path, names: tuple[str, ...]) -> None:
     _write(folder / "authority.pem", _public(authority), 0o644)
 
 
-def fingerprint(certificate: Path) -> str:
-    """SHA-256 of the certificate, as a Node is bound to it."""
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
-
-
 def _certificate(
     name: str,
     key: ec.EllipticCurvePrivateKey,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from models.accounts import add_account
 from models.domain.permissions import Role
-from models.registry import add_account, add_institution, add_node, add_worklist, agree
+from models.registry import add_institution, add_node, add_worklist, agree
 from models.tables import Institution
 
 ACTOR = "demo"
@@ -61,7 +62,7 @@ def found(session: Session, pacs_ports: Mapping[str, int]) -> None:
             source_addresses=["127.0.0.1"],
             quiet_seconds=QUIET,
         )
-        add_worklist(session, node, name=f"{code} incoming", auto_release=code in AUTO_RELEASE)
+        add_worklist(session, node, ACTOR, name=f"{code} incoming", auto_release=code in AUTO_RELEASE)
     for ae_title in SENDERS_OF_ZX1:
         add_node(
             session,
@@ -72,7 +73,7 @@ def found(session: Session, pacs_ports: Mapping[str, int]) -> None:
             source_addresses=["127.0.0.1"],
             quiet_seconds=QUIET,
         )
-    agree(session, permutations(INSTITUTIONS, 2), "demo")
+    agree(session, permutations(INSTITUTIONS, 2), "demo", ACTOR)
 
 
 def employ(session: Session, accounts_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""A local SMTP server that keeps every mail as a file, and the reader of those files: the demo's postman.
+"""A local SMTP server that keeps every mail as a file: the demo's postman.
 
 python -m demo.mailbox --port 1025 --folder var/mail
 """
@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import email
-import email.policy
 import logging
 import os
 import signal
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -24,18 +20,6 @@ STAMP = "%Y%m%dT%H%M%S.%fZ"
 SUFFIX = ".eml"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Mail:
-    """A kept mail; `name` is its file's name, `body` its plain text."""
-
-    name: str
-    received_at: datetime
-    sender: str
-    recipients: tuple[str, ...]
-    subject: str
-    body: str
 
 
 def keep(folder: Path, content: bytes, now: datetime) -> Path:
@@ -53,36 +37,6 @@ def keep(folder: Path, content: bytes, now: datetime) -> Path:
     finally:
         os.close(parent)
     return path
-
-
-def read_mailbox(folder: Path, limit: int) -> list[Mail]:
-    """The latest mails, newest first; none where there is no folder yet."""
-    newest = sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[:limit]
-    return [_read(path) for path in newest]
-
-
-def _read(path: Path) -> Mail:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    stamp = path.name.partition("-")[0]
-    return Mail(
-        name=path.name,
-        received_at=datetime.strptime(stamp, STAMP).replace(tzinfo=UTC),
-        sender=str(message.get("From", "")),
-        recipients=tuple(map(str, message.get_all("Delivered-To", []))),
-        subject=str(message.get("Subject", "")),
-        body=_body(message),
-    )
-
-
-def _body(message: EmailMessage) -> str:
-    part = message.get_body(("plain", "html"))
-    if part is None:
-        return ""
-    try:
-        return str(part.get_content())
-    except (LookupError, ValueError):
-        # An unknown character set or encoding.
-        return bytes(part.get_payload(decode=True) or b"").decode("ascii", "replace")
 
 
 class _Postman:

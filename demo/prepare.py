@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
-from demo.certificates import fingerprint, make_certificates
+from demo.certificates import make_certificates
 from demo.exchange import HOSPITALS, RETENTION, temporal_binary
 from demo.hospitals import ACTOR, QUIET, employ, found
 from demo.studies import preload
+from models.certificates import fingerprint
 from models.db import Database
 from models.directory import write_directory_file
 from models.domain.errors import Permanent
@@ -51,8 +52,7 @@ def prepare(settings: Settings) -> None:
                 quiet_seconds=QUIET,
             )
         _move_ports(session.query(Node).filter(Node.host != "").all(), settings)
-        session.flush()
-        write_directory_file(session, settings.directory_file)
+    write_directory_file(database, settings.directory_file)
     for code in HOSPITALS:
         preload(var / "pacs" / code, code)
     _keep_histories(settings)

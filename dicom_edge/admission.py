@@ -125,7 +125,7 @@ class Admission:
 
         With `tls` the certificate must be the one bound to that very Node, and a Node that has one may not come
         without. In the clear, an unknown AE title from an address of exactly one Institution is let in: people rename
-        their systems, and images must not be lost.
+        their systems, and images must not be lost. The address of Nodes that all have a certificate lets nobody in.
         """
         directory = self._current()
         if directory is None:
@@ -139,7 +139,7 @@ class Admission:
             return Rejected(Reason.CERTIFICATE_NOT_BOUND)
         namesakes = proven
         institutions = {node.institution_id for node in namesakes or neighbours}
-        if not institutions:
+        if not namesakes and all(node.certificate_sha256 for node in neighbours):
             return Rejected(Reason.CALLING_AE_TITLE_UNKNOWN)
         if len(institutions) > 1:
             return Rejected(Reason.ADDRESS_SHARED)
@@ -158,8 +158,9 @@ class Admission:
                 status = os.stat(self._path)
                 seen = (status.st_mtime_ns, status.st_ino, status.st_size)
                 if seen != self._seen:
-                    self._seen = seen
                     self._directory = Directory.from_json(json.loads(self._path.read_bytes()))
+                    # Only now: what could not be read is tried again, or a revoked sender would stay admitted.
+                    self._seen = seen
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 # A snapshot that was good once serves until there is a better one.
                 if not isinstance(error, FileNotFoundError):

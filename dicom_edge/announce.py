@@ -25,12 +25,15 @@ SPACING = 0.25
 LONGEST_SPACING = timedelta(seconds=10)
 """However old it is: the last images of a study must not wait for long."""
 AT_ONCE = 100
+ENOUGH = 3
+"""Failures that end a round: when the engine is away, each takes its time to fail."""
 
 
 class Announcer:
     def __init__(self, database: Database, announce: Announce) -> None:
         self.database = database
         self.announce = announce
+        self._failed: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -42,25 +45,39 @@ class Announcer:
             stop.wait(LOOK_EVERY)
 
     def round(self) -> int:
-        """Announce what is due; how many arrivals that were."""
+        """Announce what is due; how many arrivals that were. Raises the first failure, after trying the others."""
         at = now()
         with self.database.begin() as session:
             behind = session.scalars(
                 select(Arrival)
                 .where(Arrival.announced_generation < Arrival.generation)
-                .order_by(Arrival.announced_at.nulls_first())
+                # What has failed comes last, or it would keep all others waiting for as long as it fails.
+                .order_by(Arrival.id.in_(self._failed), Arrival.announced_at.nulls_first())
                 .limit(AT_ONCE)
             ).all()
         due = [arrival for arrival in behind if _is_due(arrival, at)]
+        failures: list[Exception] = []
         for arrival in due:
-            self.announce(arrival.id, StudyGrew(arrival.generation, arrival.count))
-            with self.database.begin() as session:
-                session.execute(
-                    update(Arrival)
-                    .where(Arrival.id == arrival.id)
-                    .values(announced_generation=arrival.generation, announced_at=at)
-                )
+            try:
+                self._tell(arrival, at)
+                self._failed.discard(arrival.id)
+            except Exception as failure:  # noqa: BLE001 - raised below
+                self._failed.add(arrival.id)
+                failures.append(failure)
+                if len(failures) == ENOUGH:
+                    break
+        if failures:
+            raise failures[0]
         return len(due)
+
+    def _tell(self, arrival: Arrival, at: datetime) -> None:
+        self.announce(arrival.id, StudyGrew(arrival.generation, arrival.count))
+        with self.database.begin() as session:
+            session.execute(
+                update(Arrival)
+                .where(Arrival.id == arrival.id)
+                .values(announced_generation=arrival.generation, announced_at=at)
+            )
 
 
 def _is_due(arrival: Arrival, at: datetime) -> bool:

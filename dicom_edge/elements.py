@@ -15,10 +15,8 @@ from struct import Struct
 
 from pydicom._dicom_dict import DicomDictionary
 
-from models.elements import DEEPEST, LONG_VR, SHORT_VR, UNDEFINED, Buffer, is_implicit
+from models.elements import DEEPEST, LONG_VR, MOST_ELEMENTS, SHORT_VR, UNDEFINED, Buffer, is_implicit
 
-MOST_ELEMENTS = 300_000
-"""After so many the rest is taken on trust: ingest has more time."""
 SOP_CLASS_UID = (0x0008, 0x0016)
 SOP_INSTANCE_UID = (0x0008, 0x0018)
 ITEM, ITEM_END, SEQUENCE_END = 0xE000, 0xE00D, 0xE0DD
@@ -38,7 +36,7 @@ class TooDeep(Exception):
 
 
 class _Enough(Exception):
-    """MOST_ELEMENTS have been seen."""
+    """MOST_ELEMENTS have been seen; the rest is taken on trust, since ingest has more time."""
 
 
 class Walk:

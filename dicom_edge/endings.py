@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dicom_edge.facts import AssociationEnded, AssociationRejected, CommitmentAsked, ObjectRefused
+from dicom_edge.poison import is_poison
 from dicom_edge.spool import Event, Spool
 from dicom_edge.storable import storable
 from models import outbox
@@ -25,6 +26,7 @@ from models.tables import (
     HeldObject,
     Instance,
     Rejection,
+    new_id,
     now,
 )
 
@@ -32,16 +34,21 @@ log = logging.getLogger(__name__)
 
 
 def take_facts(database: Database, spool: Spool, events: Iterable[Event]) -> None:
-    """Write every fact once (its file name is its key), then forget it. One that cannot be written blocks no other."""
+    """Write every fact once (its file name is its key), then forget it.
+
+    One whose values cannot be written is set aside and blocks no other; whatever else the database says is raised.
+    """
     # Ends last: with them goes the record of who sent, which a refused object needs.
     for event in sorted(events, key=lambda event: isinstance(event.fact, AssociationEnded)):
         try:
             with database.begin() as session:
                 _write(session, event, spool)
-        except (OperationalError, InterfaceError):
-            raise
-        except (SQLAlchemyError, ValueError) as poison:
-            log.error("fact %s cannot be written: %s", event.path.stem, type(poison).__name__)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            log.error("fact %s cannot be written and is set aside: %s", event.path.stem, type(error).__name__)
+            spool.set_aside(event.path)
+            continue
         if isinstance(event.fact, AssociationEnded):
             spool.forget_association(event.fact.association)
         spool.forget(event)
@@ -77,7 +84,7 @@ def _write(session: Session, event: Event, spool: Spool) -> None:
         case AssociationRejected() as rejected:
             _rejected(session, event.path.stem, rejected)
         case ObjectRefused() as refused:
-            _refused(session, event.path.stem, refused, spool)
+            _refused(session, refused, spool)
         case CommitmentAsked() as asked:
             _asked(session, event.path.stem, asked)
 
@@ -110,21 +117,35 @@ def _rejected(session: Session, key: str, rejected: AssociationRejected) -> None
     )
 
 
-def _refused(session: Session, key: str, refused: ObjectRefused, spool: Spool) -> None:
+def _refused(session: Session, refused: ObjectRefused, spool: Spool) -> None:
+    """One row however often it is tried again: senders do so every few minutes, for days."""
     sender = spool.association(refused.association)
+    institution_id = sender.institution_id if sender else None
+    calling_ae_title = storable(sender.calling_ae_title) if sender else ""
+    uid = storable(refused.SOPInstanceUID)
+    row = insert(HeldObject).values(
+        id=new_id(),
+        institution_id=institution_id,
+        origin=sha256(repr((institution_id, calling_ae_title, uid, refused.reason)).encode()).hexdigest(),
+        reason="refused",
+        sentence=f"Refused with status {refused.status:04X} ({refused.reason}); the sender still has it.",
+        SOPInstanceUID=uid,
+        calling_ae_title=calling_ae_title,
+        held_at=datetime.fromisoformat(refused.at),
+    )
     session.execute(
-        insert(HeldObject)
-        .values(
-            id=key,
-            institution_id=sender.institution_id if sender else None,
-            origin=key,
-            reason="refused",
-            sentence=f"Refused with status {refused.status:04X} ({refused.reason}); the sender still has it.",
-            SOPInstanceUID=storable(refused.SOPInstanceUID),
-            calling_ae_title=storable(sender.calling_ae_title) if sender else "",
-            held_at=datetime.fromisoformat(refused.at),
+        row.on_conflict_do_update(
+            index_elements=[HeldObject.origin],
+            set_={
+                "held_at": row.excluded.held_at,
+                # Whoever had settled it must know that it was not settled for the sender.
+                "resolved_at": None,
+                "resolved_by": "",
+                "outcome": "",
+                "resolution": "",
+            },
+            where=HeldObject.held_at < row.excluded.held_at,
         )
-        .on_conflict_do_nothing()
     )
 
 

@@ -15,11 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from dicom_edge.elements import SOP_CLASS_UID, SOP_INSTANCE_UID, TooDeep, Truncated, Unparsable, Walk
+from models.part10 import DEFLATED
 
 UID = re.compile(r"[0-9.]{1,64}")
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
-DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 PREAMBLE = 132
 GROUP_LENGTH_ELEMENT = 12
 CHUNK = 65536

@@ -15,7 +15,9 @@ from dicom_edge.facts import Association as Sender
 from dicom_edge.spool import Kept
 from dicom_edge.storable import storable
 from models.archive import Stored
+from models.audit import record_act
 from models.dicom import Header, Unreadable, facts_to_json
+from models.domain.contracts import EXCHANGE
 from models.same_object import Sameness
 from models.tables import ArrivalInstance, Association, HeldObject, Instance, Study, new_id, now
 
@@ -25,6 +27,7 @@ Compare = Callable[[str, str], Sameness]
 WHY_HELD = {
     Sameness.OTHER_IDENTITY: "An image of this UID was received before for another patient or series.",
     Sameness.OTHER_PIXELS: "An image of this UID was received before with other pixels.",
+    Sameness.OTHER_HEADER: "An image of this UID was received before with another header.",
     Sameness.UNDECIDED: "An image of this UID was received before; whether it is the same could not be decided.",
 }
 NOBODY = "The record of who sent it is missing."
@@ -75,6 +78,8 @@ class Intake:
         self.at = now()
         self.book = ArrivalBook(session, self.at)
         self.studies: dict[tuple[str, str], Study] = {}
+        self.unneeded: list[str] = []
+        """Keys of what is the same image as one that is kept; no row of this intake names them."""
 
     def take(self, group: Sequence[Taken]) -> None:
         """All of `group`; idempotent, because a killed ingest takes the same objects again."""
@@ -198,7 +203,23 @@ class Intake:
         verdict = Sameness.UNDECIDED if instance.key is None else self.compare(instance.key, stored.key)
         if verdict.conflict:
             self._hold(fit.taken, "conflict", WHY_HELD[verdict], self.book.last_arrival(instance.study_id))
+        else:
+            self._received_again(instance, fit)
         return not verdict.conflict
+
+    def _received_again(self, instance: Instance, fit: Fit) -> None:
+        """The first bytes are kept; that others came, and which, is on record."""
+        stored = fit.taken.stored
+        self.unneeded.append(stored.key)
+        record_act(
+            self.session,
+            institution_id=fit.institution_id,
+            actor=EXCHANGE,
+            act="image.received-again",
+            subject=instance.id,
+            facts={"association": fit.sender.association, "sha256": stored.sha256},
+            at=self.at,
+        )
 
     def _hold(self, taken: Taken, reason: str, sentence: str, arrival_id: str | None = None) -> None:
         sender = taken.sender

@@ -4,6 +4,7 @@
     ready/         <association>.<n>.dcm: complete Part 10 files, durable before they were acknowledged
     associations/  <association>.json: who sent them
     events/        <random>.json: one fact each
+    poison/        facts that could not be taken over, kept for a person
     edges/         <edge>.lock: locked while that edge lives
 
 Everything outside tmp/ appears by rename, so a reader never sees half a file. No name holds anything a peer sent.
@@ -11,9 +12,9 @@ Everything outside tmp/ appears by rename, so a reader never sees half a file. N
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ from typing import Any
 
 from dicom_edge.facts import Association, Fact, fact_from_json, fact_to_json
 
-FOLDERS = ("tmp", "ready", "associations", "events", "edges")
+log = logging.getLogger(__name__)
+FOLDERS = ("tmp", "ready", "associations", "events", "edges", "poison")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.tmp, self.ready_folder, self._associations, self._events, self._edges = (root / name for name in FOLDERS)
+        self.tmp, self.ready_folder, self._associations, self._events, self._edges, self._poison = (
+            root / name for name in FOLDERS
+        )
         for name in FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
         _fsync(root, os.O_RDONLY | os.O_DIRECTORY)
@@ -59,7 +63,8 @@ class Spool:
 
     def enter(self) -> None:
         """Take this edge's lock, and clear away what dead edges left in tmp/."""
-        newborn = self.new_path()
+        # Not in tmp/, where the janitor of an edge that starts at the same moment would clear it away.
+        newborn = self._edges / f"{self.edge}.new"
         self._lock = os.open(newborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Locked before it is seen: nobody can take an edge that is starting for a dead one.
@@ -132,8 +137,13 @@ class Spool:
         """The facts not yet forgotten, in no order."""
         found = []
         for path in self._files(self._events, ".json"):
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 found.append(Event(path, fact_from_json(json.loads(path.read_text()))))
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                log.error("fact %s cannot be read and is set aside: %s", path.stem, type(error).__name__)
+                self.set_aside(path)
         return found
 
     def edge_is_alive(self, edge: str) -> bool:
@@ -154,6 +164,10 @@ class Spool:
     def forget(self, taken: Kept | Event) -> None:
         """Remove what has been taken over. Not synced: after a power cut it may be seen once more."""
         taken.path.unlink(missing_ok=True)
+
+    def set_aside(self, fact: Path) -> None:
+        """Keep a fact that cannot be taken over out of the way; it may be one that a sender relies on."""
+        fact.replace(self._poison / fact.name)
 
     def forget_association(self, association: str) -> None:
         """Remove the record of an association that has ended and whose objects are all forgotten."""

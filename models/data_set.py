@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 from pydicom.datadict import tag_for_keyword
 
 from models import character_sets
-from models.elements import Buffer, Element, Unreadable, is_implicit, items, walk
+from models.elements import MOST_ELEMENTS, Buffer, Element, Unreadable, is_implicit, items, walk
 
 
 class DataSet:
@@ -21,13 +24,16 @@ class DataSet:
         little: bool,
         codecs: tuple[str, ...] = character_sets.DEFAULT,
         to_pixels: bool = True,
+        met: Iterator[int] | None = None,
     ) -> None:
-        """Raises Unreadable where the elements do not add up."""
+        """Raises Unreadable where the elements do not add up. `met` counts them, together with those around."""
         self.buffer, self.start, self.little = buffer, start, little
         self.implicit = is_implicit(buffer, start, limit, implicit)
         self.elements: dict[int, Element] = {}
+        self._met = met if met is not None else count(1)
         self.end = start
         for element in walk(buffer, start, limit, self.implicit, little, to_pixels):
+            self._meet()
             if element.tag in self.elements:
                 raise Unreadable("The object holds the same element twice, so that two readers may disagree about it.")
             self.elements[element.tag] = element
@@ -66,15 +72,23 @@ class DataSet:
 
     def items_of(self, sequence: Element) -> list[DataSet]:
         """The items of an element that is a sequence. Raises Unreadable."""
-        return [
-            DataSet(
-                self.buffer,
-                start,
-                stop,
-                implicit=implicit,
-                little=self.little,
-                codecs=self.codecs,
-                to_pixels=False,
+        found = []
+        for start, stop, implicit in items(self.buffer, sequence, self.implicit, self.little):
+            self._meet()
+            found.append(
+                DataSet(
+                    self.buffer,
+                    start,
+                    stop,
+                    implicit=implicit,
+                    little=self.little,
+                    codecs=self.codecs,
+                    to_pixels=False,
+                    met=self._met,
+                )
             )
-            for start, stop, implicit in items(self.buffer, sequence, self.implicit, self.little)
-        ]
+        return found
+
+    def _meet(self) -> None:
+        if next(self._met) > MOST_ELEMENTS:
+            raise Unreadable(f"The object has more than {MOST_ELEMENTS} elements.")

@@ -24,6 +24,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.engine: Engine = create_engine(
             url,
+            # What people typed, and what headers say, must not reach a log inside an exception.
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import IssuerForm, automatic, nhs_numbers
+from models.domain.identity import IssuerForm, automatic, automatic_accession, nhs_numbers
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -124,11 +124,14 @@ def automatic_identity(session: Session, delivery: Delivery) -> dict[str, Any] |
     facts, accession = next(
         (header for header in patients if nhs_numbers(header[0], patient_id_may_be_nhs=may_be_nhs)), patients[0]
     )
+    form = IssuerForm(delivery.node.issuer_form)
+    if any(automatic_accession(each, arrival.institution_id, form) is None for _, each in patients):
+        return None
     found = automatic(
         facts,
         accession,
         arrival.institution_id,
-        IssuerForm(delivery.node.issuer_form),
+        form,
         nhs_first=delivery.node.nhs_first,
         patient_id_may_be_nhs=may_be_nhs,
     )

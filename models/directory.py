@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from models.db import Database
 from models.domain.routing import STANDARD_RULES, Directory, Mode, Organisation, Rule, RuleSet
 from models.tables import Agreement, Institution, Node, RoutingRules, Worklist, now
 
 AE_TITLE = "IEP"
+LOCK_OF_DIRECTORY = 0x1EB
 
 
 def routing_directory(session: Session) -> Directory:
@@ -47,11 +50,20 @@ def rules_of(session: Session, institution_id: str, version: int | None = None) 
     return RuleSet(row.version, rules, row.follow_successor)
 
 
-def write_directory_file(session: Session, path: Path) -> None:
-    """Tell the edges who may send and which called AE titles exist. The file is replaced in one step."""
+def write_directory_file(database: Database, path: Path) -> None:
+    """Tell the edges who may send and which called AE titles exist, as committed. The file is replaced in one step.
+
+    Call it after the commit of a change. Of two at once the later one reads what both have committed.
+    """
+    with database.begin() as session:
+        session.execute(select(func.pg_advisory_xact_lock(LOCK_OF_DIRECTORY)))
+        _replace(path, _content(session))
+
+
+def _content(session: Session) -> dict[str, Any]:
     nodes = session.scalars(select(Node).order_by(Node.id)).all()
     codes = session.scalars(select(Worklist.institution_id).distinct().order_by(Worklist.institution_id))
-    content = {
+    return {
         "version": int(now().timestamp() * 1000),
         "called_ae_titles": [AE_TITLE, *(f"{AE_TITLE}_{code}" for code in codes)],
         "nodes": [
@@ -65,6 +77,9 @@ def write_directory_file(session: Session, path: Path) -> None:
             for node in nodes
         ],
     }
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     with fresh.open("w") as file:

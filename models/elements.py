@@ -22,6 +22,8 @@ SHORT_VR = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI 
 LONG_VR = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 DEEPEST = 64
 """Levels of nested sequences; the deepest real objects have about ten."""
+MOST_ELEMENTS = 300_000
+"""Elements and items read of one object: each takes a few hundred bytes of memory, but as few as 8 of the object."""
 
 
 class Unreadable(Permanent):

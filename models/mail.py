@@ -45,11 +45,13 @@ OCCASIONS: Mapping[str, Occasion] = {
         "A transfer from {source} to {destination} was abandoned at {count} images there.",
         ("source", "destination"),
     ),
-    "delivery-refused": Occasion("Study refused", "{destination} refused a study from {source}.", ("source",)),
+    "delivery-refused": Occasion(
+        "Study refused", "{destination} refused a study from {source}. The reason is on its page.", ("source",)
+    ),
     "arrival-held": Occasion("Study held", "A study that you pushed is held. {detail}", ("source",)),
     "sender-changed": Occasion(
         "Unregistered AE title",
-        "A study is held: {detail} If your PACS was changed, register the new AE title.",
+        "Images arrive from {source} and will be held: {detail} If that PACS was changed, register its new AE title.",
         ("source", "destination"),
     ),
 }

@@ -14,6 +14,9 @@ from models.domain.contracts import EXCHANGE, CommandKind
 from models.failpoint import failpoint
 from models.tables import Node, OutboxCommand, now
 
+UNDER_WAY = timedelta(seconds=10)
+"""Longer than a page waits for the engine."""
+
 
 def post(
     session: Session,
@@ -76,6 +79,19 @@ def next_due(session: Session) -> OutboxCommand | None:
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
+
+
+def has_earlier(session: Session, command: OutboxCommand) -> bool:
+    """Whether an older command to the same subject still waits: a later one must not overtake it.
+
+    One that was saved just now is under way; which of two people at once was first is for the workflow to say.
+    """
+    earlier = exists().where(
+        OutboxCommand.subject_id == command.subject_id,
+        OutboxCommand.delivered_at.is_(None),
+        OutboxCommand.created_at < command.created_at - UNDER_WAY,
+    )
+    return bool(session.scalar(select(earlier)))
 
 
 def report_node_fault(session: Session, node_id: str, sentence: str) -> None:

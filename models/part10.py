@@ -16,6 +16,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from models.data_set import DataSet
 from models.elements import Buffer, Unreadable, element_head
 
+JPIP_DEFLATED = ("1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
+DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, *JPIP_DEFLATED})
+"""Transfer syntaxes whose whole data set is deflated (PS3.5 Annex A)."""
 INFLATED_AT_MOST = 64 * 1024 * 1024
 """Bytes; a deflated object that grows beyond is taken for a bomb."""
 
@@ -36,7 +39,7 @@ class Part10:
 
     @property
     def deflated(self) -> bool:
-        return self.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+        return self.TransferSyntaxUID in DEFLATED
 
     @property
     def whole(self) -> tuple[Buffer, int, int]:
@@ -68,7 +71,7 @@ def _located(file: int, content: mmap) -> Part10:
         raise Unreadable("The object has no valid TransferSyntaxUID.")
     buffer: Buffer = content
     start = meta_end
-    if syntax == DeflatedExplicitVRLittleEndian:
+    if syntax in DEFLATED:
         buffer, start = _inflated(content[meta_end:]), 0
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     data_set = DataSet(buffer, start, len(buffer), implicit=implicit, little=little)

@@ -26,6 +26,8 @@ def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) 
     removed = 0
     while True:
         with database.begin() as session:
+            # Before any row is read: an ingest that has found an image kept must have finished naming it.
+            session.execute(select(func.pg_advisory_xact_lock(LOCK_OF_PURGE)))
             due = _due(session, days)
             keys = [instance.key for instance in due if instance.key]
             for instance in due:

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
 
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from models.data_set import DataSet
 from models.dicom import header_of
+from models.domain.identity import nhs_numbers
 from models.elements import PIXEL_ELEMENTS, UNDEFINED, Buffer, element_head
 from models.part10 import Part10, opened
 
 PATIENCE = 90.0
 """Seconds for one object to be decoded."""
 
+NUMBERS = {
+    "US": "H",
+    "SS": "h",
+    "UL": "L",
+    "SL": "l",
+    "UV": "Q",
+    "SV": "q",
+    "FL": "f",
+    "FD": "d",
+    "AT": "H",
+    "US or SS": "H",
+}
+TEXTS = frozenset(vr.decode() for vr in b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian})
 DESCRIPTION = (
     "SamplesPerPixel",
@@ -29,15 +46,58 @@ DESCRIPTION = (
     "BitsStored",
     "PixelRepresentation",
 )
+MATTERS = (
+    # where it is filed
+    "AccessionNumber",
+    "StudyDate",
+    "StudyID",
+    "SeriesNumber",
+    "InstanceNumber",
+    "Modality",
+    # whom and what it shows, and from which side
+    "PatientSex",
+    "BodyPartExamined",
+    "AnatomicRegionSequence",
+    "Laterality",
+    "ImageLaterality",
+    "FrameLaterality",
+    "PatientOrientation",
+    "PatientPosition",
+    "ViewPosition",
+    "ViewCodeSequence",
+    "AcquisitionDate",
+    # where that is, and how large
+    "FrameOfReferenceUID",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    # what its values mean
+    "RescaleSlope",
+    "RescaleIntercept",
+    "Units",
+    "PresentationLUTShape",
+    "BurnedInAnnotation",
+)
+"""A sender that changed one of these corrected the image. Anything else (private elements, station, institution,
+descriptions, times of sending) changes on the way through many systems and leaves the image what it is."""
 CHUNK = 1024 * 1024
 
 
 class Sameness(StrEnum):
-    """SAME_PIXELS: the same patient, study and series, and the same content. UNDECIDED: it could not be decoded."""
+    """SAME_PIXELS: the same patient, study and series, the same content, and a header that agrees where it matters.
+
+    UNDECIDED: it could not be decoded.
+    """
 
     IDENTICAL = "identical"
     SAME_PIXELS = "same-pixels"
     OTHER_IDENTITY = "other-identity"
+    OTHER_HEADER = "other-header"
     OTHER_PIXELS = "other-pixels"
     UNDECIDED = "undecided"
 
@@ -54,6 +114,8 @@ def compare(first: Path, second: Path) -> Sameness:
             return Sameness.IDENTICAL
         if _identity(one) != _identity(other):
             return Sameness.OTHER_IDENTITY
+        if _nhs_numbers(one) != _nhs_numbers(other) or _differs(one.data_set, other.data_set):
+            return Sameness.OTHER_HEADER
         if _same_encoded_pixels(one, other):
             return Sameness.SAME_PIXELS
     return _decoded(first, second)
@@ -90,6 +152,54 @@ def _decoded(first: Path, second: Path) -> Sameness:
 def _identity(part10: Part10) -> tuple[str, ...]:
     header = header_of(part10)
     return header.SOPClassUID, header.StudyInstanceUID, header.SeriesInstanceUID, *header.patient.same_person_fields()
+
+
+def _nhs_numbers(part10: Part10) -> frozenset[str]:
+    return nhs_numbers(header_of(part10).patient)
+
+
+def _differs(one: DataSet, other: DataSet) -> bool:
+    """Whether the headers disagree where it matters; an absent element and an empty one are the same."""
+    alike = (one.implicit, one.little, one.codecs) == (other.implicit, other.little, other.codecs)
+    for tag in filter(None, map(tag_for_keyword, MATTERS)):
+        if alike and one.encoded(tag) == other.encoded(tag):
+            continue
+        if _meaning(one, tag) != _meaning(other, tag):
+            return True
+    return False
+
+
+def _meaning(data_set: DataSet, tag: int) -> object:
+    """The value, however it is encoded: text and numbers as read, items without what is empty or private."""
+    element = data_set.elements.get(tag)
+    if element is None:
+        return ()
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else element.vr
+    if vr == "SQ":
+        return tuple(
+            tuple((inner, meaning) for inner in _public(item) if (meaning := _meaning(item, inner)))
+            for item in data_set.items_of(element)
+        )
+    value = data_set.value(tag)
+    if vr in NUMBERS:
+        width = struct.calcsize(NUMBERS[vr])
+        order = "<" if data_set.little else ">"
+        return struct.unpack(f"{order}{len(value) // width}{NUMBERS[vr]}", value[: len(value) // width * width])
+    if vr not in TEXTS:
+        return value
+    parts = [part.strip(" \0") for part in data_set.text_at(tag).split("\\")]
+    return tuple(map(_number, parts) if vr in ("DS", "IS") else parts) if any(parts) else ()
+
+
+def _public(data_set: DataSet) -> list[int]:
+    return [tag for tag in sorted(data_set.elements) if tag >> 16 & 1 == 0 and tag & 0xFFFF]
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _same_encoded_pixels(one: Part10, other: Part10) -> bool:

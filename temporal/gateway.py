@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from models import outbox
 from models.db import Database
 from models.domain.contracts import (
     ArrivalStart,
@@ -123,6 +124,8 @@ class Gateway:
             command = session.get_one(OutboxCommand, command_id)
             if command.delivered_at is not None:
                 return command.refusal
+            if outbox.has_earlier(session, command):
+                return SAVED
         try:
             refusal = self.outcome(command)
         except PeerUnreachable:

@@ -8,7 +8,6 @@ import time
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from models import outbox
 from models.db import Database
@@ -16,7 +15,7 @@ from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart
 from models.domain.errors import Passing
 from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY
 from models.domain.urgency import Urgency
-from models.tables import Arrival, CommitmentRequest, Delivery, Node, Transaction, now
+from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Transaction, now
 from temporal.gateway import Gateway
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class Relay:
                 if time.monotonic() >= due:
                     self.sweep()
                     due = time.monotonic() + SWEEP_EVERY
-            except (Passing, SQLAlchemyError) as away:
+            except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
                 log.warning("nothing is carried at present: %s", type(away).__name__)
                 wait = COME_BACK
             stop.wait(wait)
@@ -78,18 +77,22 @@ class Relay:
         return started
 
     def _carry_one(self) -> bool:
+        """Lease the next command, call the engine outside of any transaction, and note what it said."""
         with self.database.begin() as session:
             command = outbox.next_due(session)
             if command is None:
                 return False
             command.tried += 1
-            try:
-                command.refusal = self.gateway.outcome(command)
-                command.delivered_at = now()
-            except Passing as away:
-                log.warning("command %s waits: %s", command.id, type(away).__name__)
-                command.next_try_at = now() + timedelta(seconds=min(30, 2 ** min(command.tried, 5)))
-            return True
+            command.next_try_at = now() + timedelta(seconds=min(30, 2 ** min(command.tried + 2, 5)))
+        try:
+            refusal = self.gateway.outcome(command)
+        except Passing as away:
+            log.warning("command %s waits: %s", command.id, type(away).__name__)
+        else:
+            with self.database.begin() as session:
+                row = session.get_one(OutboxCommand, command.id)
+                row.refusal, row.delivered_at = refusal, row.delivered_at or now()
+        return True
 
     def _unfinished(self, only: str = "") -> dict[str, Start]:
         """By workflow id, how every row that is not finished would go on; or the one row of the workflow `only`."""

@@ -14,11 +14,12 @@ from flask_limiter.util import get_remote_address
 from markupsafe import Markup
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models.db import Database
 from models.domain.permissions import Function
 from models.tables import now
-from web import account, health, held, home, mailbox, nodes, transactions, words
+from web import account, entries, health, held, home, mailbox, nodes, transactions, words
 from web.frame import apologise, framed
 from web.here import NAME, Door, Here, here
 from web.look import NAVIGATION, Place, SignedIn
@@ -40,6 +41,7 @@ def create_app(
     mailbox_folder: Path | None = None,
     health_of_parts: Callable[[], Mapping[str, bool]] = dict,
     sign_in_tries: str = SIGN_IN_TRIES,
+    trusted_proxies: int = 0,
 ) -> Flask:
     """The whole portal.
 
@@ -47,7 +49,8 @@ def create_app(
     same in every worker process and after a restart) signs forms and short messages; sessions lie in the database.
     `secure_cookies` is False only where there is no TLS. `mailbox_folder`, of the demo alone, holds the mails that the
     page Mailbox shows; without it there is no such page. `health_of_parts` answers for every part, by name, whether it
-    is ready. `sign_in_tries` limits tries from one address, in Flask-Limiter's words.
+    is ready. `sign_in_tries` limits tries from one address, in Flask-Limiter's words; behind `trusted_proxies`
+    it is the address that the first of these saw.
     """
     limiter = Limiter(get_remote_address, storage_uri="memory://")
     app = framed(
@@ -64,8 +67,12 @@ def create_app(
         _signed_in,
         before_forms=limiter.init_app,
     )
+    if trusted_proxies:
+        # Each proxy adds the address that it saw; the last one says which scheme the browser speaks.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     app.extensions[NAME] = Here(database, gateway, health_of_parts, mailbox_folder, secure_cookies)
     guard(app)
+    app.before_request(entries.must_be_typeable)
     blueprints = [account, home, transactions, held, nodes, health, *([mailbox] if mailbox_folder else [])]
     for room in blueprints:
         app.register_blueprint(room.blueprint)

@@ -25,9 +25,10 @@ def token() -> str:
     return new_id()
 
 
-def was_asked(session: Session) -> bool:
-    """Whether this very form has been sent before."""
-    return session.get(OutboxCommand, _token()) is not None
+def asked_before(session: Session) -> dict[str, Any] | None:
+    """What this very form asked when it was sent before; None when it has not been."""
+    first = session.get(OutboxCommand, _token())
+    return None if first is None else first.payload
 
 
 def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], done: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from flask import request
+from werkzeug.exceptions import UnprocessableEntity
+
 from models.domain.identity import LONG_STRING, SHORT_STRING
 
 REASON = 500
@@ -13,6 +16,13 @@ class Wrong(ValueError):
     def __init__(self, field: str, words: str) -> None:
         super().__init__(words)
         self.field = field
+
+
+def must_be_typeable() -> None:
+    """Turns away a request with a NUL, which no keyboard makes and no column of the database takes."""
+    given = [*request.form.items(multi=True), *request.args.items(multi=True), *(request.view_args or {}).items()]
+    if any("\0" in str(text) for pair in given for text in pair):
+        raise UnprocessableEntity
 
 
 def patient_id(text: str) -> str:
@@ -32,6 +42,8 @@ def reason(text: str, field: str) -> str:
     text = " ".join(text.split())
     if not text:
         raise Wrong(field, "Give a reason; the other side reads it.")
+    if not text.isprintable():
+        raise Wrong(field, "Give a reason without control characters; type it instead of pasting it.")
     if len(text) > REASON:
         raise Wrong(field, f"Give a reason of at most {REASON} characters.")
     return text

@@ -19,11 +19,12 @@ APOLOGIES = {
     ),
     403: (
         "You may not open this",
-        "Your role does not include this page; ask your institution's administrator for it.",
+        "Your role does not include this; ask a colleague whose role does.",
     ),
     404: ("There is no such page", "Check the address, or start from Home and search for the reference."),
     405: ("That cannot be opened directly", "Go back to the page you came from and use its button."),
     413: ("That file is too large", "Send a smaller file, or send images through your PACS."),
+    422: ("That cannot be read", "It holds characters that no keyboard makes; type it again instead of pasting it."),
     429: ("Too many tries", "Wait a minute, then try again."),
     500: (
         "Something went wrong here",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from models.domain.errors import NotFound
 from models.domain.permissions import Function
+from models.held import Outcome, resolve
 from models.queries.held import held_alone, held_arrivals
+from web import entries
+from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
 
@@ -16,7 +20,40 @@ blueprint = Blueprint("held", __name__)
 @blueprint.get("/held")
 @needs(Function.VIEW_TRANSACTIONS)
 def held() -> ResponseReturnValue:
+    return _shown()
+
+
+@blueprint.post("/held/<held_id>/resolve")
+@needs(Function.ASSIGN_HELD)
+def resolved(held_id: str) -> ResponseReturnValue:
+    """Somebody has looked at an object that is held apart; it needs no engine, and a second click changes nothing."""
+    who = person()
+    try:
+        outcome = Outcome(request.form.get("outcome", ""))
+    except ValueError:
+        abort(404)
+    try:
+        resolution = entries.reason(request.form.get("reason", ""), f"reason-{held_id}")
+    except Wrong as wrong:
+        return _shown(wrong), 422
+    try:
+        with here().database.begin() as session:
+            resolve(
+                session,
+                held_id,
+                institution_id=who.viewer.institution_id,
+                actor=who.id,
+                outcome=outcome,
+                resolution=resolution,
+            )
+    except NotFound:
+        abort(404)
+    flash("Noted. The object stays kept, and is no longer listed.", "done")
+    return redirect(url_for("held.held"), 303)
+
+
+def _shown(wrong: Wrong | None = None) -> str:
     viewer = person().viewer
     with here().database.begin() as session:
         arrivals, alone = held_arrivals(session, viewer), held_alone(session, viewer)
-    return render_template("held.html", title="Held", arrivals=arrivals, alone=alone)
+    return render_template("held.html", title="Held", arrivals=arrivals, alone=alone, wrong=wrong)

@@ -39,6 +39,12 @@ class Mail:
     reference: str
 
 
+def read_mailbox(folder: Path, limit: int) -> list[Mail]:
+    """The latest mails, the newest first; none where there is no folder yet."""
+    kept = (path for path in folder.glob("*.eml") if NAME.fullmatch(path.stem))
+    return [_read(path) for path in sorted(kept, reverse=True)[:limit]]
+
+
 @blueprint.get("")
 @needs(Function.READ_DEMO_MAIL)
 def listing() -> ResponseReturnValue:
@@ -59,9 +65,8 @@ def _mails() -> Iterator[Mail]:
     folder, mine = here().mailbox, _addresses()
     if folder is None:
         return
-    for path in sorted(folder.glob("*.eml"), reverse=True)[:MOST]:
-        mail = _read(path) if NAME.fullmatch(path.stem) else None
-        if mail and (mine is None or mine & {address.lower() for address in mail.recipients}):
+    for mail in read_mailbox(folder, MOST):
+        if mine is None or mine & {address.lower() for address in mail.recipients}:
             yield mail
 
 
@@ -92,4 +97,10 @@ def _read(path: Path) -> Mail:
 
 def _body(message: EmailMessage) -> str:
     part = message.get_body(("plain",))
-    return str(part.get_content()) if part is not None else ""
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):
+        # An unknown character set or encoding.
+        return bytes(part.get_payload(decode=True) or b"").decode("ascii", "replace")

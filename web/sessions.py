@@ -16,7 +16,7 @@ from models.queries.viewer import Viewer
 from models.tables import Account, WebSession, now
 from web.here import here
 
-IDLE = timedelta(minutes=30)
+IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 COOKIE = "session"

@@ -97,6 +97,12 @@ class Delivery:
     def _may_abandon(self, decision: Decision) -> None:
         self._check(Event.ABANDONED)
 
+    @workflow.signal
+    async def withdrawn(self, actor: str) -> None:
+        """Its arrival goes elsewhere, or nowhere: nothing more is sent; what is there already is told."""
+        if (self.journey.state, Event.ABANDONED) in DELIVERY.table:
+            await self._decided(Event.ABANDONED, Decision(actor))
+
     def _check(self, event: Event) -> None:
         try:
             self.journey.check(event)

@@ -86,17 +86,19 @@ class NodeHealth:
             )
         if self.journey.state is not state:
             return
-        if state is State.DOWN:
-            self.journey.take(Event.PROBED)
-        else:
-            await self._look()
+        await self._look()
 
     async def _look(self) -> None:
         state, self.disturbed = self.journey.state, False
         facts: NodeFacts = await workflow.execute_activity_method(DicomActivities.look, self.node_id, **policies.echo())
         if self.journey.state is not state:
             return
-        if not facts.answered:
-            self.journey.take(Event.FAILED, detail=facts.detail)
-        elif state is not State.UP:
-            self.journey.take(Event.ANSWERED)
+        match state:
+            case State.DOWN if facts.answered:
+                # Only a change is a step: a Node that stays down for days would fill its own history.
+                self.journey.take(Event.PROBED)
+                self.journey.take(Event.ANSWERED)
+            case State.UP | State.FAILING | State.PROBING if not facts.answered:
+                self.journey.take(Event.FAILED, detail=facts.detail)
+            case State.FAILING | State.PROBING:
+                self.journey.take(Event.ANSWERED)

@@ -84,6 +84,7 @@ class StudyArrival:
             after = self.journey.take(Event.ASSIGNED, decision.actor, verdict.detail, decision.content_id)
             await self.journey.recorded()
             await self._deliver(verdict)
+            await self._withdraw_others(decision.actor)
         return after.value
 
     @assign.validator
@@ -97,6 +98,7 @@ class StudyArrival:
             self._check(Event.REFUSED)
             after = self.journey.take(Event.REFUSED, decision.actor, content_id=decision.content_id)
             await self.journey.recorded()
+            await self._withdraw_others(decision.actor)
         return after.value
 
     @refuse.validator
@@ -185,6 +187,18 @@ class StudyArrival:
         if verdict.reason is not None:
             raise ApplicationError(verdict.detail, type="NotAllowed", non_retryable=True)
         return verdict
+
+    async def _withdraw_others(self, actor: str) -> None:
+        """A delivery that began early, to where the study does not go after all, ends; both its sides are told."""
+        left_over = await workflow.execute_activity_method(
+            ArrivalActivities.left_over, self.arrival_id, **policies.DATABASE
+        )
+        for delivery_id in left_over:
+            handle = workflow.get_external_workflow_handle_for(Delivery.run, f"delivery-{delivery_id}")
+            try:
+                await handle.signal(Delivery.withdrawn, actor)
+            except ApplicationError:
+                workflow.logger.info("delivery %s has ended already", delivery_id)
 
     def _hold(self, event: Event, verdict: RouteVerdict) -> None:
         self.journey.take(event, detail=verdict.detail)

@@ -4,7 +4,8 @@ ExchangeError
 ├── Passing                   tried again by the engine, for as long as it takes
 │   ├── PeerUnreachable       no connection, no answer, connection lost: the outcome is unknown
 │   ├── PeerBusy              the peer says "not now" (A7xx, rejected-transient)
-│   ├── NodeHeld              a person keeps the node down, or its health says it is down
+│   ├── NodeHeld              a person keeps the Node back, or it allows no association: somebody must change that
+│   ├── NodeDown              its health says that it does not answer
 │   └── NoSlot                every association the node allows is in use
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
@@ -36,6 +37,10 @@ class PeerBusy(Passing):
 
 class NodeHeld(Passing):
     """Nothing is sent to this Node at present."""
+
+
+class NodeDown(Passing):
+    """The Node does not answer; it is asked again by itself."""
 
 
 class NoSlot(Passing):

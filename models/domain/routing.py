@@ -95,7 +95,7 @@ class Unrouted:
 Evidence = Mapping[str, str]
 
 STANDARD_RULES = RuleSet(
-    version=1,
+    version=0,
     rules=(
         Rule("private-block", PRIVATE_ROUTE, Mode.BARE),
         Rule("called-ae-title", CALLED_AE_TITLE, Mode.TOKEN, pattern=r"^IEP_([A-Z0-9]{1,9})$"),

@@ -20,7 +20,6 @@ class Facts:
     total: int = 0
     detail: str = ""
     fault: str = ""
-    released_by: str = ""
 
 
 Say = Callable[[Facts], str]
@@ -38,7 +37,7 @@ def _closed(text: str) -> str:
 
 def _sending(f: Facts) -> str:
     if f.fault:
-        return f"{f.present} of {f.total} sent to {f.node}: {f.fault} It is tried again by itself; nobody needs to act."
+        return f"{f.present} of {f.total} sent to {f.node}: {f.fault}"
     return f"{f.present} of {f.total} sent to {f.node}; nobody needs to act."
 
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
-from models.dicom import facts_from_json
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State
 from models.domain.urgency import Urgency
+from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
 from models.tables import Arrival, HeldObject, Study, Transaction
 
@@ -38,6 +38,7 @@ class HeldArrival:
 class HeldAlone:
     """One object. `reference` names the transaction whose study it belongs to, if it is known."""
 
+    id: str
     sentence: str
     reason: str
     source_id: str
@@ -56,8 +57,8 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
         .where(_own(viewer), Arrival.state == State.HELD)
         .order_by(Transaction.state_since)
         .limit(MOST)
-    )
-    shown = viewer.sees_patients
+    ).all()
+    headers = first_headers(session, [arrival.id for arrival, _, _ in rows]) if viewer.sees_patients else {}
     return tuple(
         HeldArrival(
             reference=transaction.reference,
@@ -70,8 +71,8 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             calling_ae_title=arrival.calling_ae_title,
             called_ae_title=arrival.called_ae_title,
             modalities=tuple(study.ModalitiesInStudy),
-            description=study.StudyDescription if shown else "",
-            patient=facts_from_json(study.patient) if shown and study.patient else None,
+            description=headers.get(arrival.id, FirstHeader()).StudyDescription,
+            patient=headers.get(arrival.id, FirstHeader()).patient,
         )
         for arrival, transaction, study in rows
     )
@@ -89,6 +90,7 @@ def held_alone(session: Session, viewer: Viewer) -> tuple[HeldAlone, ...]:
     )
     return tuple(
         HeldAlone(
+            id=row.id,
             sentence=row.sentence,
             reason=row.reason,
             source_id=row.institution_id or "",

@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.delivery import State
 from models.domain.sentences import Facts, sentence
+from models.queries.header import FirstHeader, first_headers
 from models.tables import Arrival, ArrivalInstance, Delivery, LedgerEntry, Parcel, Transaction
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The arrival and the latest delivery of one Transaction, and its sentence."""
+    """The arrival, what its first image says, the latest delivery of one Transaction, and its sentence."""
 
     transaction: Transaction
     arrival: Arrival | None
+    header: FirstHeader
     delivery: Delivery | None
     accepted: int
     total: int
@@ -33,7 +35,7 @@ class Standing:
 
 
 def standings(session: Session, transactions: Collection[Transaction]) -> list[Standing]:
-    """One for each of `transactions`, in their order; three selects however many they are."""
+    """One for each of `transactions`, in their order; four selects however many they are."""
     ids = [transaction.id for transaction in transactions]
     arrivals = {
         arrival.transaction_id: arrival
@@ -44,6 +46,7 @@ def standings(session: Session, transactions: Collection[Transaction]) -> list[S
             .order_by(Arrival.opened_at)
         )
     }
+    headers = first_headers(session, [arrival.id for arrival in arrivals.values()])
     deliveries: dict[str, tuple[Delivery, int, int]] = {}
     rows = session.execute(
         select(Delivery, _accepted(), _total())
@@ -54,7 +57,11 @@ def standings(session: Session, transactions: Collection[Transaction]) -> list[S
     )
     for delivery, accepted, total in rows:
         deliveries[delivery.transaction_id] = (delivery, accepted or 0, total or 0)
-    return [_standing(one, arrivals.get(one.id), *deliveries.get(one.id, (None, 0, 0))) for one in transactions]
+    return [
+        _standing(one, arrival, headers[arrival.id] if arrival and arrival.id in headers else FirstHeader(), *delivery)
+        for one in transactions
+        for arrival, delivery in [(arrivals.get(one.id), deliveries.get(one.id, (None, 0, 0)))]
+    ]
 
 
 def _accepted() -> ScalarSelect[Any]:
@@ -73,7 +80,12 @@ def _total() -> ScalarSelect[Any]:
 
 
 def _standing(
-    transaction: Transaction, arrival: Arrival | None, delivery: Delivery | None, accepted: int, total: int
+    transaction: Transaction,
+    arrival: Arrival | None,
+    header: FirstHeader,
+    delivery: Delivery | None,
+    accepted: int,
+    total: int,
 ) -> Standing:
     of_arrival = transaction.lifecycle == "arrival"
     detail = (arrival and arrival.state_detail) if of_arrival else (delivery and delivery.state_detail)
@@ -87,7 +99,8 @@ def _standing(
         fault=delivery.fault if delivery else "",
     )
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
-    return Standing(transaction, arrival, delivery, accepted, total, sentence(transaction.lifecycle, state, facts))
+    said = sentence(transaction.lifecycle, state, facts)
+    return Standing(transaction, arrival, header, delivery, accepted, total, said)
 
 
 def _present(transaction: Transaction, delivery: Delivery | None, accepted: int) -> int:

@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from models.dicom import facts_from_json
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.urgency import Urgency
+from models.queries.header import FirstHeader
 from models.queries.people import names
 from models.queries.standing import Standing, standings
 from models.queries.viewer import Viewer, visible
@@ -136,7 +136,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         raise NotFound("There is no such transaction; check the reference.")
     (standing,) = standings(session, [one])
     arrival, delivery = standing.arrival, standing.delivery
-    study = arrival.study if arrival and viewer.sees_patients else None
+    header = standing.header if viewer.sees_patients else FirstHeader()
     identity = delivery.identity if delivery and viewer.sees_patients else None
     return TransactionPage(
         reference=one.reference,
@@ -153,10 +153,10 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         delivery=_delivery(delivery) if delivery else None,
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
-        patient=facts_from_json(study.patient) if study and study.patient else None,
-        description=study.StudyDescription if study else "",
-        study_date=study.StudyDate if study else "",
-        accession=study.AccessionNumber if study else "",
+        patient=header.patient,
+        description=header.StudyDescription,
+        study_date=header.StudyDate,
+        accession=header.AccessionNumber,
         identity=SentIdentity(**identity) if identity else None,
         steps=_steps(session, one),
         held_parts=_held_parts(session, standing),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
-from models.dicom import facts_from_json
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
+from models.queries.header import FirstHeader
 from models.queries.standing import Standing, standings
-from models.queries.viewer import Viewer, visible
+from models.queries.viewer import Viewer, sides, visible
 from models.tables import Transaction
 
 PAGE = 25
@@ -67,10 +67,13 @@ class Sought:
 
 def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None = None, size: int = PAGE) -> Page:
     """The newest Transactions first. Pages follow a key, so that what arrives meanwhile shifts no page."""
-    query = _sought(viewer, sought).order_by(Transaction.opened_at.desc(), Transaction.id.desc())
+    newest = Transaction.opened_at.desc(), Transaction.id.desc()
+    query = _sought(viewer, sought).order_by(*newest).limit(size + 1)
     if after is not None:
         query = query.where(tuple_(Transaction.opened_at, Transaction.id) < (after.opened_at, after.id))
-    found = session.scalars(query.limit(size + 1)).all()
+    # With 200,000 rows PostgreSQL answers "source or destination" from no index; each of the two from its own.
+    ids = union_all(*(query.with_only_columns(Transaction.id).where(side) for side in sides(viewer)))
+    found = session.scalars(select(Transaction).where(Transaction.id.in_(ids)).order_by(*newest).limit(size + 1)).all()
     shown = found[:size]
     more = Cursor(shown[-1].opened_at, shown[-1].id) if len(found) > size else None
     return Page(tuple(_listed(viewer, one) for one in standings(session, shown)), more)
@@ -79,7 +82,12 @@ def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None 
 def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
     """What waits for a decision of this person: the most urgent first, then the oldest."""
     priority = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
-    query = _sought(viewer, Sought(needs_viewer=True)).order_by(priority, Transaction.state_since).limit(limit)
+    query = (
+        _sought(viewer, Sought(needs_viewer=True))
+        .where(visible(viewer))
+        .order_by(priority, Transaction.state_since)
+        .limit(limit)
+    )
     return tuple(_listed(viewer, one) for one in standings(session, session.scalars(query).all()))
 
 
@@ -94,7 +102,8 @@ def how_many_wait(session: Session, viewer: Viewer) -> tuple[int, int]:
 
 def last_arrival(session: Session, viewer: Viewer) -> datetime | None:
     """When the latest Transaction that this Institution sees was opened."""
-    return session.scalar(select(func.max(Transaction.opened_at)).where(visible(viewer)))
+    latest = (session.scalar(select(func.max(Transaction.opened_at)).where(side)) for side in sides(viewer))
+    return max(filter(None, latest), default=None)
 
 
 def reference_exists(session: Session, viewer: Viewer, reference: str) -> bool:
@@ -121,7 +130,8 @@ def _stands(lifecycle: str, state: str) -> ColumnElement[bool]:
 
 
 def _sought(viewer: Viewer, sought: Sought) -> Select[Transaction]:
-    query = select(Transaction).where(visible(viewer))
+    """Of all Institutions: the caller says which of them the viewer may see."""
+    query = select(Transaction)
     if sought.lifecycle and sought.state:
         query = query.where(_stands(sought.lifecycle, sought.state))
     if sought.needs_viewer:
@@ -132,7 +142,7 @@ def _sought(viewer: Viewer, sought: Sought) -> Select[Transaction]:
 def _listed(viewer: Viewer, standing: Standing) -> Listed:
     one = standing.transaction
     study = standing.arrival.study if standing.arrival else None
-    shown = study if viewer.sees_patients else None
+    header = standing.header if viewer.sees_patients else FirstHeader()
     return Listed(
         reference=one.reference,
         source_id=one.institution_id,
@@ -146,7 +156,7 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
         present=standing.present,
         count=standing.total or (standing.arrival.count if standing.arrival else 0),
         modalities=tuple(study.ModalitiesInStudy) if study else (),
-        description=shown.StudyDescription if shown else "",
-        study_date=shown.StudyDate if shown else "",
-        patient=facts_from_json(shown.patient) if shown and shown.patient else None,
+        description=header.StudyDescription,
+        study_date=header.StudyDate,
+        patient=header.patient,
     )

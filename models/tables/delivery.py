@@ -36,7 +36,7 @@ class Delivery(Base):
     transaction_id: Mapped[str] = mapped_column(ForeignKey("transaction.id"), index=True)
     parcel_id: Mapped[str] = mapped_column(ForeignKey("parcel.id"))
     worklist_id: Mapped[str] = mapped_column(ForeignKey("worklist.id"))
-    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"))
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), index=True)
     state: Mapped[str] = mapped_column(default="waiting")
     state_detail: Mapped[str] = mapped_column(default="")
     identity: Mapped[dict[str, Any] | None]

@@ -58,12 +58,15 @@ class Instance(Base):
 
 
 class HeldObject(Base):
-    """One object that is kept (or, with `key` None, was refused) and joins no study until a person has looked."""
+    """One object that is kept (or, with `key` None, was refused) and joins no study.
+
+    `outcome` is what a person who looked has done about it, `resolution` why, in that person's words.
+    """
 
     __tablename__ = "held_object"
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     institution_id: Mapped[str | None] = mapped_column(ForeignKey("institution.ods_code"))
-    arrival_id: Mapped[str | None] = mapped_column(ForeignKey("arrival.id"))
+    arrival_id: Mapped[str | None] = mapped_column(ForeignKey("arrival.id"), index=True)
     origin: Mapped[str] = mapped_column(unique=True)
     reason: Mapped[str]
     sentence: Mapped[str]
@@ -75,6 +78,8 @@ class HeldObject(Base):
     held_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str] = mapped_column(default="")
+    outcome: Mapped[str] = mapped_column(default="")
+    resolution: Mapped[str] = mapped_column(default="")
 
 
 Index("ix_held_object_open", HeldObject.institution_id, postgresql_where=HeldObject.resolved_at.is_(None))

@@ -20,13 +20,13 @@ class Transaction(Base):
     kind: Mapped[str]
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
     destination_id: Mapped[str | None] = mapped_column(ForeignKey("institution.ods_code"))
-    follows_id: Mapped[str | None] = mapped_column(ForeignKey("transaction.id"))
+    follows_id: Mapped[str | None] = mapped_column(ForeignKey("transaction.id"), index=True)
     urgency: Mapped[str] = mapped_column(default="routine")
     rules_version: Mapped[int | None]
     lifecycle: Mapped[str]
     state: Mapped[str]
     state_since: Mapped[datetime]
-    opened_at: Mapped[datetime]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
 
 
 Index("ix_transaction_source", Transaction.institution_id, Transaction.opened_at.desc())
@@ -60,12 +60,12 @@ class Arrival(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     transaction_id: Mapped[str] = mapped_column(ForeignKey("transaction.id"), index=True)
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
-    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"))
+    study_id: Mapped[str] = mapped_column(ForeignKey("study.id"), index=True)
     node_id: Mapped[str | None] = mapped_column(ForeignKey("node.id"))
     calling_ae_title: Mapped[str]
     called_ae_title: Mapped[str]
     standing: Mapped[str]
-    state: Mapped[str] = mapped_column(default="receiving")
+    state: Mapped[str] = mapped_column(default="receiving", index=True)
     state_detail: Mapped[str] = mapped_column(default="")
     held_reason: Mapped[str] = mapped_column(default="")
     basis: Mapped[str] = mapped_column(default="")
@@ -102,7 +102,7 @@ class ArrivalInstance(Base):
 
     __tablename__ = "arrival_instance"
     arrival_id: Mapped[str] = mapped_column(ForeignKey("arrival.id"), primary_key=True)
-    instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"), primary_key=True, index=True)
     association_id: Mapped[str] = mapped_column(ForeignKey("association.id"), index=True)
     position: Mapped[int]
     __table_args__ = (UniqueConstraint("arrival_id", "position"),)
@@ -117,7 +117,7 @@ class TransitionRow(Base):
     transaction_id: Mapped[str | None] = mapped_column(ForeignKey("transaction.id"), index=True)
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
     lifecycle: Mapped[str]
-    subject_id: Mapped[str]
+    subject_id: Mapped[str] = mapped_column(index=True)
     run_id: Mapped[str]
     sequence: Mapped[int]
     event: Mapped[str]

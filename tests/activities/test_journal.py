@@ -113,11 +113,18 @@ def test_a_release_by_a_person_uses_what_was_entered(parcels: Parcels, delivery:
     assert (row.released_by, row.released_at) == (officer, released.at)
 
 
-@pytest.mark.parametrize("given", ["", "A\\B", "x" * 65])
-def test_what_cannot_be_a_patient_id_is_not_used(parcels: Parcels, delivery: str, given: str) -> None:
+def test_a_release_without_a_local_id_keeps_what_was_found(parcels: Parcels, delivery: str) -> None:
     before = delivery_of(parcels, delivery).identity
-    record(parcels, step(delivery, "released", "sending", content_id=command(parcels, delivery, patient_id=given)))
+    record(parcels, step(delivery, "released", "sending", content_id=command(parcels, delivery, patient_id="")))
+    assert before is not None
     assert delivery_of(parcels, delivery).identity == before
+
+
+@pytest.mark.parametrize("given", ["A\\B", "x" * 65])
+def test_what_cannot_be_a_patient_id_is_not_replaced_by_another(parcels: Parcels, delivery: str, given: str) -> None:
+    """The person meant a local ID: nothing else is sent in its place, the parcel is parked."""
+    record(parcels, step(delivery, "released", "sending", content_id=command(parcels, delivery, patient_id=given)))
+    assert delivery_of(parcels, delivery).identity is None
 
 
 def test_a_redirection_goes_to_a_node_of_the_same_institution_only(parcels: Parcels, delivery: str) -> None:
@@ -137,6 +144,29 @@ def test_a_redirection_sends_all_to_the_other_node(parcels: Parcels, delivery: s
     row = delivery_of(parcels, delivery)
     assert (row.node_id, row.round) == (other_id, 2)
     assert row.identity is not None
+
+
+def test_the_sender_s_id_is_never_bare_at_a_node_that_wants_it_prefixed(parcels: Parcels, delivery: str) -> None:
+    """Also when a person released it as it was, in the form that the former Node wanted."""
+    with parcels.database.begin() as session:
+        other = Node(
+            institution_id="ZX2",
+            name="ZX2_PREFIX",
+            ae_title="ZX2_PREFIX",
+            host="127.0.0.1",
+            port=11999,
+            issuer_form="prefix",
+            nhs_first=False,
+        )
+        session.add(other)
+        session.flush()
+        other_id = other.id
+    record(parcels, step(delivery, "released", "sending", actor="officer.zx2"))
+    content = command(parcels, delivery, node_id=other_id)
+    record(parcels, step(delivery, "redirected", "sending", sequence=2, content_id=content))
+    identity = delivery_of(parcels, delivery).identity
+    assert identity is not None
+    assert identity["PatientID"].startswith("ZX1")
 
 
 def test_the_reason_a_person_gave_is_the_detail(parcels: Parcels, delivery: str) -> None:

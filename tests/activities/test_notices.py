@@ -11,13 +11,14 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import MailHost, NoticeActivities
-from demo.mailbox import Mail, read_mailbox
 from models.domain.contracts import NoticeRequest
+from models.domain.errors import PeerRefuses
 from models.mail import OCCASIONS
 from models.tables import Arrival, Institution, Notice, Transaction
 from tests.activities.parcels import Parcels
 from tests.demo.programs import Program, program
 from tests.ingest.filling import small_ct
+from web.mailbox import Mail, read_mailbox
 
 SECRETS = ("Testpatient", "Zebra", "H1234567", "19700102", "OLDACC1", "2.25.1", "CT Head")
 
@@ -65,7 +66,7 @@ def test_each_occasion_reaches_its_people_without_patient_detail(
         assert reference(parcels) in mail.subject
         assert f"http://127.0.0.1:8080/transactions/{reference(parcels)}" in mail.body
         assert "no patient details" in mail.body
-        raw = (folder / mail.name).read_text()
+        raw = (folder / f"{mail.name}.eml").read_text()
         assert not [secret for secret in SECRETS if secret in raw]
         assert "{" not in mail.body
 
@@ -110,3 +111,20 @@ def test_a_line_break_in_an_address_makes_no_second_header(parcels: Parcels, mai
         tell(parcels, mailbox.port, NoticeRequest("k", "delivery-on-worklist", delivery))
     assert "elsewhere" not in failed.value.message
     assert read_mailbox(folder, 50) == []
+
+
+def test_a_bad_address_of_one_side_does_not_silence_the_other(
+    parcels: Parcels, mailbox: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = NoticeActivities._submit
+
+    def refusing(self: NoticeActivities, message: bytes, address: str) -> None:
+        if "zx1" in address:
+            raise PeerRefuses("The mail host refuses the address.")
+        submit(self, message, address)
+
+    monkeypatch.setattr(NoticeActivities, "_submit", refusing)
+    request = NoticeRequest("parked:1", "delivery-parked", parcels.release(small_ct()), "It stopped.")
+    with pytest.raises(ApplicationError, match="refuses the address"):
+        tell(parcels, mailbox.port, request)
+    assert set(by_address(folder)) == {"imaging@zx2.example"}

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from activities.journal import JournalActivities
@@ -17,6 +17,7 @@ from models.domain.contracts import Transition
 from models.purge import hold_off_purge, purge_confirmed, remove_unused
 from models.tables import AuditEntry, Delivery, HeldObject, Instance, TransitionRow, now
 from tests.activities.parcels import Parcels
+from tests.eventually import eventually
 from tests.ingest.filling import next_study, small_ct
 
 
@@ -149,3 +150,19 @@ def test_more_than_one_group(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) 
         assert session.scalars(select(TransitionRow)).all()
         assert session.get_one(Delivery, delivery).state == "confirmed"
     assert purge(parcels) == 0
+
+
+def test_an_ingest_that_has_found_an_image_kept_finishes_first(parcels: Parcels) -> None:
+    """Else the rows would be emptied between its look and its commit, and what it acknowledged would be gone."""
+    end(parcels, parcels.release(small_ct()))
+    purged: list[int] = []
+    purging = threading.Thread(target=lambda: purged.append(purge(parcels)))
+    with parcels.database.begin() as session:
+        hold_off_purge(session)
+        purging.start()
+        eventually(
+            lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        )
+        assert all(row.key for row in instances(parcels).values())
+    purging.join()
+    assert purged == [1]

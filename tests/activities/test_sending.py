@@ -200,14 +200,20 @@ def test_one_free_slot_of_two_is_enough(parcels: Parcels, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("column", "words"),
-    [({"state": "held"}, "held by a person"), ({"state": "down"}, "down"), ({"slots": 0}, "allows no association")],
+    ("column", "kind", "words"),
+    [
+        ({"state": "held"}, "NodeHeld", "its PACS officer resumes it"),
+        ({"state": "down"}, "NodeDown", "down"),
+        ({"slots": 0}, "NodeHeld", "allows no association"),
+    ],
 )
-def test_a_node_that_may_not_be_used_gets_nothing(parcels: Parcels, column: dict[str, Any], words: str) -> None:
+def test_a_node_that_may_not_be_used_gets_nothing(
+    parcels: Parcels, column: dict[str, Any], kind: str, words: str
+) -> None:
     delivery = parcels.release(small_ct())
     with misbehaving() as peer:
         parcels.set_node(peer.port, **column)
-        assert words in fails(parcels, delivery, "NodeHeld")
+        assert words in fails(parcels, delivery, kind)
         assert peer.received == []
 
 

@@ -25,6 +25,7 @@ CONDITIONS = {"service_started", "service_healthy", "service_completed_successfu
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if "image-exchange" in service["image"]]
 
 
 def test_every_key_is_known() -> None:
@@ -69,7 +70,7 @@ def test_no_secret_has_a_default() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
             if re.search("PASSWORD|PWD|SECRET", variable):
-                assert re.fullmatch(r"\$\{\w+:\?\}", value), f"{name}: {variable}"
+                assert re.fullmatch(r"\$\{\w+:\?\}|/run/secrets/\w+", value), f"{name}: {variable}"
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -79,7 +80,41 @@ def test_every_variable_is_a_setting() -> None:
                 assert variable.removeprefix("IEP_").lower() in Settings.model_fields, f"{name}: {variable}"
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "image-exchange" in service["image"]])
+NEEDS = {
+    "db": {"database_url"},
+    "edge": {"var"},
+    "ingest": {"var", "database_url", "temporal_address", "payload_keys"},
+    "relay": {"var", "database_url", "temporal_address", "payload_keys"},
+    "worker": {"var", "database_url", "temporal_address", "payload_keys", "smtp_host", "smtp_port", "web_url"},
+    "web": {"var", "database_url", "temporal_address", "payload_keys", "web_secret"},
+}
+"""What the processes refuse to start without, or would look for on another host."""
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_verb_is_given_what_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    given = service["environment"]
+    for setting in NEEDS[service["command"][1]]:
+        value = given.get(f"IEP_{setting.upper()}", "")
+        assert value, f"{name} needs IEP_{setting.upper()}"
+        if value.startswith("/run/secrets/"):
+            assert value.removeprefix("/run/secrets/") in service["secrets"], f"{name}: {value}"
+
+
+def test_the_parts_that_must_run_are_those_that_do() -> None:
+    parts = [SERVICES[name]["command"][1:] for name in OURS if name != "schema"]
+    running = {"edge-1" if words == ["edge"] else words[-1] for words in parts}
+    for name in OURS:
+        assert set(SERVICES[name]["environment"]["IEP_PARTS"].split(",")) == running
+
+
+def test_no_secret_gets_into_an_image() -> None:
+    ignored = {line.rstrip("/") for line in (ROOT / ".dockerignore").read_text().split()}
+    assert {".env", "secrets", ".git"} <= ignored
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_every_command_is_a_verb(name: str) -> None:
     program, *words = SERVICES[name]["command"]
     assert program == "iep"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.mailbox import keep, read_mailbox
+from demo.mailbox import keep
 from tests.demo.programs import Program, program
+from web.mailbox import read_mailbox
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -138,3 +139,21 @@ def test_no_inodes_is_no_space(spool: Spool, monkeypatch: pytest.MonkeyPatch) ->
     full = os.statvfs_result((*status[:5], 100, 0, 0, *status[8:]))
     monkeypatch.setattr(os, "statvfs", lambda _: full)
     assert spool.free_bytes() == 0
+
+
+def test_two_edges_that_start_together_leave_each_other_alone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one's janitor comes by between the making of the lock and its naming."""
+    other = Spool(spool.root)
+    flock = fcntl.flock
+
+    def meanwhile(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        other.enter()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    spool.enter()
+    assert spool.edge_is_alive(spool.edge)
+    assert spool.edge_is_alive(other.edge)
+    spool.leave()
+    other.leave()

@@ -20,7 +20,6 @@ from sqlalchemy.exc import OperationalError
 
 from demo import exchange as demo
 from demo import hold, postgres
-from demo.mailbox import Mail, read_mailbox
 from demo.parts import RunnerError
 from models.archive import FolderArchive
 from models.db import Database
@@ -28,6 +27,7 @@ from models.queries.standing import Standing, standings
 from models.tables import Arrival, Study, Transaction
 from settings import OFFSETS, Settings
 from tests.eventually import eventually
+from web.mailbox import Mail, read_mailbox
 
 ROOT = Path(__file__).parents[2]
 BASES = range(20_000, 32_000, 100)

@@ -66,10 +66,9 @@ def join(exchange: Exchange, code: str, pacs_port: int, *, auto_release: bool = 
             port=pacs_port,
             dimse_timeout=10.0,
         )
-        add_worklist(session, node, name="incoming", auto_release=auto_release)
-        agree(session, [("ZX1", code)], ACTOR)
-        session.flush()
-        write_directory_file(session, exchange.settings.directory_file)
+        add_worklist(session, node, ACTOR, name="incoming", auto_release=auto_release)
+        agree(session, [("ZX1", code)], "test", ACTOR)
+    write_directory_file(exchange.database, exchange.settings.directory_file)
 
 
 def add_sender(exchange: Exchange, institution_id: str, ae_title: str, *addresses: str, quiet: float) -> None:
@@ -84,7 +83,7 @@ def add_sender(exchange: Exchange, institution_id: str, ae_title: str, *addresse
             source_addresses=list(addresses),
             quiet_seconds=quiet,
         )
-        write_directory_file(session, exchange.settings.directory_file)
+    write_directory_file(exchange.database, exchange.settings.directory_file)
 
 
 def worklist_of(exchange: Exchange, institution_id: str) -> str:

@@ -52,7 +52,7 @@ def test_orthanc_is_joined_by_the_command_line(
 def test_an_echo_that_fails_says_so(exchange: Exchange) -> None:
     nobody = exchange.iep("nodes", "echo", "NOBODY")
     assert nobody.returncode == 1
-    assert nobody.stderr == "Error: There is no Node NOBODY with an address; `iep nodes list` shows them.\n"
+    assert nobody.stderr == "Error: There is no Node NOBODY; `iep nodes list` shows them.\n"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = str(taken.getsockname()[1])
     added = exchange.iep("nodes", "add", "ZX3", "SWITCHED_OFF", "SWITCHED_OFF", "--host", "127.0.0.1", "--port", closed)

@@ -42,7 +42,7 @@ def register(exchange: Exchange, port: int) -> None:
             dimse_timeout=5.0,
             quiet_seconds=QUIET,
         )
-        write_directory_file(session, exchange.settings.directory_file)
+    write_directory_file(exchange.database, exchange.settings.directory_file)
 
 
 def test_a_modality_is_told_and_its_study_goes_on_at_once(exchange: Exchange, tmp_path: Path) -> None:

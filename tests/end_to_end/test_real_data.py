@@ -17,6 +17,7 @@ from pydicom import config
 from pydicom.dataset import Dataset
 from sqlalchemy import select
 
+from models.same_object import compare
 from models.tables import HeldObject, Instance
 from tests.conftest import Peers
 from tests.edge import sender
@@ -76,9 +77,9 @@ def test_every_file_byte_for_byte(exchange: Exchange, real_dicom: Path, monkeypa
     assert refused == REFUSED, told
     assert {name for name in unsendable if "DICOMDIR" not in name} == UNSENDABLE, told
     assert len(acknowledged) > len(files) * 0.9, told
-    # An acknowledged encoding without a row of its own: the UID has one, and its bytes are in the archive too.
+    # An acknowledged encoding without a row of its own: the UID has one, and the archive keeps no bytes beside those.
     assert {_uid(real_dicom / name) for name in repeated} <= _known(exchange), told
-    assert {digest(real_dicom / name) for name in repeated} <= _all_archived(exchange), told
+    assert _all_archived(exchange) == kept, told
     assert {_uid(real_dicom / name) for name in refused} <= set(_refused(exchange, "STORESCU")), told
     assert not damaged(exchange)
 
@@ -150,13 +151,20 @@ def test_what_dcmtk_puts_on_the_wire_is_archived(
     eventually(lambda: not left_in_spool(exchange), timeout=60)
     kept = _all_archived(exchange)
     refused = _refused(exchange, "ZX3_PACS")
-    missing = {path.name.partition(".")[2] for path in wire.iterdir() if digest(path) not in kept}
+    missing = {path.name.partition(".")[2]: path for path in wire.iterdir() if digest(path) not in kept}
+    with exchange.database.begin() as session:
+        rows = session.scalars(select(Instance).where(Instance.institution_id == "ZX3"))
+        known = {row.SOPInstanceUID: exchange.archive.path(str(row.key)) for row in rows}
+    # Of one image in several encodings, the first is kept.
+    repeated = {uid for uid, path in missing.items() if uid in known and not compare(known[uid], path).conflict}
     told = f"to DCMTK {dict(there)}, to the exchange {dict(here)}"
     print(f"\n{told}", end="")
-    assert missing <= set(refused), told
+    assert missing.keys() - repeated <= set(refused), told
     # DCMTK cannot read UIDs that claim to be of unknown representation, and asks for others than the object has.
-    assert here["0xa900 (Error: DataSetDoesNotMatchSOPClass)"] == len(refused) <= 5, told
-    assert here[SUCCESS_WORDS] + len(refused) + here[NOT_SENT] == there.total(), told
+    mismatched = here["0xa900 (Error: DataSetDoesNotMatchSOPClass)"]
+    # However often one UID is refused, it is one row.
+    assert 0 < len(refused) <= mismatched <= 5, told
+    assert here[SUCCESS_WORDS] + mismatched + here[NOT_SENT] == there.total(), told
     # What we take in its own syntax and DCMTK's receiver does not is the only difference.
     assert here[NOT_SENT] <= there[NOT_SENT] < 10, told
 

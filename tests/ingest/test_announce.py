@@ -109,3 +109,22 @@ def test_whatever_the_engine_says_it_is_told_again(
         stop.set()
         running.join()
     assert [grew for _, grew in engine.told] == [StudyGrew(1, 1)]
+
+
+def test_an_arrival_that_always_fails_keeps_no_other_waiting(filling: Filling, engine: Engine) -> None:
+    for n in range(1, 6):
+        filling.bring(small_ct(n, StudyInstanceUID=f"2.25.{n}"))
+    with filling.database.begin() as session:
+        arrivals = list(session.scalars(select(Arrival.id).order_by(Arrival.opened_at)))
+    bad = set(arrivals[:3])
+
+    def announce(arrival_id: str, grew: StudyGrew) -> None:
+        if arrival_id in bad:
+            raise NotFound("That has ended already.")
+        engine.announce(arrival_id, grew)
+
+    announcer = Announcer(filling.database, announce)
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            announcer.round()
+    assert {arrival for arrival, _ in engine.told} == set(arrivals) - bad

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from dicom_edge.endings import take_facts
+from dicom_edge.facts import CommitmentAsked
 from models import purge
+from models.archive import FolderArchive, Stored
 from models.failpoint import VARIABLE
-from models.tables import Arrival, ArrivalInstance, Association, HeldObject, Instance, now
+from models.same_object import Sameness
+from models.tables import Arrival, ArrivalInstance, Association, CommitmentRequest, HeldObject, Instance, now
 from tests.database import Postgres
 from tests.eventually import eventually
 from tests.ingest.filling import Filling, small_ct
@@ -124,3 +130,81 @@ def test_a_statement_that_is_cut_off_is_tried_again(filling: Filling, monkeypatc
     with filling.database.begin() as session:
         assert session.scalars(select(HeldObject)).all() == []
         assert session.scalars(select(Instance)).one()
+
+
+def test_a_database_that_only_reads_loses_no_fact(filling: Filling, postgres: Postgres) -> None:
+    """After a failover to a standby that is not promoted yet: nothing can be written, and nothing is wrong with it."""
+    association = filling.open()
+    filling.keep(association, small_ct(1))
+    filling.ingest.round()
+    filling.ask(association, "2.25.10001")
+    filling.keep(association, small_ct(2))
+    name = filling.database.engine.url.database
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    filling.database.engine.dispose()
+    with pytest.raises(SQLAlchemyError):
+        filling.ingest.round()
+    with pytest.raises(SQLAlchemyError):
+        take_facts(filling.database, filling.spool, filling.spool.events())
+    assert [type(event.fact) for event in filling.spool.events()] == [CommitmentAsked]
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+    filling.database.engine.dispose()
+    filling.ingest.round()
+    with filling.database.begin() as session:
+        assert session.scalars(select(CommitmentRequest)).one()
+        assert len(session.scalars(select(Instance)).all()) == 2
+        assert session.scalars(select(HeldObject)).all() == []
+
+
+def test_one_file_that_cannot_be_read_keeps_nothing_else_waiting(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    association, other = filling.open(), filling.open()
+    filling.keep(association, *(small_ct(n) for n in range(1, 6)))
+    filling.close(association)
+    bad = filling.spool.ready()[2].path
+    put = type(filling.archive).put_group
+
+    def failing(self: FolderArchive, paths: Sequence[Path], *, synced: bool = False) -> list[Stored]:
+        if bad in paths:
+            raise OSError(errno.EIO, "Input/output error")
+        return put(self, paths, synced=synced)
+
+    monkeypatch.setattr(FolderArchive, "put_group", failing)
+    assert filling.ingest.round() == 4
+    filling.keep(other, small_ct(6))
+    filling.close(other)
+    assert filling.ingest.round() == 1
+    with filling.database.begin() as session:
+        ended = {one.id: one.ended_at for one in session.scalars(select(Association))}
+    assert ended[association] is None, "its end waits for all of its objects"
+    assert ended[other] is not None
+    monkeypatch.undo()
+    assert filling.ingest.round() == 1
+    assert len(digests(filling)) == 6
+    with filling.database.begin() as session:
+        assert session.get_one(Association, association).ended_at is not None
+    assert filling.spool.ready() == []
+
+
+def test_comparisons_come_after_everything_else_and_not_all_at_once(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filling.bring(*(small_ct(n) for n in range(1, 4)))
+    association = filling.open()
+    filling.keep(association, *(small_ct(n, PixelData=bytes(128)) for n in range(1, 4)), small_ct(4))
+    filling.close(association)
+    seen: list[int] = []
+
+    def slow(first: Path, second: Path) -> Sameness:
+        seen.append(len(digests(filling)))
+        return Sameness.OTHER_PIXELS
+
+    monkeypatch.setattr("dicom_edge.ingest.compare", slow)
+    monkeypatch.setattr("dicom_edge.ingest.COMPARING", -1)
+    assert filling.ingest.round() == 1
+    assert (len(digests(filling)), seen) == (4, [])
+    monkeypatch.setattr("dicom_edge.ingest.COMPARING", 60)
+    assert filling.ingest.round() == 3
+    assert seen == [4, 5, 6]
+    assert filling.spool.ready() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from models.same_object import Sameness, compare
 from models.tables import (
     Arrival,
     ArrivalInstance,
+    AuditEntry,
     HeldObject,
     Instance,
     Rejection,
     Study,
 )
-from tests.ingest.filling import Filling, one, rows, seal, small_ct
+from tests.ingest.filling import CT, Filling, one, rows, seal, small_ct
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -135,6 +137,15 @@ def test_a_fact_that_cannot_be_written_blocks_no_other(filling: Filling) -> None
     filling.ingest.round()
     assert one(filling, Rejection).calling_ae_title == "TWO"
     assert filling.spool.events() == []
+    (kept,) = (filling.spool.root / "poison").iterdir()
+    assert "not a time" in kept.read_text()
+
+
+def test_a_fact_that_cannot_be_read_blocks_nothing(filling: Filling) -> None:
+    (filling.spool.root / "events" / "odd.json").write_text('{"kind": "never heard of"}')
+    filling.bring(small_ct(1))
+    assert one(filling, Instance)
+    assert (filling.spool.root / "poison" / "odd.json").exists()
 
 
 def test_an_object_whose_node_is_gone_is_held(filling: Filling) -> None:
@@ -184,10 +195,49 @@ def test_real_objects_are_taken_or_held_and_none_is_lost(filling: Filling, real_
     assert filling.spool.ready() == []
     kept = {i.sha256 for i in rows(filling, Instance)} | {h.sha256 for h in rows(filling, HeldObject)}
     keys = {path.name for path in filling.archive.root.rglob("*") if path.is_file()}
-    assert kept <= keys
+    assert kept == keys
     # What has no row of its own is a known image in other bytes.
     known = {i.SOPInstanceUID: i.key for i in rows(filling, Instance)}
-    for name in keys - kept:
-        path = filling.archive.path(f"{name[:2]}/{name}")
-        twin = filling.archive.path(known[read_header(path).SOPInstanceUID])
-        assert compare(twin, path) is Sameness.SAME_PIXELS
+    for path in files:
+        if hashlib.sha256(path.read_bytes()).hexdigest() not in kept:
+            twin = filling.archive.path(known[read_header(path).SOPInstanceUID])
+            assert compare(twin, path) is Sameness.SAME_PIXELS
+
+
+def test_a_corrected_header_is_held(filling: Filling) -> None:
+    filling.bring(small_ct(1))
+    filling.bring(small_ct(1, ImageLaterality="L"))
+    held = one(filling, HeldObject)
+    assert (held.reason, "with another header" in held.sentence) == ("conflict", True)
+    filling.archive.verify(held.key, held.sha256)
+
+
+def test_an_image_that_comes_again_otherwise_described_is_on_record_and_leaves_no_litter(filling: Filling) -> None:
+    filling.bring(small_ct(1))
+    filling.bring(small_ct(1, InstitutionName="Elsewhere"))
+    instance = one(filling, Instance)
+    assert rows(filling, HeldObject) == []
+    (entry,) = [entry for entry in rows(filling, AuditEntry) if entry.act == "image.received-again"]
+    assert (entry.subject, entry.institution_id) == (instance.id, "ZX1")
+    assert entry.facts["sha256"] != instance.sha256
+    assert [path.name for path in filling.archive.root.rglob("*") if path.is_file()] == [instance.sha256]
+
+
+def test_an_object_that_is_refused_again_and_again_is_one_row(filling: Filling) -> None:
+    for minute in range(3):
+        association = filling.open()
+        at = f"2026-03-01T10:0{minute}:00+00:00"
+        filling.spool.report(ObjectRefused(association, CT, "1.2.3", 0xC000, "truncated", at))
+        filling.bring(small_ct(1))
+    held = one(filling, HeldObject)
+    assert (held.SOPInstanceUID, held.held_at.minute, held.resolved_at) == ("1.2.3", 2, None)
+    filling.spool.report(ObjectRefused(filling.open(), CT, "1.2.4", 0xC000, "truncated", utc_now()))
+    filling.ingest.round()
+    assert len(rows(filling, HeldObject)) == 2
+
+
+def test_what_was_removed_meanwhile_is_not_blamed_on_the_header(filling: Filling) -> None:
+    association = filling.open(node_id="0" * 32)
+    filling.keep(association, small_ct(1))
+    filling.ingest.round()
+    assert "header" not in one(filling, HeldObject).sentence

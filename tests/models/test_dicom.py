@@ -21,7 +21,7 @@ from models.dicom import Unreadable, facts_from_json, facts_to_json, read_header
 from models.domain.errors import Permanent
 from models.domain.identity import PatientFacts
 from models.domain.routing import PRIVATE_ROUTE
-from models.part10 import INFLATED_AT_MOST
+from models.part10 import DEFLATED, INFLATED_AT_MOST
 from tests.ingest.key_objects import key_objects
 from tests.models.objects import ct, deflated, encoded, raw, read, write
 
@@ -202,3 +202,24 @@ def test_whatever_the_bytes_the_answer_is_a_header_or_a_refusal(
     path.write_bytes(content)
     with suppress(Unreadable):
         assert read_header(path).SOPInstanceUID
+
+
+def test_an_object_of_too_many_elements_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.data_set.MOST_ELEMENTS", 1000)
+    path = tmp_path / "empty"
+    empty = (struct.pack("<HH2sH", 0x7001, 0x1000 + n, b"LO", 0) for n in range(1000))
+    path.write_bytes(raw(encoded(ct(PixelData=None)) + b"".join(empty)))
+    with pytest.raises(Unreadable, match="more than 1000 elements"):
+        read_header(path)
+    flood = ct(OtherPatientIDsSequence=[Dataset() for _ in range(1000)])
+    with pytest.raises(Unreadable, match="more than 1000 elements"):
+        read_header(write(tmp_path / "items", flood))
+
+
+@pytest.mark.parametrize("syntax", sorted(DEFLATED))
+def test_every_deflated_syntax_is_inflated(tmp_path: Path, syntax: str) -> None:
+    path = tmp_path / "deflated"
+    path.write_bytes(raw(deflated(encoded(ct(PixelData=None))), syntax))
+    assert read_header(path).patient.PatientID == "H1234567"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,18 @@ from tests.models.objects import ct, write
 
 SMALL = {"Rows": 64, "Columns": 64}
 PIXELS = (np.arange(64 * 64, dtype="<u2") % 4096).tobytes()
+
+
+def code(value: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator = value, "SCT"
+    return item
+
+
+def other_id(value: str) -> Dataset:
+    item = Dataset()
+    item.PatientID, item.IssuerOfPatientID = value, "NHS"
+    return item
 
 
 @pytest.fixture
@@ -53,6 +66,66 @@ def test_another_identity_is_a_conflict(first: Path, tmp_path: Path, changed: di
     second = write(tmp_path / "second", ct(**SMALL, PixelData=PIXELS, **changed))
     assert compare(first, second) is Sameness.OTHER_IDENTITY
     assert compare(first, second).conflict
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"AccessionNumber": "NEWACC1"},
+        {"AccessionNumber": None},
+        {"StudyDate": "20260302"},
+        {"PatientSex": "M"},
+        {"Modality": "MR"},
+        {"ImageLaterality": "L"},
+        {"BodyPartExamined": "CHEST"},
+        {"ViewPosition": "PA"},
+        {"ImagePositionPatient": ["0", "0", "5"]},
+        {"ImageOrientationPatient": ["-1", "0", "0", "0", "1", "0"]},
+        {"ViewCodeSequence": [code("399162004")]},
+        {"OtherPatientIDsSequence": [other_id("9990000018")]},
+    ],
+)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_header_that_was_corrected_is_a_conflict(
+    first: Path, tmp_path: Path, changed: dict[str, Any], syntax: str
+) -> None:
+    second = write(tmp_path / "second", ct(**SMALL, PixelData=PIXELS, **changed), syntax)
+    assert compare(first, second) is Sameness.OTHER_HEADER
+    assert compare(first, second).conflict
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"InstitutionName": "Elsewhere", "StationName": "A9", "InstanceCreationTime": "121314"},
+        {"SpecificCharacterSet": "ISO_IR 192"},
+        {"ImagePositionPatient": ["0.000", "0.0", "0"], "AccessionNumber": "OLDACC1 "},
+        {"ImageLaterality": "", "ViewCodeSequence": []},
+    ],
+)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_header_that_says_the_same_in_other_words_is_none(
+    first: Path, tmp_path: Path, changed: dict[str, Any], syntax: str
+) -> None:
+    second = write(tmp_path / "second", ct(**SMALL, PixelData=PIXELS, **changed), syntax)
+    assert compare(first, second) is Sameness.SAME_PIXELS
+
+
+def test_sequences_are_compared_by_what_they_say(tmp_path: Path) -> None:
+    def frames(window: float) -> list[Dataset]:
+        frame = Dataset()
+        frame.FrameVOILUTSequence = [Dataset()]
+        frame.FrameVOILUTSequence[0].WindowCenter = window
+        frame.PixelPaddingValue = 7
+        return [frame]
+
+    def image(name: str, window: float, syntax: str) -> Path:
+        groups = {"PerFrameFunctionalGroupsSequence": frames(window), "PixelPaddingValue": 0}
+        return write(tmp_path / name, ct(**SMALL, PixelData=PIXELS, **groups), syntax)
+
+    first = image("first", 40, ExplicitVRLittleEndian)
+    assert compare(first, image("implicit", 40.0, ImplicitVRLittleEndian)) is Sameness.SAME_PIXELS
+    assert compare(first, image("other", 41, ImplicitVRLittleEndian)) is Sameness.OTHER_HEADER
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ FACTS = Facts(
     total=10,
     detail="ZX2_PACS answered A700, out of resources.",
     fault="ZX2_PACS did not answer.",
-    released_by="the exchange",
 )
 
 

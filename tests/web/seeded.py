@@ -94,16 +94,21 @@ class Seed:
             state_since=at + timedelta(minutes=2),
             opened_at=at,
         )
-        study = Study(
-            id=new_id(),
-            institution_id=source,
-            StudyInstanceUID=f"2.25.{int(new_id(), 16)}",
-            AccessionNumber="A1000042",
-            StudyDate="20260503",
-            StudyDescription=description,
-            ModalitiesInStudy=["CT"],
-            patient=facts_to_json(patient),
-            first_received_at=at,
+        before = self.session.query(Arrival).filter_by(transaction_id=follows.id).one() if follows else None
+        study = (
+            before.study
+            if before
+            else Study(
+                id=new_id(),
+                institution_id=source,
+                StudyInstanceUID=f"2.25.{int(new_id(), 16)}",
+                AccessionNumber="A1000042",
+                StudyDate="20260503",
+                StudyDescription=description,
+                ModalitiesInStudy=["CT"],
+                patient=facts_to_json(patient),
+                first_received_at=at,
+            )
         )
         self.session.add_all([one, study])
         self.session.flush()
@@ -149,6 +154,7 @@ class Seed:
                 SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
                 SeriesInstanceUID="2.25.1",
                 TransferSyntaxUID="1.2.840.10008.1.2.1",
+                AccessionNumber="A1000042",
                 patient=facts_to_json(patient),
                 sha256="0" * 64,
                 size=1,

@@ -207,3 +207,22 @@ def test_a_form_without_its_token_is_refused(app: Flask, database: Database, reg
             path = rule.rule.replace("<reference>", reference).replace("<node_id>", registry.nodes["ZX2_PACS"])
             assert client.post(path, data={"command": new_id()}).status_code == 400, path
     assert commands(database) == []
+
+
+def test_a_double_click_on_a_redirect_answers_like_the_first(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    page = f"/transactions/{seeded(database, registry, 'needs-attention')}"
+    with database.begin() as session:
+        other = Node(institution_id="ZX2", name="ZX2_ARCHIVE", ae_title="ZX2_ARCHIVE", host="127.0.0.1", port=11222)
+        session.add(other)
+        session.flush()
+        other_id = other.id
+    client = sign_in(app, "officer.zx2")
+    text = client.get(page).text
+    form = {name: field_of(text, name) for name in ("csrf_token", "command")} | {"node_id": other_id}
+    assert client.post(f"{page}/redirect", data=form).status_code == 303
+    with database.begin() as session:
+        session.scalars(select(Delivery)).one().node_id = other_id
+    assert client.post(f"{page}/redirect", data=form).status_code == 303
+    assert len(commands(database)) == 1

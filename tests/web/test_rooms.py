@@ -17,7 +17,7 @@ from models.domain.identity import PatientFacts
 from models.domain.lifecycles import LIFECYCLES
 from models.tables import Account, Delivery, Institution, Node, Slot, Transaction, now
 from tests.database import Registry
-from tests.web.portal import make, sign_in
+from tests.web.portal import field_of, make, sign_in
 from tests.web.seeded import Seed
 from tests.web.test_pages import inspect
 from web.state_picture import layout, picture
@@ -103,7 +103,8 @@ def test_the_live_part_ends_with_the_transaction(app: Flask, database: Database,
     client = sign_in(app, "officer.zx2")
     page = f"/transactions/{reference}"
     assert f'hx-get="{page}/live"' in client.get(page).text
-    first = client.get(f"{page}/live?seen=delivery.sending")
+    facts = field_of(client.get(page).text, "facts")
+    first = client.get(f"{page}/live?seen=delivery.sending&facts={facts}")
     assert first.status_code == 200
     assert "<strong>4</strong> of <strong>6</strong>" in first.text
     assert "hx-swap-oob" not in first.text, "forms are left alone while the same decisions are possible"
@@ -116,6 +117,24 @@ def test_the_live_part_ends_with_the_transaction(app: Flask, database: Database,
         session.scalars(select(Transaction)).one().state = "confirmed"
     assert client.get(f"{page}/live").status_code == STOP_POLLING
     assert f'hx-get="{page}/live"' not in client.get(page).text
+
+
+def test_the_live_part_brings_what_has_changed_beside_it(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("on-worklist").reference
+    client, page = sign_in(app, "officer.zx2"), f"/transactions/{reference}"
+    facts = field_of(client.get(page).text, "facts")
+    live = f"{page}/live?seen=delivery.on-worklist&facts="
+    assert "hx-swap-oob" not in client.get(live + facts).text
+    with database.begin() as session:
+        delivery = session.scalars(select(Delivery)).one()
+        delivery.identity = dict(delivery.identity or {}, PatientID="L-77", basis="entered by a person")
+    answer = client.get(live + facts).text
+    for part in ("heading", "identity", "facts"):
+        assert re.search(rf'id="{part}" hx-swap-oob="innerHTML"', answer)
+    assert "L-77" in answer
+    assert 'id="decisions"' not in answer, "forms are left alone"
+    assert "hx-swap-oob" not in client.get(live + field_of(answer, "facts")).text
 
 
 def test_supplements_are_linked_both_ways(app: Flask, database: Database, registry: Registry) -> None:

@@ -28,7 +28,7 @@ def app(database: Database, registry: Registry, tmp_path_factory: pytest.TempPat
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
-    """Every (endpoint, method, path), with `reference`, `node_id` and `name` still to be filled in."""
+    """Every (endpoint, method, path), with `reference`, `node_id`, `held_id` and `name` still to be filled in."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             yield rule.endpoint, method, rule.rule.replace("<", "{").replace(">", "}").replace("path:", "")
@@ -42,7 +42,7 @@ class Caller:
         self.token = field_of(self.client.get("/held").text, "csrf_token")
 
     def call(self, method: str, path: str) -> int:
-        form = {"csrf_token": self.token, "command": new_id(), "reason": "x"}
+        form = {"csrf_token": self.token, "command": new_id(), "reason": "x", "outcome": "kept-apart"}
         return (self.client.post(path, data=form) if method == "POST" else self.client.get(path)).status_code
 
 
@@ -74,7 +74,7 @@ def test_nobody_gets_in_without_signing_in(app: Flask) -> None:
     for endpoint, method, path in routes(app):
         if declared(app, endpoint) is Open.PUBLIC:
             continue
-        filled = path.format(reference="T-2222-222", node_id="x", name="x")
+        filled = path.format(reference="T-2222-222", node_id="x", held_id="x", name="x")
         answer = client.get(filled) if method == "GET" else client.post(filled, data={"csrf_token": token})
         assert answer.status_code == 303, path
         assert answer.headers["Location"].startswith("/sign-in"), path
@@ -93,7 +93,7 @@ def test_every_route_for_every_role(app: Flask, database: Database, registry: Re
         needed = declared(app, endpoint)
         if not isinstance(needed, Function):
             continue
-        filled = path.format(reference=reference, node_id=registry.nodes["ZX2_PACS"], name="x")
+        filled = path.format(reference=reference, node_id=registry.nodes["ZX2_PACS"], held_id="x", name="x")
         code = caller.call(method, filled)
         if not may(role, needed):
             assert code == 403, f"{role} {method} {path}"
@@ -111,15 +111,15 @@ def test_nothing_of_other_institutions(app: Flask, database: Database, registry:
         seed = Seed(session, registry)
         theirs = [seed.arrival(state).reference for state in ARRIVAL_WAYS]
         theirs += [seed.delivery(state).reference for state in DELIVERY_WAYS]
-        seed.held_object("ZX1")
+        held_id = seed.held_object("ZX1").id
     caller = Caller(app, f"{WORDS[role]}.zx3")
     for _, method, path in routes(app):
         if "{" not in path or "{filename}" in path:
             continue
-        unknown = caller.call(method, path.format(reference="T-2222-222", node_id=new_id(), name="y"))
+        unknown = caller.call(method, path.format(reference="T-2222-222", node_id=new_id(), held_id=new_id(), name="y"))
         assert unknown in (403, 404)
         for reference in theirs if "{reference}" in path else theirs[:1]:
-            filled = path.format(reference=reference, node_id=registry.nodes["ZX1_PACS"], name="x")
+            filled = path.format(reference=reference, node_id=registry.nodes["ZX1_PACS"], held_id=held_id, name="x")
             assert caller.call(method, filled) == unknown, f"{method} {path} tells that {reference} exists"
     for page in ("/", "/live", "/transactions", "/held", "/nodes", f"/transactions/find?reference={theirs[0]}"):
         text = caller.client.get(page).text

@@ -57,6 +57,7 @@ class World:
             "outlook": ArrivalOutlook(),
             "seal": silence,
             "route": RouteVerdict(self.delivery_id, Urgency.ROUTINE, detail="by a rule"),
+            "left_over": lambda _: [],
             "count": 3,
             "list": Listing(True, "by itself"),
             "forget": None,
@@ -125,6 +126,10 @@ class Fakes:
     async def route(self, request: RouteRequest) -> RouteVerdict:
         return await self._act("route", request.arrival_id, request)  # type: ignore[no-any-return]
 
+    @activity.defn(name="ArrivalActivities.left_over")
+    async def left_over(self, arrival_id: str) -> list[str]:
+        return await self._act("left_over", arrival_id, arrival_id)  # type: ignore[no-any-return]
+
     @activity.defn(name="DicomActivities.count_at_source")
     async def count_at_source(self, arrival_id: str) -> int:
         return await self._act("count", arrival_id, arrival_id)  # type: ignore[no-any-return]
@@ -160,8 +165,8 @@ class Fakes:
     @property
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
-        return [self.record, self.outlook, self.seal, self.route, self.put_on_worklist, self.forget_answers, self.look,
-                self.tell]  # fmt: skip
+        return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
+                self.forget_answers, self.look, self.tell]  # fmt: skip
 
     @property
     def transfers(self) -> list[Callable[..., Any]]:

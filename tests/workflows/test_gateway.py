@@ -150,7 +150,7 @@ async def test_more_updates_at_once_than_the_engine_takes_lose_nothing(
     assert set(said) == {SAVED}
     gate.opened.set()
     await handle.result()
-    finally_said = await asyncio.gather(*(beside(gateway.try_now, database, row.id) for row in asked))
+    finally_said = [await beside(gateway.try_now, database, row.id) for row in asked]
     assert finally_said.count("") == 1
     assert all(
         words.startswith(("Too late: it was assigned by person", "That has ended")) for words in finally_said if words

@@ -61,7 +61,7 @@ async def exchange(database: Database, registry: Registry, tmp_path: Path) -> As
     arrivals, deliveries = ArrivalActivities(database), DeliveryActivities(database)
     here: list[Callable[..., Any]] = [
         JournalActivities(database).record,
-        arrivals.outlook, arrivals.seal, arrivals.route,
+        arrivals.outlook, arrivals.seal, arrivals.route, arrivals.left_over,
         deliveries.put_on_worklist, deliveries.forget_answers,
         fakes.tell,
     ]  # fmt: skip

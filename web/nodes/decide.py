@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES
 from models.domain.lifecycles import NODE
-from web.asking import ask, was_asked
+from web.asking import ask, asked_before
 from web.here import here
 from web.nodes.show import found
 
@@ -20,7 +20,7 @@ def decide(node_id: str, kind: CommandKind, done: str) -> ResponseReturnValue:
         abort(404)
     back = redirect(url_for("nodes.show", node_id=node.id), 303)
     with here().database.begin() as session:
-        again = was_asked(session)
+        again = asked_before(session) is not None
     rule = RULES.get(kind)
     if rule and not again and not any(at == node.state and event == rule.event for at, event in NODE.table):
         flash(f"Too late: {node.sentence}", "refused")

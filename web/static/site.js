@@ -23,6 +23,13 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
 }
 document.body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.successful) stale(true); });
 
+// What somebody has unfolded among the facts stays unfolded.
+document.body.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (detail.target.id !== "facts") return;
+  const unfolded = [...detail.target.querySelectorAll("details")].map((one) => one.open);
+  detail.fragment.querySelectorAll("details").forEach((one, place) => { one.open = unfolded[place] ?? false; });
+});
+
 // Whoever has the focus on a link in such a part keeps it: what is unchanged stays, what is new gets the focus again.
 const fresh = ".iep-fresh";
 const words = (part) => {

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.queries.transaction import TransactionPage
-from web.asking import ask, was_asked
+from web.asking import ask, asked_before
 from web.entries import Wrong
 from web.here import here
 from web.permission import person
@@ -29,14 +29,16 @@ def decide(
     page = found(reference)
     must_be_permitted(kind, page, person().viewer)
     with here().database.begin() as session:
-        again = was_asked(session)
-    if not again and not is_possible(kind, page):
+        content = asked_before(session)
+    if content is None and not is_possible(kind, page):
         flash(f"Too late: {page.sentence}", "refused")
         return redirect(url_for("transactions.show", reference=page.reference), 303)
-    try:
-        content = entries(page)
-    except Wrong as wrong:
-        return shown(page, wrong), 422
+    if content is None:
+        # What was right when it was first sent may be no choice any more; a second click answers like the first.
+        try:
+            content = entries(page)
+        except Wrong as wrong:
+            return shown(page, wrong), 422
     subject = page.arrival if kind.value.endswith("-arrival") else page.delivery
     if subject is None:
         abort(404)

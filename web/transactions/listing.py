@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
@@ -68,8 +68,8 @@ def _after() -> Cursor | None:
     if not key:
         return None
     try:
-        return Cursor(datetime.fromisoformat(time), key)
-    except ValueError:
+        return Cursor(datetime.fromisoformat(time).astimezone(UTC), key)
+    except (ValueError, OverflowError):
         abort(404)
 
 

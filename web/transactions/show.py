@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import abort, render_template, request
+import hashlib
+
+from flask import abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -35,7 +37,8 @@ def live(reference: str) -> ResponseReturnValue:
     """How it stands now. Decisions are sent again only when others are possible: nothing typed is ever lost."""
     page = found(reference)
     changed = request.args.get("seen") != _seen(page)
-    text = _rendered("transactions/live_answer.html", page, None, changed=changed)
+    told = request.args.get("facts") != _facts(page)
+    text = _rendered("transactions/live_answer.html", page, None, changed=changed, told=told)
     return text, STOP_POLLING if _has_ended(page) else 200
 
 
@@ -66,6 +69,7 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         offered=[kind.value for kind in offered(page, viewer)],
         token=token,
         seen=_seen(page),
+        facts=_facts(page),
         has_ended=_has_ended(page),
         percent=100 * page.present // page.total if page.total else 0,
         **more,
@@ -79,6 +83,20 @@ def _picture(page: TransactionPage) -> Markup:
 
 def _seen(page: TransactionPage) -> str:
     return f"{page.lifecycle}.{page.state}"
+
+
+def _facts(page: TransactionPage) -> str:
+    """Changes with what heading, identifiers and facts say. Keyed: it stands in an address, and patients are in it."""
+    said = (
+        *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
+        *(page.study_date, page.accession, page.held_parts, page.follows, page.followed_by),
+    )
+    return hashlib.blake2b(repr(said).encode(), key=_key(), digest_size=16).hexdigest()
+
+
+def _key() -> bytes:
+    secret = current_app.secret_key or b""
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
 def _has_ended(page: TransactionPage) -> bool:

@@ -49,7 +49,7 @@ ARRIVAL: Lifecycle[State, Event] = Lifecycle(
         E.CONTRADICTED: Meaning("the exchange", "Images disagree about patient or destination; sending stops."),
         E.HELD: Meaning("the exchange", "No certain route; a person decides."),
         E.ASSIGNED: Meaning("the source's PACS officer", "The study goes to the chosen destination."),
-        E.REFUSED: Meaning("the source's PACS officer", "The study goes nowhere; the sender is told."),
+        E.REFUSED: Meaning("the source's PACS officer", "The study goes nowhere."),
     },
     patience={
         # Re-armed by every image: the silence that counts as the end is set per Node.

@@ -159,6 +159,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('reference', name=op.f('uq_transaction_reference'))
     )
     op.create_index('ix_transaction_destination', 'transaction', ['destination_id', sa.literal_column('opened_at DESC')], unique=False)
+    op.create_index(op.f('ix_transaction_follows_id'), 'transaction', ['follows_id'], unique=False)
+    op.create_index(op.f('ix_transaction_opened_at'), 'transaction', ['opened_at'], unique=False)
     op.create_index('ix_transaction_source', 'transaction', ['institution_id', sa.literal_column('opened_at DESC')], unique=False)
     op.create_index('ix_transaction_state', 'transaction', ['state'], unique=False)
     op.create_table('arrival',
@@ -187,6 +189,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['transaction_id'], ['transaction.id'], name=op.f('fk_arrival_transaction_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_arrival'))
     )
+    op.create_index(op.f('ix_arrival_state'), 'arrival', ['state'], unique=False)
+    op.create_index(op.f('ix_arrival_study_id'), 'arrival', ['study_id'], unique=False)
     op.create_index(op.f('ix_arrival_transaction_id'), 'arrival', ['transaction_id'], unique=False)
     op.create_index('ix_arrival_unannounced', 'arrival', ['opened_at'], unique=False, postgresql_where=sa.text('announced_generation < generation'))
     op.create_index('uq_arrival_open', 'arrival', ['institution_id', 'study_id', 'calling_ae_title', 'called_ae_title', 'standing'], unique=True, postgresql_where=sa.text('sealed_at IS NULL'))
@@ -284,6 +288,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_transition')),
     sa.UniqueConstraint('run_id', 'sequence', name=op.f('uq_transition_run_id_sequence'))
     )
+    op.create_index(op.f('ix_transition_subject_id'), 'transition', ['subject_id'], unique=False)
     op.create_index(op.f('ix_transition_transaction_id'), 'transition', ['transaction_id'], unique=False)
     op.create_table('web_session',
     sa.Column('token_sha256', sa.String(), nullable=False),
@@ -320,6 +325,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('arrival_id', 'position', name=op.f('uq_arrival_instance_arrival_id_position'))
     )
     op.create_index(op.f('ix_arrival_instance_association_id'), 'arrival_instance', ['association_id'], unique=False)
+    op.create_index(op.f('ix_arrival_instance_instance_id'), 'arrival_instance', ['instance_id'], unique=False)
     op.create_table('held_object',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('institution_id', sa.String(), nullable=True),
@@ -335,11 +341,14 @@ def upgrade() -> None:
     sa.Column('held_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('resolved_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('resolved_by', sa.String(), nullable=False),
+    sa.Column('outcome', sa.String(), nullable=False),
+    sa.Column('resolution', sa.String(), nullable=False),
     sa.ForeignKeyConstraint(['arrival_id'], ['arrival.id'], name=op.f('fk_held_object_arrival_id')),
     sa.ForeignKeyConstraint(['institution_id'], ['institution.ods_code'], name=op.f('fk_held_object_institution_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_held_object')),
     sa.UniqueConstraint('origin', name=op.f('uq_held_object_origin'))
     )
+    op.create_index(op.f('ix_held_object_arrival_id'), 'held_object', ['arrival_id'], unique=False)
     op.create_index(op.f('ix_held_object_key'), 'held_object', ['key'], unique=False)
     op.create_index('ix_held_object_open', 'held_object', ['institution_id'], unique=False, postgresql_where=sa.text('resolved_at IS NULL'))
     op.create_table('parcel',
@@ -384,6 +393,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_delivery')),
     sa.UniqueConstraint('parcel_id', 'worklist_id', name=op.f('uq_delivery_parcel_id_worklist_id'))
     )
+    op.create_index(op.f('ix_delivery_node_id'), 'delivery', ['node_id'], unique=False)
     op.create_index('ix_delivery_state', 'delivery', ['institution_id', 'state'], unique=False)
     op.create_index(op.f('ix_delivery_transaction_id'), 'delivery', ['transaction_id'], unique=False)
     op.create_table('ledger',
@@ -421,19 +431,23 @@ def downgrade() -> None:
     op.drop_table('ledger')
     op.drop_index(op.f('ix_delivery_transaction_id'), table_name='delivery')
     op.drop_index('ix_delivery_state', table_name='delivery')
+    op.drop_index(op.f('ix_delivery_node_id'), table_name='delivery')
     op.drop_table('delivery')
     op.drop_index(op.f('ix_parcel_transaction_id'), table_name='parcel')
     op.drop_index(op.f('ix_parcel_arrival_id'), table_name='parcel')
     op.drop_table('parcel')
     op.drop_index('ix_held_object_open', table_name='held_object', postgresql_where=sa.text('resolved_at IS NULL'))
     op.drop_index(op.f('ix_held_object_key'), table_name='held_object')
+    op.drop_index(op.f('ix_held_object_arrival_id'), table_name='held_object')
     op.drop_table('held_object')
+    op.drop_index(op.f('ix_arrival_instance_instance_id'), table_name='arrival_instance')
     op.drop_index(op.f('ix_arrival_instance_association_id'), table_name='arrival_instance')
     op.drop_table('arrival_instance')
     op.drop_index('ix_worklist_default', table_name='worklist', postgresql_where=sa.text('is_default IS true'))
     op.drop_table('worklist')
     op.drop_table('web_session')
     op.drop_index(op.f('ix_transition_transaction_id'), table_name='transition')
+    op.drop_index(op.f('ix_transition_subject_id'), table_name='transition')
     op.drop_table('transition')
     op.drop_index(op.f('ix_notice_transaction_id'), table_name='notice')
     op.drop_table('notice')
@@ -448,9 +462,13 @@ def downgrade() -> None:
     op.drop_index('uq_arrival_open', table_name='arrival', postgresql_where=sa.text('sealed_at IS NULL'))
     op.drop_index('ix_arrival_unannounced', table_name='arrival', postgresql_where=sa.text('announced_generation < generation'))
     op.drop_index(op.f('ix_arrival_transaction_id'), table_name='arrival')
+    op.drop_index(op.f('ix_arrival_study_id'), table_name='arrival')
+    op.drop_index(op.f('ix_arrival_state'), table_name='arrival')
     op.drop_table('arrival')
     op.drop_index('ix_transaction_state', table_name='transaction')
     op.drop_index('ix_transaction_source', table_name='transaction')
+    op.drop_index(op.f('ix_transaction_opened_at'), table_name='transaction')
+    op.drop_index(op.f('ix_transaction_follows_id'), table_name='transaction')
     op.drop_index('ix_transaction_destination', table_name='transaction')
     op.drop_table('transaction')
     op.drop_table('study')

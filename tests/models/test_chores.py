@@ -1,0 +1,68 @@
+"""The chores of `iep`: each answers with what it did, or with one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models.db import Database
+from models.tables import Node
+from tests.database import Registry
+
+Iep = Callable[..., subprocess.CompletedProcess[str]]
+ROOT = Path(__file__).parents[2]
+PASSWORD = "plinth osprey marmalade quay"
+
+
+@pytest.fixture
+def iep(database: Database, registry: Registry, tmp_path: Path) -> Iep:
+    address = database.engine.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "IEP_DATABASE_URL": address, "IEP_VAR": str(tmp_path)}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        program = (sys.executable, "-m", "cli", *words)
+        return subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+def test_a_node_is_changed_and_the_edges_know(iep: Iep, database: Database, registry: Registry, tmp_path: Path) -> None:
+    done = iep("nodes", "set", "ZX2_PACS", "ZX2", "--port", "104", "--slots", "2", "--from", "192.0.2.7")
+    assert done.returncode == 0, done.stderr
+    with database.begin() as session:
+        node = session.get_one(Node, registry.nodes["ZX2_PACS"])
+        assert (node.host, node.port, node.slots, node.source_addresses) == ("127.0.0.1", 104, 2, ["192.0.2.7"])
+    told = json.loads((tmp_path / "directory.json").read_text())
+    assert next(one for one in told["nodes"] if one["ae_title"] == "ZX2_PACS")["addresses"] == ["192.0.2.7"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("users add new ZX9 support --name N --password", "ZX9 is no Institution here; import it first."),
+        ("users password nobody --password", "There is no account nobody."),
+        ("users close nobody", "There is no account nobody."),
+        ("worklists add ZX2 ZX2_PACS", "ZX2 has a worklist already."),
+        ("nodes set NONE ZX2 --port 104", "There is no Node ZX2/NONE; `iep nodes list` shows them."),
+        ("nodes echo STORESCU", "STORESCU has no address: it only sends to the exchange."),
+        ("agreements end ZX1 ZX9", "No agreement lets ZX1 send to ZX9."),
+        ("agreements add ZX1 ZX9 --basis x", "ZX9 is no Institution here; import it first."),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(iep: Iep, words: str, sentence: str) -> None:
+    given = words.split()
+    done = iep(*given, PASSWORD) if given[-1] == "--password" else iep(*given)
+    assert (done.returncode, done.stderr) == (1, f"Error: {sentence}\n")
+
+
+def test_people_come_and_go(iep: Iep) -> None:
+    words = ("users", "add", "new", "ZX1", "clinician", "--name", "New Person", "--password", PASSWORD)
+    for verb in (words, ("users", "password", "new", "--password", PASSWORD + "s"), ("users", "close", "new")):
+        done = iep(*verb)
+        assert done.returncode == 0, done.stderr
