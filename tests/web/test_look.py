@@ -64,7 +64,7 @@ def test_the_macros_escape_what_people_entered(app: Flask) -> None:
     ("path", "code", "words"),
     [
         ("/nowhere", 404, "Check the address"),
-        ("/refused", 403, "ask your institution"),
+        ("/refused", 403, "ask a colleague whose role does"),
         ("/broken", 500, "try again"),
     ],
 )
