@@ -26,7 +26,7 @@ def states_page() -> str:
         "# States",
         "",
         "States are conditions, events what happened. A state is *terminal* (nothing leaves it), *parked* (it waits"
-        " and alerts when overdue), or has a *patience*: how long it may last before something happens by itself.",
+        " for a person), or has a *patience*: how long it may last before something happens by itself.",
     ]
     for lifecycle in LIFECYCLES.values():
         lines += ["", f"## {lifecycle.name.capitalize()}", "", *_diagram(lifecycle)]

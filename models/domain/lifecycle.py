@@ -28,7 +28,7 @@ class Lifecycle(Generic[State, Event]):
     """The states of one kind of thing, and the only ways between them.
 
     `patience` says how long a state may last before something happens by itself; a state in `parked` has no such
-    limit: it waits for a person, and alerts when overdue.
+    limit: it waits for a person.
     """
 
     name: str
