@@ -21,8 +21,9 @@ check: setup ## everything a change must pass: format, lint, types, tests
 	$(BIN)/mypy .
 	$(BIN)/python -m pytest
 
-bench: setup ## measure against other programs; prints ratios
+bench: setup ## measure against other programs, and every page; prints ratios
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.pages
 
 soak: setup ## the long fault runs, which `make check` leaves out
 	@$(BIN)/python -m pytest -m soak --timeout 7200

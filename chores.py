@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from models.domain.permissions import Role
 from processes import database
 from settings import Settings
 
@@ -50,7 +49,18 @@ def import_file(file: Path) -> None:
 
     settings = Settings.load()
     with database(settings).begin() as session:
-        click.echo(f"{import_institutions(session, file, _operator())} Institutions read.")
+        click.echo(f"{import_institutions(session, file, operator())} Institutions read.")
+
+
+@institutions.command("second-person")
+@click.argument("institution_id")
+@click.argument("when", type=click.Choice(["before", "afterwards"]))
+def second_person(institution_id: str, when: str) -> None:
+    """Say when a second person looks at what support does for an Institution."""
+    from models.support import want_second_person
+
+    with database(Settings.load()).begin() as session:
+        want_second_person(session, institution_id, when, operator())
 
 
 @click.group()
@@ -87,7 +97,7 @@ def add_node_verb(
     with base.begin() as session:
         add_node(
             session,
-            _operator(),
+            operator(),
             institution_id=institution_id,
             name=name,
             ae_title=ae_title,
@@ -138,7 +148,7 @@ def set_node(
     base = database(settings)
     with base.begin() as session:
         node = named_node(session, f"{institution_id}/{name}")
-        change_node(session, node, _operator(), **{key: value for key, value in given.items() if value is not None})
+        change_node(session, node, operator(), **{key: value for key, value in given.items() if value is not None})
     write_directory_file(base, settings.directory_file)
 
 
@@ -167,7 +177,7 @@ def echo_node(name: str) -> None:
         node = named_node(session, name)
     if not node.receives:
         raise click.ClickException(f"{name} has no address: it only sends to the exchange.")
-    echo(PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout))
+    echo(PeerAddress.of(node))
     click.echo(f"{name} answers.")
 
 
@@ -195,7 +205,7 @@ def add_worklist_verb(institution_id: str, node: str, name: str, auto_release: b
         found = session.scalars(select(Node).where(Node.institution_id == institution_id, Node.name == node)).first()
         if found is None or not found.receives:
             raise click.ClickException(f"{institution_id} has no Node {node} with an address; add it first.")
-        add_worklist(session, found, _operator(), name=name, auto_release=auto_release)
+        add_worklist(session, found, operator(), name=name, auto_release=auto_release)
     write_directory_file(base, settings.directory_file)
 
 
@@ -208,12 +218,13 @@ def agreements() -> None:
 @click.argument("source_id")
 @click.argument("destination_id")
 @click.option("--basis", required=True, help="Why: the agreement's name or number.")
-def add_agreement(source_id: str, destination_id: str, basis: str) -> None:
+@click.option("--onward", is_flag=True, help="DESTINATION_ID may forward what it got without asking SOURCE_ID again.")
+def add_agreement(source_id: str, destination_id: str, basis: str, onward: bool) -> None:
     """Let SOURCE_ID send to DESTINATION_ID from now on; one that has ended begins anew."""
     from models.registry import agree
 
     with database(Settings.load()).begin() as session:
-        agree(session, [(source_id, destination_id)], basis, _operator())
+        agree(session, [(source_id, destination_id)], basis, operator(), onward=onward)
 
 
 @agreements.command("end")
@@ -224,63 +235,7 @@ def end_agreement_verb(source_id: str, destination_id: str) -> None:
     from models.registry import end_agreement
 
     with database(Settings.load()).begin() as session:
-        end_agreement(session, source_id, destination_id, _operator())
-
-
-@click.group()
-def users() -> None:
-    """People."""
-
-
-@users.command("add")
-@click.argument("username")
-@click.argument("institution_id")
-@click.argument("role", type=click.Choice(["clinician", "pacs-officer", "support"]))
-@click.option("--name", "display_name", required=True, help="The person's name as pages show it.")
-@click.option("--email", default="")
-@click.password_option(help="At least 15 characters; asked for when not given.")
-def add_user(username: str, institution_id: str, role: str, display_name: str, email: str, password: str) -> None:
-    """Open an account."""
-    from models.accounts import add_account
-    from models.passwords import weakness
-
-    if words := weakness(password, (username, display_name)):
-        raise click.ClickException(words)
-    with database(Settings.load()).begin() as session:
-        add_account(
-            session,
-            username=username,
-            display_name=display_name,
-            institution_id=institution_id,
-            role=Role(role),
-            password=password,
-            actor=_operator(),
-            email=email,
-        )
-
-
-@users.command("password")
-@click.argument("username")
-@click.password_option(help="At least 15 characters; asked for when not given.")
-def set_password_verb(username: str, password: str) -> None:
-    """Give USERNAME a new password, and end where it is signed in."""
-    from models.accounts import set_password
-    from models.passwords import weakness
-
-    if words := weakness(password, (username,)):
-        raise click.ClickException(words)
-    with database(Settings.load()).begin() as session:
-        set_password(session, username, password, _operator())
-
-
-@users.command("close")
-@click.argument("username")
-def close_user(username: str) -> None:
-    """Let nobody sign in as USERNAME any more."""
-    from models.accounts import close_account
-
-    with database(Settings.load()).begin() as session:
-        close_account(session, username, _operator())
+        end_agreement(session, source_id, destination_id, operator())
 
 
 @click.command()
@@ -295,5 +250,6 @@ def purge(older_than: float) -> None:
     click.echo(f"{count} images removed.")
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who does a chore, as the audit names them."""
     return f"command line ({os.environ.get('SUDO_USER') or os.environ.get('USER') or 'unknown'})"

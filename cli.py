@@ -11,6 +11,7 @@ import sys
 import click
 
 import chores
+import people
 from models.domain.errors import ExchangeError
 from processes import database
 from settings import Settings
@@ -41,11 +42,12 @@ def main() -> None:
 
 
 @main.command()
-def demo() -> None:
+@click.option("--empty", is_flag=True, help="Without the transactions that the first start makes to be looked at.")
+def demo(empty: bool) -> None:
     """Run three make-believe hospitals and the exchange between them."""
     from demo.run import run_demo
 
-    run_demo(Settings.load())
+    run_demo(Settings.load(), empty=empty)
 
 
 @main.command()
@@ -53,6 +55,7 @@ def demo() -> None:
 def stop(part: str) -> None:
     """Hold PART of a running demo down."""
     _hold_or_release(part, "hold")
+    click.echo(f"{part} is held down until: iep start {part}")
 
 
 @main.command()
@@ -60,6 +63,7 @@ def stop(part: str) -> None:
 def start(part: str) -> None:
     """Release PART of a running demo that was held down."""
     _hold_or_release(part, "release")
+    click.echo(f"{part} is running.")
 
 
 def _hold_or_release(part: str, act: str) -> None:
@@ -74,10 +78,16 @@ def _hold_or_release(part: str, act: str) -> None:
 
 @main.command()
 @click.option("--images", default=10, help="How many images the study has.")
-@click.option("--destination", default="ZX2", help="ODS code of an Institution whose worklist releases by itself.")
-@click.option("--timeout", default=60.0, help="Seconds until it counts as failed.")
+@click.option(
+    "--destination",
+    default="ZX2",
+    type=click.Choice(["ZX2", "ZX3"]),
+    help="Whom the study is for: the worklist of ZX2 releases by itself; on that of ZX3 the study waits until "
+    "officer.zx3 releases it on its page, so allow for that with --timeout.",
+)
+@click.option("--timeout", default=60.0, help="Seconds until it counts as failed; the study goes on all the same.")
 def exercise(images: int, destination: str, timeout: float) -> None:
-    """Push a generated study and wait until the destination's PACS has all of it; prints one JSON line."""
+    """Push a generated study from ZX1 and wait until the destination's PACS has all of it; prints one JSON line."""
     from activities.peer import PeerAddress
     from demo.exercise import exercise as run_exercise
     from demo.run import joined
@@ -86,7 +96,13 @@ def exercise(images: int, destination: str, timeout: float) -> None:
     name = f"{destination}_PACS"
     pacs = PeerAddress(name, name, "127.0.0.1", settings.port(name), 10.0)
     times = run_exercise(
-        database(settings), settings.port("dicom"), pacs, destination=destination, images=images, timeout=timeout
+        database(settings),
+        settings.port("dicom"),
+        pacs,
+        destination=destination,
+        images=images,
+        timeout=timeout,
+        url=settings.url,
     )
     click.echo(json.dumps(times))
 
@@ -105,6 +121,22 @@ def prepare() -> None:
     from demo.prepare import prepare as run_prepare
 
     run_prepare(Settings.load())
+
+
+@main.command()
+def fixtures() -> None:
+    """Fill a running demo, once, with transactions in different states."""
+    from demo.exchange import HOSPITALS
+    from demo.fixtures import make_fixtures
+    from demo.run import joined
+
+    settings = joined(Settings.load())
+    make_fixtures(
+        database(settings),
+        settings.port("dicom"),
+        {code: settings.port(f"{code}_PACS") for code in HOSPITALS},
+        settings.var / "fixtures",
+    )
 
 
 @main.command()
@@ -160,7 +192,8 @@ main.add_command(chores.institutions)
 main.add_command(chores.nodes)
 main.add_command(chores.worklists)
 main.add_command(chores.agreements)
-main.add_command(chores.users)
+main.add_command(people.users)
+main.add_command(people.contacts)
 main.add_command(chores.purge)
 
 if __name__ == "__main__":

@@ -73,11 +73,14 @@ def run_ingest(settings: Settings) -> None:
 
 
 def run_relay(settings: Settings) -> None:
+    from temporal.recovery import Recovery
     from temporal.relay import Relay
 
     door = _gateway(settings)
+    relay = Relay(database(settings), door)
+    Recovery(relay)
     presence(settings).announce("relay")
-    Relay(database(settings), door).run(_until_told())
+    relay.run(_until_told())
     door.close()
 
 
@@ -113,14 +116,16 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
     from activities.journal import JournalActivities
+    from activities.local_identity import LocalIdentityActivities
     from activities.notices import NoticeActivities
+    from activities.requests import RequestActivities
 
     base = database(settings, pool_size=16)
     archive = FolderArchive(settings.archive_folder)
     peers = DicomActivities(base, archive, settings.send_parallel)
     if queue != "workflows":
         return [peers.send, peers.compare, peers.count_at_source, CommitmentActivities(base, archive).answer]
-    arrivals, deliveries = ArrivalActivities(base), DeliveryActivities(base)
+    arrivals, deliveries, requests = ArrivalActivities(base), DeliveryActivities(base), RequestActivities(base)
     return [
         JournalActivities(base).record,
         arrivals.outlook,
@@ -129,6 +134,12 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         arrivals.left_over,
         deliveries.put_on_worklist,
         deliveries.forget_answers,
+        requests.outlook,
+        requests.reminded,
+        requests.progress,
+        requests.chosen,
+        requests.answer,
+        LocalIdentityActivities(base).check,
         NoticeActivities(base, _mail_host(settings), settings.url).tell,
         peers.look,
     ]
@@ -151,6 +162,8 @@ def _mail_host(settings: Settings) -> MailHost:
 
 
 def _web_app(settings: Settings, here: Presence) -> Flask:
+    from temporal.recovery import Recovery
+    from temporal.relay import Relay
     from web.app import create_app
 
     base, door = database(settings), _gateway(settings)
@@ -162,6 +175,8 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
         mailbox_folder=settings.var / "mailbox" if settings.demo else None,
         health_of_parts=lambda: health(base, door, here, settings.parts),
         trusted_proxies=settings.trusted_proxies,
+        dicom_port=settings.port("dicom"),
+        recovery=Recovery(Relay(base, door)),
     )
 
 

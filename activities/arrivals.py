@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from activities.border import acts
-from activities.completeness import Listed, listed, of_its_images
+from activities.completeness import Listed, listed
 from activities.effects import chosen_worklist
+from activities.routes import KNOWN, by_a_person, by_rules
+from models.answers import follow_late, open_answers, requests_answered_by, start_of
+from models.candidates import certain, note_for_arrival
 from models.db import Database
-from models.deliveries import open_delivery, stop_deliveries
-from models.dicom import facts_from_json
+from models.deliveries import default_worklist, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of
 from models.domain.contracts import (
     ArrivalOutlook,
@@ -23,14 +24,22 @@ from models.domain.contracts import (
     Sealed,
     SealRequest,
 )
-from models.domain.identity import disagreement
 from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import ARRIVAL, State
-from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, RuleSet, Unrouted, route
+from models.domain.routing import CALLED_AE_TITLE, HeldReason, Routed, RuleSet, Unrouted, route
 from models.domain.urgency import Urgency
-from models.tables import Arrival, ArrivalInstance, Association, Delivery, Instance, Node, Parcel, Worklist, now
+from models.tables import (
+    Arrival,
+    ArrivalInstance,
+    Association,
+    Delivery,
+    Instance,
+    Node,
+    Parcel,
+    Worklist,
+    now,
+)
 
-KNOWN = "known"
 DEFAULT_QUIET = 30.0
 CALM = 2.0
 """Seconds without an image before the sender's list counts: some ask for commitment to each image as they send it."""
@@ -89,20 +98,26 @@ class ArrivalActivities:
         """Where the whole arrival goes, by a person's choice or by the rules its transaction began with.
 
         Opens the delivery (idempotent by arrival and worklist); a verdict with a reason opens nothing, and stops a
-        delivery that began early.
+        delivery that began early. By the rules it also keeps which requests the arrival may answer.
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
             chosen = chosen_worklist(session, request.content_id)
-            verdict = _chosen(session, arrival, chosen) if chosen is not None else _by_rules(session, arrival)
+            if chosen is not None:
+                return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen)
+            verdict = by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
-                if chosen is None:
-                    arrival.held_reason = verdict.reason.value
-                    stop_deliveries(session, arrival.id, verdict.detail)
-                return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
-            worklist = chosen or _default_worklist(session, verdict.destination)
-            delivery = open_delivery(session, arrival, worklist, sealed=True)
-            return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
+                arrival.held_reason = verdict.reason.value
+                stop_deliveries(session, arrival.id, verdict.detail)
+            found = note_for_arrival(session, arrival)
+            opened = _opened(session, arrival, verdict)
+            # A destination that is named and cannot be used, or two patients, contradict any request.
+            if isinstance(verdict, Unrouted) and verdict.reason is not HeldReason.NO_ROUTE:
+                return opened
+            follow_late(session, arrival)
+            late = tuple(start_of(session, delivery) for delivery in open_answers(session, arrival))
+            addressed = "" if isinstance(verdict, Unrouted) else verdict.destination
+            return replace(opened, matches=certain(session, arrival, found, addressed), late=late)
 
     @acts
     def left_over(self, arrival_id: str) -> list[str]:
@@ -116,6 +131,9 @@ class ArrivalActivities:
             )
             if arrival.state == State.ROUTED:
                 others = others.where(Delivery.institution_id != arrival.transaction.destination_id)
+            elif arrival.state == State.MATCHED:
+                requesters = {request.institution_id for request in requests_answered_by(session, arrival.id)}
+                others = others.where(Delivery.institution_id.not_in(requesters))
             return list(session.scalars(others))
 
 
@@ -165,94 +183,23 @@ def _seconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds()))} s"
 
 
+def _opened(
+    session: Session, arrival: Arrival, verdict: Routed | Unrouted, chosen: Worklist | None = None
+) -> RouteVerdict:
+    if isinstance(verdict, Unrouted):
+        return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
+    worklist = chosen or default_worklist(session, verdict.destination)
+    delivery = open_delivery(session, arrival, worklist, sealed=True)
+    return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
+
+
 def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
     """The delivery of a study whose called AE title says where it goes and whose worklist releases by itself."""
     called = [{CALLED_AE_TITLE: arrival.called_ae_title}]
     verdict = route(rules, called, routing_directory(session), arrival.institution_id)
-    if isinstance(verdict, Unrouted) or isinstance(_by_rules(session, arrival), Unrouted):
+    if isinstance(verdict, Unrouted) or isinstance(by_rules(session, arrival), Unrouted):
         return ""
-    worklist = _default_worklist(session, verdict.destination)
+    worklist = default_worklist(session, verdict.destination)
     if not worklist.auto_release:
         return ""
     return open_delivery(session, arrival, worklist, sealed=False).id
-
-
-def _by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
-    if arrival.standing != KNOWN:
-        return Unrouted(
-            HeldReason.CHANGED_AE_TITLE,
-            f"It came from a registered address under the unregistered AE title {arrival.calling_ae_title}.",
-        )
-    conflict = _identity_conflict(session, arrival)
-    if conflict is not None:
-        return conflict
-    said = session.scalars(of_its_images(arrival, Instance.routing).distinct())
-    evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
-    rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
-    return route(rules, evidence, routing_directory(session), arrival.institution_id)
-
-
-def _identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
-    node = session.get(Node, arrival.node_id) if arrival.node_id else None
-    may_be_nhs = bool(node and node.patient_id_may_be_nhs)
-    own = [facts_from_json(one) for one in session.scalars(of_its_images(arrival, Instance.patient).distinct()) if one]
-    conflict = disagreement(own, patient_id_may_be_nhs=may_be_nhs)
-    if conflict is not None:
-        return Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
-    others = map(facts_from_json, _other_patients(session, arrival))
-    if disagreement((*own, *others), patient_id_may_be_nhs=may_be_nhs) is not None:
-        return Unrouted(
-            HeldReason.IDENTITY_CONFLICT, "Other images of this study came with another patient's identity."
-        )
-    return None
-
-
-def _other_patients(session: Session, arrival: Arrival) -> Iterator[dict[str, Any]]:
-    """As what else has come of the same study says; what was refused may have been the mistake that this corrects."""
-    yield from session.scalars(
-        select(Instance.patient)
-        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-        .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
-        .where(
-            Instance.study_id == arrival.study_id,
-            Instance.purged_at.is_(None),
-            Arrival.id != arrival.id,
-            Arrival.state != State.REFUSED,
-        )
-        .distinct()
-    )
-    purged = select(Instance.id).where(Instance.study_id == arrival.study_id, Instance.purged_at.is_not(None))
-    if session.scalars(purged.limit(1)).first() is not None and arrival.study.patient:
-        # Purging leaves the identity of the study alone.
-        yield arrival.study.patient
-
-
-def _chosen(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | Unrouted:
-    """A person may say where it goes, never that two patients are one."""
-    conflict = _identity_conflict(session, arrival)
-    if conflict is not None:
-        return Unrouted(conflict.reason, f"{conflict.detail} Refuse it, and ask the sender to correct it.")
-    ended = _ended_before(session, arrival, worklist)
-    if ended:
-        return Unrouted(HeldReason.NO_WORKLIST, f"It was {ended} there before; ask the sender to push it again.")
-    directory = routing_directory(session)
-    destination = worklist.institution_id
-    if directory.organisations[destination].closed:
-        return Unrouted(HeldReason.CLOSED, f"{destination} is closed; choose another.")
-    if (arrival.institution_id, destination) not in directory.agreements:
-        return Unrouted(HeldReason.NO_AGREEMENT, f"No agreement lets {arrival.institution_id} send to {destination}.")
-    return Routed(destination, "person", f"{destination}, chosen by a person.")
-
-
-def _ended_before(session: Session, arrival: Arrival, worklist: Worklist) -> str:
-    """How an earlier delivery of this arrival to that worklist ended; empty when there is none that has."""
-    state = session.scalars(
-        select(Delivery.state)
-        .join(Parcel, Parcel.id == Delivery.parcel_id)
-        .where(Parcel.arrival_id == arrival.id, Delivery.worklist_id == worklist.id)
-    ).first()
-    return state if state is not None and state in DELIVERY.terminal else ""
-
-
-def _default_worklist(session: Session, institution_id: str) -> Worklist:
-    return session.scalars(select(Worklist).where(Worklist.institution_id == institution_id, Worklist.is_default)).one()

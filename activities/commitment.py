@@ -46,7 +46,7 @@ class CommitmentActivities:
                 raise PeerRefuses(f"{node.name} has no address to answer to.")
             if node.state == NodeState.HELD:
                 raise NodeHeld(f"{node.name} is held by a person.")
-            peer = PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)
+            peer = PeerAddress.of(node)
             called, information = asked.called_ae_title, _information(asked, failed)
         _report(peer, called, SOME_FAILED if failed else ALL_KEPT, information)
         return answer

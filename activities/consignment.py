@@ -29,7 +29,8 @@ from models.domain.identity import (
 from models.domain.lifecycles.node import State as NodeState
 from models.domain.routing import CALLED_AE_TITLE, Unrouted, route
 from models.domain.statuses import Outcome, meaning
-from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node
+from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
+from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node, Study
 
 AT_ONCE = 200
 """Images read from the database in one look."""
@@ -91,7 +92,7 @@ class Consignment:
             self.node_id = node.id
             self.slots = node.slots
             self.form = IssuerForm(node.issuer_form)
-            self.peer = PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)
+            self.peer = PeerAddress.of(node)
             self.may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
             self.settled = self._settled(session)
             self._was_faulty = bool(delivery.fault)
@@ -110,7 +111,10 @@ class Consignment:
                 .order_by(ArrivalInstance.position)
                 .limit(AT_ONCE)
             ).all()
-            stopped = delivery.stopped or ("" if complete else self._contradiction(session, [i for i, _ in rows]))
+            stopped = delivery.stopped
+            if not complete and not stopped:
+                study = delivery.parcel.arrival.study
+                stopped = self._contradiction(session, study, [instance for instance, _ in rows])
         if rows:
             self.watermark = rows[-1][1]
         images = [self._image(instance) for instance, _ in rows if instance.id not in self.settled]
@@ -208,8 +212,8 @@ class Consignment:
         issuer = self.source if accession else ""
         return replace(self.identity, AccessionNumber=accession, accession_issuer=issuer)
 
-    def _contradiction(self, session: Session, fresh: list[Instance]) -> str:
-        """Before the parcel is complete each header is checked before its own send."""
+    def _contradiction(self, session: Session, study: Study, fresh: list[Instance]) -> str:
+        """Before the parcel is complete each header is checked before its own send; other sources at every look."""
         for instance in self._unseen(fresh):
             self._patients.append(facts_from_json(instance.patient))
             conflict = disagreement(self._patients, patient_id_may_be_nhs=self.may_be_nhs)
@@ -220,6 +224,8 @@ class Consignment:
             verdict = route(rules, said, routing_directory(session), self.source)
             if isinstance(verdict, Unrouted):
                 return verdict.detail
+        if came_of_another_person(session, study, self._patients, patient_id_may_be_nhs=self.may_be_nhs):
+            return OF_ANOTHER_PERSON
         return ""
 
     def _unseen(self, fresh: list[Instance]) -> Iterator[Instance]:

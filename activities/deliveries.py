@@ -8,7 +8,7 @@ from activities.border import acts
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing
-from models.tables import Delivery, LedgerEntry
+from models.tables import Delivery, LedgerEntry, Transaction
 
 
 class DeliveryActivities:
@@ -22,11 +22,13 @@ class DeliveryActivities:
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
             found = automatic_identity(session, delivery)
             delivery.identity = found
+            forwarded = session.get_one(Transaction, delivery.transaction_id).kind == "forward"
             if not delivery.worklist.auto_release:
-                return Listing(False, "")
+                return Listing(False, "", forwarded)
             if found is None:
-                return Listing(False, "It carries no identifier that could be used as it is; enter the local one.")
-            return Listing(True, f"Released by the exchange; filed under {found['basis']}.")
+                words = "It carries no identifier that could be used as it is; enter the local one."
+                return Listing(False, words, forwarded)
+            return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

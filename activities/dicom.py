@@ -19,7 +19,7 @@ from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
-from models.domain.errors import ExchangeError, NodeHeld, Passing, PeerUnreachable, Permanent
+from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
 from models.domain.statuses import meaning
 from models.outbox import report_node_fault
@@ -34,7 +34,10 @@ class DicomActivities:
 
     @acts
     def send(self, sending: Sending) -> SendReport:
-        """C-STORE what the ledger does not have yet. Idempotent by (delivery, Node, image); heartbeats the count."""
+        """C-STORE what the ledger does not have yet. Idempotent by (delivery, Node, image); heartbeats the count.
+
+        That the Node is away is an answer, not an error: the workflow waits for it better than the engine's retries do.
+        """
         try:
             consignment = Consignment(self.database, sending.delivery_id)
             sender = Sender(
@@ -47,6 +50,9 @@ class DicomActivities:
                 cancelled=activity.is_cancelled,
             )
             stopped = sender.run()
+        except (NodeDown, NodeHeld) as away:
+            self._note(sending.delivery_id, away)
+            return SendReport(0, 0, node_away=True)
         except (Permanent, FailureError):
             raise
         except Exception as fault:
@@ -70,6 +76,7 @@ class DicomActivities:
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.fault, delivery.fault_at = words, now()
+            delivery.waiting_since = delivery.fault_at if isinstance(fault, (NodeDown, NodeHeld)) else None
             if isinstance(fault, PeerUnreachable):
                 report_node_fault(session, delivery.node_id, str(fault))
 
@@ -93,7 +100,7 @@ class DicomActivities:
                 # Images with accession numbers of their own: no single one can be expected of the study.
                 identity = replace(identity, AccessionNumber="")
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
-            peer = _address(delivery.node)
+            peer = PeerAddress.of(delivery.node)
         comparison, missing = compare(peer, manifest, activity.heartbeat)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
@@ -111,7 +118,7 @@ class DicomActivities:
         if node is None or not node.receives:
             return 0
         try:
-            peer = _address(node)
+            peer = PeerAddress.of(node)
             with association(peer, finder()) as assoc:
                 matches = list(find(peer, assoc, "STUDY", StudyInstanceUID=uid, NumberOfStudyRelatedInstances=""))
         except ExchangeError as silent:
@@ -124,7 +131,7 @@ class DicomActivities:
     def look(self, node_id: str) -> NodeFacts:
         """One C-ECHO to the Node; that it fails is an answer, not an error."""
         with self.database.begin() as session:
-            peer = _address(session.get_one(Node, node_id))
+            peer = PeerAddress.of(session.get_one(Node, node_id))
         try:
             echo(peer)
         except ExchangeError as fault:
@@ -146,7 +153,3 @@ def _reasons(name: str, refusals: Mapping[int, int], unfit: Iterable[str]) -> It
         yield f"{name} refused images: {words}."
     for sentence, n in Counter(unfit).items():
         yield f"{n} could not be sent: {sentence}"
-
-
-def _address(node: Node) -> PeerAddress:
-    return PeerAddress(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from activities import request_effects
+from models.answers import requests_answered_by
 from models.deliveries import automatic_identity
 from models.domain import identity
-from models.domain.contracts import Transition
+from models.domain.contracts import EXCHANGE, CommandKind, Transition
 from models.domain.errors import NotFound
 from models.domain.identity import BY_A_PERSON, LONG_STRING, SHORT_STRING
-from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Worklist
+from models.local_patients import learn
+from models.outbox import post
+from models.tables import (
+    Arrival,
+    Candidate,
+    CommitmentRequest,
+    Delivery,
+    ImageRequest,
+    Node,
+    OutboxCommand,
+    Worklist,
+    new_id,
+)
 
-Content = Mapping[str, Any]
-Subject = Arrival | Delivery | Node | CommitmentRequest
+Content = request_effects.Content
+Subject = Arrival | Delivery | Node | CommitmentRequest | ImageRequest
 
 
 def content_of(session: Session, content_id: str) -> Content:
@@ -27,19 +42,22 @@ def content_of(session: Session, content_id: str) -> Content:
 
 
 def _released(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    delivery.released_at, delivery.released_by = step.at, step.actor
+    # Told once more after a workflow was run again: the time stands in what is sent, which must not change.
+    delivery.released_at, delivery.released_by = delivery.released_at or step.at, step.actor
     given = str(content.get("patient_id", "")).strip()
     accession = str(content.get("accession", "")).strip()
     if not given:
         return
     # A page checks what is entered. What slips through is not replaced by something else: the parcel is parked.
     usable = len(given) <= LONG_STRING and len(accession) <= SHORT_STRING and "\\" not in given + accession
+    # Of two people released at once under one local ID the later is parked, too.
+    usable = usable and learn(session, delivery, given, step.at)
     delivery.identity = asdict(identity.local(given, accession, delivery.institution_id)) if usable else None
 
 
 def _retried(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
     delivery.round += 1
-    delivery.fault, delivery.fault_at = "", None
+    delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
 
 
 def _redirected(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
@@ -56,6 +74,43 @@ def _sent(session: Session, delivery: Delivery, step: Transition, content: Conte
     delivery.fault, delivery.fault_at = "", None
 
 
+def _reassigned(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
+    if worklist is None or worklist.institution_id != delivery.institution_id:
+        return
+    there = select(Delivery.id).where(Delivery.parcel_id == delivery.parcel_id, Delivery.worklist_id == worklist.id)
+    if session.scalars(there).first() is not None:
+        return
+    delivery.worklist_id, delivery.worklist = worklist.id, worklist
+    delivery.node_id, delivery.node = worklist.node_id, worklist.node
+    delivery.identity = automatic_identity(session, delivery)
+
+
+def _ended(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    """Whoever asked for it is to look: by a command, so that no word is lost."""
+    for request in requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id):
+        post(
+            session,
+            new_id(),
+            institution_id=request.institution_id,
+            kind=CommandKind.LOOK_AT_REQUEST,
+            subject_id=request.id,
+            actor=EXCHANGE,
+        )
+
+
+def _settled(session: Session, arrival: Arrival, step: Transition, content: Content) -> None:
+    """A person has decided: what else it may have answered is not waited for."""
+    if step.actor != EXCHANGE:
+        session.execute(
+            update(Candidate)
+            .where(
+                Candidate.arrival_id == arrival.id, Candidate.answered_at.is_(None), Candidate.dismissed_at.is_(None)
+            )
+            .values(dismissed_at=step.at, actor=step.actor)
+        )
+
+
 def _answered(session: Session, asked: CommitmentRequest, step: Transition, content: Content) -> None:
     asked.answered_at = step.at
 
@@ -70,11 +125,25 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("delivery", "redirected"): _redirected,
     ("delivery", "found-missing"): _retried,
     ("delivery", "sent"): _sent,
+    ("delivery", "reassigned"): _reassigned,
+    ("delivery", "confirmed"): _ended,
+    ("delivery", "found-unverifiable"): _ended,
+    ("delivery", "refused"): _ended,
+    ("delivery", "abandoned"): _ended,
+    ("arrival", "matched"): _settled,
+    ("arrival", "assigned"): _settled,
+    ("arrival", "refused"): _settled,
+    ("request", "matched"): request_effects.matched,
+    ("request", "declined-in-part"): request_effects.declined_in_part,
+    ("request", "reopened"): request_effects.reopened,
     ("commitment", "answered"): _answered,
 }
 
 
 def apply_effect(session: Session, subject: Subject, step: Transition, content: Content) -> None:
+    if isinstance(subject, ImageRequest):
+        # Whoever is to move now is reminded anew.
+        subject.reminded, subject.next_reminder_at = 0, None
     effect = EFFECTS.get((step.lifecycle, step.event), _node_moved if isinstance(subject, Node) else None)
     if effect is not None:
         effect(session, subject, step, content)

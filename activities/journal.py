@@ -13,13 +13,14 @@ from activities.effects import Subject, apply_effect, content_of
 from models.audit import record_act
 from models.db import Database
 from models.domain.contracts import Transition
-from models.tables import Arrival, CommitmentRequest, Delivery, Node, Transaction, TransitionRow
+from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, Transaction, TransitionRow
 
 SUBJECTS: dict[str, Any] = {
     "arrival": Arrival,
     "delivery": Delivery,
     "node": Node,
     "commitment": CommitmentRequest,
+    "request": ImageRequest,
 }
 
 
@@ -28,58 +29,65 @@ class JournalActivities:
         self.database = database
 
     @acts
-    def record(self, step: Transition) -> None:
-        """Idempotent by (run_id, sequence): a step that is already written changes nothing."""
+    def record(self, steps: tuple[Transition, ...]) -> None:
+        """All of `steps` in order, or none. Idempotent by (run_id, sequence): one that is written changes nothing."""
         with self.database.begin() as session:
-            subject: Subject = session.get_one(SUBJECTS[step.lifecycle], step.subject_id)
-            content = content_of(session, step.content_id)
-            detail = str(content.get("reason", "")) or step.detail
-            transaction_id = getattr(subject, "transaction_id", None)
-            written = session.execute(
-                insert(TransitionRow)
-                .values(
-                    transaction_id=transaction_id,
-                    institution_id=subject.institution_id,
-                    lifecycle=step.lifecycle,
-                    subject_id=step.subject_id,
-                    run_id=step.run_id,
-                    sequence=step.sequence,
-                    event=step.event,
-                    before=step.before,
-                    after=step.after,
-                    actor=step.actor,
-                    detail=detail,
-                    at=step.at,
-                )
-                .on_conflict_do_nothing()
-                .returning(TransitionRow.id)
-            ).scalar()
-            if written is None:
-                return
-            subject.state, subject.state_detail = step.after, detail
-            apply_effect(session, subject, step, content)
-            record_act(
-                session,
-                institution_id=subject.institution_id,
-                actor=step.actor,
-                act=f"{step.lifecycle}.{step.event}",
-                subject=step.subject_id,
-                facts={"before": step.before, "after": step.after},
-                at=step.at,
-            )
-            if transaction_id is not None:
-                session.flush()
-                _summarise(session, transaction_id, step)
+            for step in steps:
+                _record(session, step)
+
+
+def _record(session: Session, step: Transition) -> None:
+    subject: Subject = session.get_one(SUBJECTS[step.lifecycle], step.subject_id)
+    content = content_of(session, step.content_id)
+    detail = str(content.get("reason", "")) or step.detail
+    transaction_id = getattr(subject, "transaction_id", None)
+    written = session.execute(
+        insert(TransitionRow)
+        .values(
+            transaction_id=transaction_id,
+            institution_id=subject.institution_id,
+            lifecycle=step.lifecycle,
+            subject_id=step.subject_id,
+            run_id=step.run_id,
+            sequence=step.sequence,
+            event=step.event,
+            before=step.before,
+            after=step.after,
+            actor=step.actor,
+            detail=detail,
+            at=step.at,
+        )
+        .on_conflict_do_nothing()
+        .returning(TransitionRow.id)
+    ).scalar()
+    if written is None:
+        return
+    subject.state, subject.state_detail = step.after, detail
+    apply_effect(session, subject, step, content)
+    record_act(
+        session,
+        institution_id=subject.institution_id,
+        actor=step.actor,
+        act=f"{step.lifecycle}.{step.event}",
+        subject=step.subject_id,
+        facts={"before": step.before, "after": step.after},
+        at=step.at,
+    )
+    if transaction_id is not None:
+        session.flush()
+        _summarise(session, transaction_id, step)
 
 
 def _summarise(session: Session, transaction_id: str, step: Transition) -> None:
-    """Lists show one state: a held arrival comes first, then the delivery, then the arrival."""
+    """Lists show one state: a request its own; else a held arrival comes first, then the delivery, then the arrival."""
     session.execute(select(Transaction.id).where(Transaction.id == transaction_id).with_for_update())
     arrival = session.scalars(select(Arrival).where(Arrival.transaction_id == transaction_id)).first()
     delivery = session.scalars(
         select(Delivery).where(Delivery.transaction_id == transaction_id).order_by(Delivery.created_at.desc())
     ).first()
-    if arrival is not None and (delivery is None or arrival.state in ("held", "refused")):
+    if step.lifecycle == "request":
+        lifecycle, state = step.lifecycle, step.after
+    elif arrival is not None and (delivery is None or arrival.state in ("held", "refused")):
         lifecycle, state = "arrival", arrival.state
     elif delivery is not None:
         lifecycle, state = "delivery", delivery.state

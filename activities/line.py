@@ -71,7 +71,9 @@ class Line:
         self.archive = archive
         self.consignment = consignment
         self.work = work
-        self.claim = Claim(consignment.node_id, uuid.uuid4().hex, consignment.delivery_id, priority)
+        self.claim = Claim(
+            consignment.node_id, uuid.uuid4().hex, consignment.delivery_id, priority, consignment.released_at
+        )
         self.holds_slot = False
         self._lease_ends = 0.0
         self._busy = 0

@@ -17,7 +17,7 @@ from models.deliveries import accepted_of
 from models.domain.contracts import NoticeRequest
 from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
-from models.tables import Arrival, Delivery, Institution, Notice, now
+from models.tables import Account, Arrival, Delivery, ImageRequest, Institution, Notice, Transaction, now
 
 TIMEOUT = 20.0
 AT_ONCE = 4
@@ -47,12 +47,9 @@ class NoticeActivities:
     def tell(self, request: NoticeRequest) -> int:
         """Mail the people concerned; how many mails went out. Once for each (key, address), by the table of notices."""
         with self.database.begin() as session:
-            facts, sides, transaction_id = _facts(session, request, self.url)
-            addresses = {
-                side: institution.email
-                for side in OCCASIONS[request.kind].to
-                if (institution := session.get(Institution, sides.get(side, ""))) and institution.email
-            }
+            concerned = _concerned(session, request)
+            facts = concerned.facts(session, request, self.url)
+            addresses = concerned.addresses(session, OCCASIONS[request.kind].to)
         sent, fault = 0, None
         for side, address in addresses.items():
             key = f"{request.key}:{side}"
@@ -60,8 +57,8 @@ class NoticeActivities:
             if not self._is_owed(
                 Notice(
                     key=key,
-                    institution_id=sides[side],
-                    transaction_id=transaction_id,
+                    institution_id=concerned.sides[side],
+                    transaction_id=concerned.transaction.id,
                     kind=request.kind,
                     address=address,
                     message_id=message_id,
@@ -113,19 +110,64 @@ class NoticeActivities:
             raise PeerUnreachable(f"The mail host does not take mail ({type(fault).__name__}).") from None
 
 
-def _facts(session: Session, request: NoticeRequest, url: str) -> tuple[dict[str, str], dict[str, str], str]:
+@dataclass(frozen=True)
+class _Concerned:
+    """What a mail is about, and the Institution that each side is; the requester also has a person's own address."""
+
+    transaction: Transaction
+    source: str
+    destination: str
+    delivery: Delivery | None = None
+    requester: str = ""
+
+    @property
+    def sides(self) -> dict[str, str]:
+        return {
+            "source": self.source,
+            "destination": self.destination,
+            "requester": self.destination,
+            "origin": self.transaction.institution_id,
+        }
+
+    def addresses(self, session: Session, sides: tuple[str, ...]) -> dict[str, str]:
+        """Where each side is told; an address that serves two of them once."""
+        found: dict[str, str] = {}
+        for side in sides:
+            institution = session.get(Institution, self.sides[side])
+            address = self.requester if side == "requester" else institution.email if institution else ""
+            if address and address not in found.values():
+                found[side] = address
+        return found
+
+    def facts(self, session: Session, request: NoticeRequest, url: str) -> dict[str, str]:
+        source = session.get(Institution, self.source)
+        return {
+            "reference": self.transaction.reference,
+            "link": f"{url}/transactions/{self.transaction.reference}",
+            "source": self.source,
+            "destination": self.destination,
+            "urgency": self.transaction.urgency,
+            "phone": source.phone if source else "",
+            "node": self.delivery.node.name if self.delivery else "",
+            "count": str(accepted_of(session, self.delivery)) if self.delivery else "",
+            "detail": request.detail,
+        }
+
+
+def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
     delivery = session.get(Delivery, request.subject_id)
-    arrival = delivery.parcel.arrival if delivery else session.get_one(Arrival, request.subject_id)
-    transaction = arrival.transaction
+    if delivery is not None:
+        # Not the arrival's: of a copy or a forwarded study the sides are others.
+        transaction = session.get_one(Transaction, delivery.transaction_id)
+        if request.kind == "delivery-forwarded":
+            # Where it came from may open its own transaction, not the one by which it went on.
+            own = delivery.parcel.arrival.transaction
+            return _Concerned(own, transaction.institution_id, delivery.institution_id, delivery)
+        return _Concerned(transaction, transaction.institution_id, delivery.institution_id, delivery)
+    asked = session.get(ImageRequest, request.subject_id)
+    if asked is not None:
+        person = session.get_one(Account, asked.placed_by)
+        return _Concerned(asked.transaction, asked.source_id, asked.institution_id, requester=person.email)
+    arrival = session.get_one(Arrival, request.subject_id)
     named = arrival.called_ae_title.removeprefix("IEP_")
-    destination = delivery.institution_id if delivery else (transaction.destination_id or named)
-    facts = {
-        "reference": transaction.reference,
-        "link": f"{url}/transactions/{transaction.reference}",
-        "source": arrival.institution_id,
-        "destination": destination,
-        "node": delivery.node.name if delivery else "",
-        "count": str(accepted_of(session, delivery)) if delivery else "",
-        "detail": request.detail,
-    }
-    return facts, {"source": arrival.institution_id, "destination": destination}, transaction.id
+    return _Concerned(arrival.transaction, arrival.institution_id, arrival.transaction.destination_id or named)

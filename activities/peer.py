@@ -17,6 +17,7 @@ from activities.gate import closed_gate
 from activities.quick_socket import make_quick
 from models.directory import AE_TITLE
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
+from models.tables import Node
 
 _config.STORE_SEND_CHUNKED_DATASET = True
 CONNECT_TIMEOUT = 5.0
@@ -37,6 +38,10 @@ class PeerAddress:
     port: int
     dimse_timeout: float
 
+    @classmethod
+    def of(cls, node: Node) -> PeerAddress:
+        return cls(node.name, node.ae_title, node.host, node.port, node.dimse_timeout)
+
 
 def contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
     """One context for each (SOP class, transfer syntax), so that nothing is accepted in another syntax."""
@@ -50,14 +55,17 @@ def association(
     *,
     calling: str = AE_TITLE,
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    patience: float = ACSE_TIMEOUT,
 ) -> Iterator[Association]:
     """An association that is released at the end, or aborted when the block fails.
+
+    `patience`: seconds at most for connecting, and for each step of opening and releasing it.
 
     Raises PeerUnreachable, PeerBusy (rejected for now) or PeerRefuses (rejected for good).
     """
     ae = AE(calling)
-    ae.connection_timeout = CONNECT_TIMEOUT
-    ae.acse_timeout = ACSE_TIMEOUT
+    ae.connection_timeout = min(CONNECT_TIMEOUT, patience)
+    ae.acse_timeout = patience
     ae.dimse_timeout = peer.dimse_timeout
     ae.network_timeout = peer.dimse_timeout + 30
     assoc = ae.associate(

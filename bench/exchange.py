@@ -67,7 +67,7 @@ def exchange(var: Path) -> Iterator[Exchange]:
     base = free_base(sorted(OFFSETS.values()))
     environment = {"IEP_PORT_BASE": str(base), "IEP_VAR": str(var)}
     var.mkdir()
-    with running([sys.executable, "-m", "cli", "demo"], var / "demo.log", environment) as program:
+    with running([sys.executable, "-m", "cli", "demo", "--empty"], var / "demo.log", environment) as program:
         until(lambda: _is_up(var / "run"), PATIENCE, "The start of the exchange", program, every=0.2)
         database = Database(postgres.url(var))
         try:

@@ -29,6 +29,10 @@ PURPOSES = {
     "ZX3_PACS": "the PACS of ZX3",
 }
 RETENTION = "90d"
+EVERYTHING = (
+    *(f"{code}_PACS" for code in HOSPITALS), *EDGES, "mailbox", "ingest", "relay", "workflows", "transfer-urgent",
+    "transfer-bulk", "web",
+)  # fmt: skip
 
 
 def ports(settings: Settings) -> list[Port]:
@@ -53,8 +57,8 @@ def environment(settings: Settings) -> dict[str, str]:
     } | ({"IEP_PORT_BASE": str(settings.port_base)} if settings.port_base else {})
 
 
-def parts(settings: Settings) -> list[Part]:
-    """Every program, in the order in which they first start."""
+def parts(settings: Settings, *, empty: bool = False) -> list[Part]:
+    """Every program, in the order in which they first start; `empty` without the transactions to look at."""
     var = settings.var.resolve()
     here = Presence(var / "run" / "present")
     shared = environment(settings)
@@ -64,6 +68,10 @@ def parts(settings: Settings) -> list[Part]:
         return Part(name, argv, sockets, after, ready=lambda: here.is_here(name), environment=shared)
 
     engine = ("postgresql", "temporal", "prepare")
+    fixtures = Part(
+        "fixtures", (sys.executable, "-m", "cli", "fixtures"), after=EVERYTHING, once=True, beside=True,
+        environment=shared,
+    )  # fmt: skip
     edges = [
         ours(
             edge, "edge", "--name", edge, "--plain-fd", "{fd:dicom}", "--tls-fd", "{fd:dicom_tls}",
@@ -91,6 +99,7 @@ def parts(settings: Settings) -> list[Part]:
         ours("transfer-urgent", "worker", "transfer-urgent", after=engine),
         ours("transfer-bulk", "worker", "transfer-bulk", after=engine),
         ours("web", "web", after=engine),
+        *([] if empty else [fixtures]),
     ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian
@@ -18,15 +20,20 @@ from demo import patients
 from demo.studies import make_study
 from models.db import Database
 from models.domain.errors import ExchangeError, Permanent
+from models.queries.standing import standings
 from models.tables import Arrival, Delivery, Study, Transaction
 
 LOOK_EVERY = 0.2
+Answer = TypeVar("Answer")
 
 
 def exercise(
-    database: Database, dicom_port: int, pacs: PeerAddress, *, destination: str, images: int, timeout: float
+    database: Database, dicom_port: int, pacs: PeerAddress, *, destination: str, images: int, timeout: float, url: str
 ) -> dict[str, object]:
-    """Seconds from the first byte to: pushed, all in the PACS, confirmed. Raises Permanent with what is missing."""
+    """Seconds from the first byte to: pushed, all in the PACS, confirmed.
+
+    Raises Permanent with what is missing after `timeout` seconds, how the study stands, and its page below `url`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         study = make_study(
             Path(folder),
@@ -40,11 +47,15 @@ def exercise(
         started = time.monotonic()
         _push(sorted(Path(folder).glob("*.dcm")), dicom_port, f"IEP_{destination}")
     times: dict[str, object] = {"images": images, "pushed_s": _since(started)}
-    _until(lambda: _count(pacs, study.study_instance_uid) == images, started + timeout, f"in {pacs.name}")
-    times["in_pacs_s"] = _since(started)
-    reference = _until(
-        lambda: _confirmed(database, study.study_instance_uid), started + timeout, "confirmed by the exchange"
-    )
+    uid, missing = study.study_instance_uid, f"in {pacs.name}"
+    try:
+        _until(lambda: _count(pacs, uid) == images, started + timeout)
+        times["in_pacs_s"] = _since(started)
+        missing = "confirmed by the exchange"
+        reference = _until(lambda: _confirmed(database, uid), started + timeout)
+    except TimeoutError:
+        how = _how_it_stands(database, uid, url)
+        raise Permanent(f"Not {missing} after {timeout:g} s, but nothing is lost. {how}") from None
     return {"confirmed": True, "reference": reference, **times, "confirmed_s": _since(started)}
 
 
@@ -87,10 +98,18 @@ def _confirmed(database: Database, uid: str) -> str | None:
         ).first()
 
 
-def _until(look: object, deadline: float, what: str) -> object:
-    assert callable(look)
+def _how_it_stands(database: Database, uid: str, url: str) -> str:
+    with database.begin() as session:
+        found = select(Transaction).join(Arrival).join(Study).where(Study.StudyInstanceUID == uid)
+        for one in standings(session, session.scalars(found).all()):
+            reference = one.transaction.reference
+            return f"{reference} stands so: {one.sentence} See {url}/transactions/{reference}"
+    return f"It will be listed at {url}/transactions"
+
+
+def _until(look: Callable[[], Answer], deadline: float) -> Answer:
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise Permanent(f"The study is not {what} in time; look at the transactions page for its sentence.")
+            raise TimeoutError
         time.sleep(LOOK_EVERY)
     return found

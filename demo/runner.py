@@ -35,8 +35,9 @@ def run(
 ) -> int:
     """Runs `parts` until Ctrl-C, SIGTERM or SIGHUP, then stops them, dependents first; a second signal kills.
 
-    Call it from the main thread. `when_ready` is called once, when every part is ready. Returns exit code 0.
-    Raises RunnerError (one sentence) before anything starts: a port in use, or a runner with this run folder.
+    Call it from the main thread. `when_ready` is called once, when every part but those beside is ready.
+    Returns exit code 0. Raises RunnerError (one sentence) before anything starts: a port in use, or a runner with
+    this run folder.
     """
     check(parts, ports)
     with only_runner(run_folder), contextlib.ExitStack() as stack:
@@ -98,7 +99,7 @@ class _Runner:
             for child in self.children.values():
                 self._tick(child)
             self._write_state()
-            if self.when_ready and all(child.satisfied for child in self.children.values()):
+            if self.when_ready and all(child.satisfied or child.part.beside for child in self.children.values()):
                 self.when_ready()
                 self.when_ready = None
         self.watched.close()

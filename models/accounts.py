@@ -56,6 +56,14 @@ def set_password(session: Session, username: str, password: str, actor: str) -> 
     _sign_out(session, account, actor, "account.password-set")
 
 
+def change_role(session: Session, username: str, role: Role, actor: str) -> None:
+    """What its person may do from now on; whoever is signed in signs in again. Raises Permanent."""
+    account = _account(session, username)
+    facts = {"from": account.role, "to": role.value}
+    account.role = role.value
+    _sign_out(session, account, actor, "account.role-changed", facts)
+
+
 def close_account(session: Session, username: str, actor: str) -> None:
     """Nobody signs in with it any more; what its person did stays named. Raises Permanent."""
     account = _account(session, username)
@@ -70,6 +78,6 @@ def _account(session: Session, username: str) -> Account:
     return account
 
 
-def _sign_out(session: Session, account: Account, actor: str, act: str) -> None:
+def _sign_out(session: Session, account: Account, actor: str, act: str, facts: dict[str, str] | None = None) -> None:
     session.execute(delete(WebSession).where(WebSession.account_id == account.id))
-    record_act(session, institution_id=account.institution_id, actor=actor, act=act, subject=account.id)
+    record_act(session, institution_id=account.institution_id, actor=actor, act=act, subject=account.id, facts=facts)

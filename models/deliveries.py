@@ -26,12 +26,16 @@ from models.tables import (
 )
 
 
-def open_delivery(session: Session, arrival: Arrival, worklist: Worklist, *, sealed: bool) -> Delivery:
+def open_delivery(
+    session: Session, arrival: Arrival, worklist: Worklist, *, sealed: bool, transaction: Transaction | None = None
+) -> Delivery:
     """The delivery of an arrival's images to a worklist: made once, found again afterwards.
 
-    With `sealed` False images may still join the parcel. Sealing says that all are there and their route is certain:
-    a delivery that a contradiction had stopped may then be retried.
+    It goes under `transaction`; without one under the arrival's own. With `sealed` False images may still join the
+    parcel. Sealing says that all are there and their route is certain: a delivery that a contradiction had stopped may
+    then be retried.
     """
+    transaction = transaction or arrival.transaction
     parcel = session.scalars(select(Parcel).where(Parcel.arrival_id == arrival.id)).one_or_none()
     if parcel is None:
         parcel = Parcel(
@@ -49,7 +53,7 @@ def open_delivery(session: Session, arrival: Arrival, worklist: Worklist, *, sea
         .values(
             id=new_id(),
             institution_id=worklist.institution_id,
-            transaction_id=arrival.transaction_id,
+            transaction_id=transaction.id,
             parcel_id=parcel.id,
             worklist_id=worklist.id,
             node_id=worklist.node_id,
@@ -57,13 +61,17 @@ def open_delivery(session: Session, arrival: Arrival, worklist: Worklist, *, sea
         )
         .on_conflict_do_nothing()
     )
-    arrival.transaction.destination_id = worklist.institution_id
+    transaction.destination_id = worklist.institution_id
     delivery = session.scalars(
         select(Delivery).where(Delivery.parcel_id == parcel.id, Delivery.worklist_id == worklist.id)
     ).one()
     if sealed:
         delivery.stopped = ""
     return delivery
+
+
+def default_worklist(session: Session, institution_id: str) -> Worklist:
+    return session.scalars(select(Worklist).where(Worklist.institution_id == institution_id, Worklist.is_default)).one()
 
 
 def _parcel_before(session: Session, arrival: Arrival) -> str | None:

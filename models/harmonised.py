@@ -6,7 +6,6 @@ and not the clock goes in, so that a retry sends the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections.abc import Iterator
@@ -51,20 +50,6 @@ def open_harmonised(path: Path, plan: Plan) -> Iterator[Harmonised]:
             )
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def open_untouched(path: Path) -> Iterator[Harmonised]:
-    """The object at `path` as it was received. Raises Unreadable where it cannot be exchanged."""
-    with opened(path) as part10:
-        header = header_of(part10)
-    yield Harmonised(str(path), header.SOPClassUID, header.SOPInstanceUID, part10.TransferSyntaxUID)
-
-
-def pixels_digest(path: Path) -> str:
-    """SHA-256 of the encoded pixels, and what follows them, as they are. Raises Unreadable."""
-    with opened(path) as part10:
-        return hashlib.sha256(part10.pixels()).hexdigest()
 
 
 def _write_data_set(descriptor: int, part10: Part10, head: bytes) -> None:

@@ -9,14 +9,67 @@ from email.message import EmailMessage
 
 @dataclass(frozen=True)
 class Occasion:
-    """`to` says which side is told: source, destination or both."""
+    """`to` says which side is told: source, destination, the person who placed a request, or whose images they are."""
 
     subject: str
     body: str
     to: tuple[str, ...]
 
 
+REQUESTER = ("requester", "destination")
+"""The person who asked, and the address of the Institution: one of them may be on leave."""
+
 OCCASIONS: Mapping[str, Occasion] = {
+    "request-placed": Occasion(
+        "Request for images ({urgency})",
+        "{destination} asks you for images. Its page says which, for whom and why; accept, send, ask back or decline.",
+        ("source",),
+    ),
+    "request-reminder": Occasion(
+        "Reminder: request for images ({urgency})",
+        "{destination} still waits for your answer, or for the images themselves.",
+        ("source",),
+    ),
+    "request-unanswered": Occasion(
+        "Your request is still open",
+        "{source} has been reminded several times and has not sent what you asked for. Ring {source}: {phone}.",
+        REQUESTER,
+    ),
+    "request-reply-reminder": Occasion(
+        "Reminder: your answer is needed",
+        "{source} has asked you something about your request, and waits for the answer.",
+        REQUESTER,
+    ),
+    "request-accepted": Occasion("Request accepted", "{source} will send what you asked for.", ("requester",)),
+    "request-asked-back": Occasion(
+        "A question about your request", "{source} asks you something before it sends. Please answer.", REQUESTER
+    ),
+    "request-replied": Occasion(
+        "Your question is answered", "{destination} has answered your question about its request.", ("source",)
+    ),
+    "request-declined": Occasion(
+        "Request declined", "{source} does not send what you asked for, or a part of it; the page says why.", REQUESTER
+    ),
+    "request-withdrawn": Occasion(
+        "Request withdrawn", "{destination} does not need what it asked you for any more.", ("source",)
+    ),
+    "request-expired": Occasion(
+        "Request expired",
+        "What {destination} asked {source} for was not sent in time and is not awaited any more. "
+        "If it is still needed, ask again, or ring {source}: {phone}.",
+        ("source", *REQUESTER),
+    ),
+    "request-answered": Occasion(
+        "Your request is answered",
+        "What you asked {source} for has come, as far as it does; it is on its way to your PACS.",
+        REQUESTER,
+    ),
+    "request-fulfilled": Occasion("Your request is fulfilled", "What came from {source} is in your PACS.", REQUESTER),
+    "request-reopened": Occasion(
+        "Request open again",
+        "What you sent {destination} in answer to its request did not get there. Its page says why; please send again.",
+        ("source",),
+    ),
     "delivery-on-worklist": Occasion(
         "Study on your worklist", "A study from {source} waits on your worklist for release.", ("destination",)
     ),
@@ -48,6 +101,17 @@ OCCASIONS: Mapping[str, Occasion] = {
     "delivery-refused": Occasion(
         "Study refused", "{destination} refused a study from {source}. The reason is on its page.", ("source",)
     ),
+    "delivery-forwarded": Occasion(
+        "Study forwarded",
+        "{source} has forwarded a study that came from you to {destination}, as the agreement with it allows.",
+        ("origin",),
+    ),
+    "handed-to-source": Occasion(
+        "Support hands this over to you", "Support has left you a note about it, under Support acts.", ("source",)
+    ),
+    "handed-to-destination": Occasion(
+        "Support hands this over to you", "Support has left you a note about it, under Support acts.", ("destination",)
+    ),
     "arrival-held": Occasion("Study held", "A study that you pushed is held. {detail}", ("source",)),
     "sender-changed": Occasion(
         "Unregistered AE title",
@@ -61,7 +125,7 @@ def compose(kind: str, facts: Mapping[str, str], *, sender: str, recipient: str,
     """The mail for an occasion. `facts` hold names, counts, the reference and the link, never patient detail."""
     occasion = OCCASIONS[kind]
     message = EmailMessage()
-    message["Subject"] = f"[Image Exchange] {occasion.subject} - ref {facts['reference']}"
+    message["Subject"] = f"[Image Exchange] {occasion.subject.format_map(facts)} - ref {facts['reference']}"
     message["From"] = sender
     message["To"] = recipient
     message["Message-ID"] = message_id

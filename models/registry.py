@@ -115,11 +115,16 @@ def named_node(session: Session, name: str) -> Node:
 
 
 def add_worklist(session: Session, node: Node, actor: str, *, name: str, auto_release: bool) -> Worklist:
-    """Give the Node's Institution its worklist. Raises Permanent when it has one already."""
-    if session.scalars(select(Worklist).where(Worklist.institution_id == node.institution_id)).first() is not None:
-        raise Permanent(f"{node.institution_id} has a worklist already.")
+    """Give the Node's Institution a worklist; its first is where studies arrive. Raises Permanent for a taken name."""
+    names = set(session.scalars(select(Worklist.name).where(Worklist.institution_id == node.institution_id)))
+    if name in names:
+        raise Permanent(f"{node.institution_id} has a worklist {name} already; choose another name.")
     worklist = Worklist(
-        institution_id=node.institution_id, name=name, node_id=node.id, auto_release=auto_release, is_default=True
+        institution_id=node.institution_id,
+        name=name,
+        node_id=node.id,
+        auto_release=auto_release,
+        is_default=not names,
     )
     session.add(worklist)
     session.flush()
@@ -134,25 +139,28 @@ def add_worklist(session: Session, node: Node, actor: str, *, name: str, auto_re
     return worklist
 
 
-def agree(session: Session, pairs: Iterable[tuple[str, str]], basis: str, actor: str) -> None:
-    """Let the first of each pair send to the second, from now on; an agreement that has ended begins anew.
+def agree(session: Session, pairs: Iterable[tuple[str, str]], basis: str, actor: str, *, onward: bool = False) -> None:
+    """Let the first of each pair send to the second, and with `onward` the second forward what it got, from now on.
 
-    Raises Permanent for an unknown Institution.
+    An agreement that has ended, or said otherwise about forwarding, begins anew. Raises Permanent for an unknown
+    Institution.
     """
     for source_id, destination_id in pairs:
         must_be_known(session, source_id)
         must_be_known(session, destination_id)
-        began = {"basis": basis, "valid_from": now(), "valid_to": None}
+        began = {"basis": basis, "onward": onward, "valid_from": now(), "valid_to": None}
         made = session.execute(
             insert(Agreement)
             .values(source_id=source_id, destination_id=destination_id, **began)
             .on_conflict_do_update(
-                index_elements=["source_id", "destination_id"], set_=began, where=Agreement.valid_to.is_not(None)
+                index_elements=["source_id", "destination_id"],
+                set_=began,
+                where=Agreement.valid_to.is_not(None) | (Agreement.onward != onward),
             )
             .returning(Agreement.source_id)
         ).first()
         if made is not None:
-            _record_agreement(session, source_id, destination_id, actor, "agreement.added")
+            _record_agreement(session, source_id, destination_id, actor, "agreement.added", {"onward": onward})
 
 
 def end_agreement(session: Session, source_id: str, destination_id: str, actor: str) -> None:
@@ -164,8 +172,11 @@ def end_agreement(session: Session, source_id: str, destination_id: str, actor: 
     _record_agreement(session, source_id, destination_id, actor, "agreement.ended")
 
 
-def _record_agreement(session: Session, source_id: str, destination_id: str, actor: str, act: str) -> None:
-    record_act(session, institution_id=source_id, actor=actor, act=act, subject=f"{source_id} to {destination_id}")
+def _record_agreement(
+    session: Session, source_id: str, destination_id: str, actor: str, act: str, facts: dict[str, Any] | None = None
+) -> None:
+    subject = f"{source_id} to {destination_id}"
+    record_act(session, institution_id=source_id, actor=actor, act=act, subject=subject, facts=facts)
 
 
 def must_be_known(session: Session, institution_id: str) -> Institution:

@@ -1,13 +1,14 @@
 """Slots: leases on the associations that a Node allows, held in the database and exact across processes.
 
-Nobody takes a second slot while another delivery has none; an urgent delivery is served before all others, and its
-waiting makes a less urgent holder give way after the image under way.
+The more urgent is served first, also with a second slot before the less urgent have a first, and its waiting makes a
+less urgent holder give way after the image under way. Among equals nobody takes a second slot while another delivery
+has none, and who is to be sent since longest comes first.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -23,12 +24,16 @@ PLACE = timedelta(seconds=3)
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants one association to a Node: `priority` 1 goes first."""
+    """Who wants one association to a Node: `priority` 1 goes first, then the earliest `since`.
+
+    `since` stays with the delivery: an attempt that found no slot and begins anew does not queue behind later ones.
+    """
 
     node_id: str
     holder: str
     delivery_id: str
     priority: int
+    since: datetime
 
 
 def ask(session: Session, claim: Claim) -> bool:
@@ -39,7 +44,7 @@ def ask(session: Session, claim: Claim) -> bool:
     if mine is not None and mine.granted:
         return True
     granted = [slot for slot in slots if slot.granted]
-    first = _first_waiting(slots, claim, mine)
+    first = _first_waiting(slots, claim)
     may = len(granted) < node.slots and first
     until = at + (LEASE if may else PLACE)
     session.execute(
@@ -50,7 +55,7 @@ def ask(session: Session, claim: Claim) -> bool:
             delivery_id=claim.delivery_id,
             priority=claim.priority,
             granted=may,
-            asked_at=at,
+            asked_at=claim.since,
             until=until,
         )
         .on_conflict_do_update(index_elements=["node_id", "holder"], set_={"granted": may, "until": until})
@@ -85,9 +90,8 @@ def _holding(slots: list[Slot], delivery_id: str) -> int:
     return sum(slot.granted for slot in slots if slot.delivery_id == delivery_id)
 
 
-def _first_waiting(slots: list[Slot], claim: Claim, mine: Slot | None) -> bool:
-    asked_at = mine.asked_at if mine else now()
-    me = (claim.priority, _holding(slots, claim.delivery_id) > 0, asked_at)
+def _first_waiting(slots: list[Slot], claim: Claim) -> bool:
+    me = (claim.priority, _holding(slots, claim.delivery_id) > 0, claim.since)
     return all(
         me <= (other.priority, _holding(slots, other.delivery_id) > 0, other.asked_at)
         for other in slots

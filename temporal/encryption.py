@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class PayloadKeys:
 
 
 def new_key_line(key_id: str) -> str:
-    """A fresh line for the file of payload keys."""
+    """A fresh line for the file of payload keys. In the first place it takes over; the old ones stay, to read."""
     return f"{key_id} {base64.b64encode(secrets.token_bytes(32)).decode()}\n"
 
 
@@ -86,8 +86,3 @@ def converter(keys: PayloadKeys) -> DataConverter:
         payload_codec=EncryptingCodec(keys),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
-
-
-def rotated(lines: Iterable[str], key_id: str) -> list[str]:
-    """The key file with a new first key; the old ones stay, to read what they wrote."""
-    return [new_key_line(key_id), *lines]

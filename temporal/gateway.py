@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -34,10 +34,13 @@ from models.domain.contracts import (
     StudyGrew,
 )
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
+from models.domain.request_contracts import RequestStart
+from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
+from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.policies import WORKFLOWS
 from workflows.study_arrival import StudyArrival
@@ -57,6 +60,8 @@ class Gateway:
         self.namespace = namespace
         self.converter = converter
         self.timeout = timeout
+        self.also: dict[CommandKind, Callable[[OutboxCommand], None]] = {}
+        """Commands that somebody else carries out, who needs more than the engine."""
         self._lock = threading.Lock()
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -92,6 +97,26 @@ class Gateway:
                 )
             )
 
+    def start_request(self, start: RequestStart) -> None:
+        self._call(self._start(ImageRequest.run, start, f"request-{start.request_id}"))
+
+    def place_request(self, start: RequestStart) -> None:
+        """Start it once: a request that has ended is not asked again."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            self._call(
+                self._start(
+                    ImageRequest.run,
+                    start,
+                    f"request-{start.request_id}",
+                    WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                )
+            )
+
+    def node_answered(self, delivery_id: str) -> None:
+        """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
+        with contextlib.suppress(NotFound):
+            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.node_answered))
+
     def is_running(self, workflow_id: str) -> bool:
         """Whether the engine knows such a workflow and it has not ended."""
         return self._call(self._is_running(workflow_id))
@@ -109,14 +134,22 @@ class Gateway:
         Raises NotAllowed with the sentence of the workflow that refused, NotFound when there is no such workflow.
         """
         kind = CommandKind(command.kind)
-        if kind is CommandKind.START_NODE:
-            self.start_node(NodeStart(command.subject_id))
+        if kind in self.also:
+            self.also[kind](command)
         elif kind is CommandKind.ANSWER_COMMITMENT:
             self.start_commitment(CommitmentStart(command.subject_id))
+        elif kind is CommandKind.PLACE_REQUEST:
+            self.place_request(RequestStart(command.subject_id))
+        elif kind is CommandKind.LOOK_AT_REQUEST:
+            self._call(self._signal(ImageRequest.run, f"request-{command.subject_id}", ImageRequest.delivery_moved))
+        elif kind is CommandKind.FORWARD_DELIVERY:
+            urgency = Urgency(command.payload.get("urgency", Urgency.ROUTINE))
+            self.start_delivery(DeliveryStart(command.subject_id, urgency))
         elif kind is CommandKind.REPORT_NODE_FAULT:
-            self._call(self._signal_node(command.subject_id))
+            self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
         else:
-            self._call(self._update(kind, command.subject_id, Decision(command.actor, command.id), command.id))
+            decision = Decision(command.actor, command.id, str(command.payload.get("seen", "")))
+            self._call(self._update(kind, command.subject_id, decision, command.id))
 
     def try_now(self, database: Database, command_id: str) -> str:
         """Deliver one saved command at once if possible; a sentence for the person who waits, empty when it is done."""
@@ -142,6 +175,10 @@ class Gateway:
         except (NotAllowed, NotFound) as refusal:
             return str(refusal)
         return ""
+
+    def asked(self, ask: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
+        """What the engine itself answers to `ask`; PeerUnreachable when it does not in time."""
+        return self._call(self._asked(ask))
 
     def close(self) -> None:
         """End the loop. Afterwards the process may end: what the client's own threads still do has had its moment."""
@@ -194,12 +231,15 @@ class Gateway:
             raise
         return description.close_time is None
 
+    async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
+        return await ask(await self._connected())
+
     async def _health(self) -> bool:
         return await (await self._connected()).service_client.check_health(timeout=self._rpc_timeout)
 
-    async def _signal_node(self, node_id: str) -> None:
-        handle = (await self._connected()).get_workflow_handle_for(NodeHealth.run, f"node-{node_id}")
-        await handle.signal(NodeHealth.fault_reported, rpc_timeout=self._rpc_timeout)
+    async def _signal(self, run: Any, workflow_id: str, signal: Any) -> None:
+        handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
+        await handle.signal(signal, rpc_timeout=self._rpc_timeout)
 
     async def _update(self, kind: CommandKind, subject_id: str, decision: Decision, update_id: str) -> None:
         message = MESSAGES[kind]

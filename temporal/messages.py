@@ -8,6 +8,7 @@ from typing import Any
 
 from models.domain.contracts import CommandKind
 from workflows.delivery import Delivery
+from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.study_arrival import StudyArrival
 
@@ -23,10 +24,18 @@ class Message:
 
 
 MESSAGES: Mapping[CommandKind, Message] = {
+    K.ACCEPT_REQUEST: Message("request", ImageRequest.accept),
+    K.ASK_BACK_REQUEST: Message("request", ImageRequest.ask_back),
+    K.REPLY_REQUEST: Message("request", ImageRequest.reply),
+    K.DECLINE_REQUEST: Message("request", ImageRequest.decline),
+    K.DECLINE_STUDY_REQUEST: Message("request", ImageRequest.decline_study),
+    K.WITHDRAW_REQUEST: Message("request", ImageRequest.withdraw),
+    K.MATCH_ARRIVAL: Message("arrival", StudyArrival.match),
     K.ASSIGN_ARRIVAL: Message("arrival", StudyArrival.assign),
     K.REFUSE_ARRIVAL: Message("arrival", StudyArrival.refuse),
     K.RELEASE_DELIVERY: Message("delivery", Delivery.release),
     K.REFUSE_DELIVERY: Message("delivery", Delivery.refuse),
+    K.REASSIGN_DELIVERY: Message("delivery", Delivery.reassign),
     K.RETRY_DELIVERY: Message("delivery", Delivery.retry),
     K.REDIRECT_DELIVERY: Message("delivery", Delivery.redirect),
     K.ABANDON_DELIVERY: Message("delivery", Delivery.abandon),

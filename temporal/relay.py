@@ -1,4 +1,4 @@
-"""The relay: carries saved commands to the engine, and drives again what the engine has forgotten."""
+"""The relay: carries saved commands to the engine, wakes what waited for a Node, and drives what the engine forgot."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from models import outbox
+from models import outbox, waiting
 from models.db import Database
 from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart, NodeStart
 from models.domain.errors import Passing
-from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY
+from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST
+from models.domain.request_contracts import RequestStart
 from models.domain.urgency import Urgency
-from models.tables import Arrival, CommitmentRequest, Delivery, Node, OutboxCommand, Transaction, now
+from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, OutboxCommand, Transaction, now
 from temporal.gateway import Gateway
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
 COME_BACK = 1.0
 SWEEP_EVERY = 60.0
+WAKE_AT_ONCE = 50
+"""Deliveries that are told in one look that they may go on: commands of people are not kept waiting by thousands."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
-Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart
+Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart
 
 
 class Relay:
@@ -38,6 +41,7 @@ class Relay:
             wait = LOOK_EVERY
             try:
                 self.carry()
+                self.wake()
                 if time.monotonic() >= due:
                     self.sweep()
                     due = time.monotonic() + SWEEP_EVERY
@@ -53,28 +57,65 @@ class Relay:
             carried += 1
         return carried
 
+    def wake(self) -> int:
+        """Tell deliveries that waited for a Node that they may go on; how many that were, WAKE_AT_ONCE at most.
+
+        One that is told twice, after a crash between word and note, makes one attempt more; it sends nothing twice.
+        """
+        with self.database.begin() as session:
+            due = waiting.may_go_on(session, WAKE_AT_ONCE)
+        for told, one in enumerate(due):
+            away = None
+            try:
+                self.gateway.node_answered(one.delivery_id)
+            except Passing:
+                # The engine is away, or does not know this one yet: the others come first then.
+                away = now()
+            with self.database.begin() as session:
+                waiting.note(session, one, away)
+            if away:
+                return told
+        return len(due)
+
     def sweep(self) -> int:
         """Start the workflow of every unfinished row that has none; how many that were."""
         started = 0
-        for workflow_id in self._unfinished():
+        for workflow_id in self.unfinished():
             if self.gateway.is_running(workflow_id):
                 continue
             # Read again: it may have ended by itself since the rows were listed, and its last step is in the database.
-            start = self._unfinished(workflow_id).get(workflow_id)
+            start = self.unfinished(workflow_id).get(workflow_id)
             if start is None:
                 continue
-            log.warning("%s was not running and is started again", workflow_id)
-            match start:
-                case ArrivalStart():
-                    self.gateway.start_arrival(start)
-                case DeliveryStart():
-                    self.gateway.start_delivery(start)
-                case NodeStart():
-                    self.gateway.start_node(start)
-                case CommitmentStart():
-                    self.gateway.start_commitment(start)
+            if self._is_new(start):
+                log.info("%s is started", workflow_id)
+            else:
+                log.warning("%s was not running and is started again", workflow_id)
+            self.drive(start)
             started += 1
         return started
+
+    def drive(self, start: Start) -> None:
+        """Start the workflow of a row; one that runs is left as it is."""
+        match start:
+            case ArrivalStart():
+                self.gateway.start_arrival(start)
+            case DeliveryStart():
+                self.gateway.start_delivery(start)
+            case NodeStart():
+                self.gateway.start_node(start)
+            case CommitmentStart():
+                self.gateway.start_commitment(start)
+            case RequestStart():
+                self.gateway.start_request(start)
+
+    def _is_new(self, start: Start) -> bool:
+        """Whether it is a Node of which nothing has been heard yet: all others are started when their row is made."""
+        if not isinstance(start, NodeStart):
+            return False
+        with self.database.begin() as session:
+            node = session.get_one(Node, start.node_id)
+            return not (node.state_since or node.last_answer_at or node.last_fault_at)
 
     def _carry_one(self) -> bool:
         """Lease the next command, call the engine outside of any transaction, and note what it said."""
@@ -94,27 +135,32 @@ class Relay:
                 row.refusal, row.delivered_at = refusal, row.delivered_at or now()
         return True
 
-    def _unfinished(self, only: str = "") -> dict[str, Start]:
+    def unfinished(self, only: str = "", fresh: timedelta = FRESH) -> dict[str, Start]:
         """By workflow id, how every row that is not finished would go on; or the one row of the workflow `only`."""
+        settled = now() - fresh
         arrivals = select(Arrival.id, Arrival.state).where(
             Arrival.state.not_in(ARRIVAL.terminal),
             Arrival.announced_generation > 0,
-            Arrival.announced_at < now() - FRESH,
+            Arrival.announced_at < settled,
         )
         deliveries = (
             select(Delivery.id, Delivery.state, Transaction.urgency)
             .join(Transaction, Transaction.id == Delivery.transaction_id)
-            .where(Delivery.state.not_in(DELIVERY.terminal), Delivery.created_at < now() - FRESH)
+            .where(Delivery.state.not_in(DELIVERY.terminal), Delivery.created_at < settled)
         )
         nodes = select(Node.id, Node.state).where(Node.host != "")
         commitments = select(CommitmentRequest.id).where(
-            CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < now() - FRESH
+            CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < settled
+        )
+        requests = select(ImageRequest.id, ImageRequest.state).where(
+            ImageRequest.state.not_in(REQUEST.terminal), ImageRequest.placed_at < settled
         )
         if only:
             row_id = only.partition("-")[2]
             arrivals = arrivals.where(Arrival.id == row_id)
             deliveries = deliveries.where(Delivery.id == row_id)
             nodes = nodes.where(Node.id == row_id)
+            requests = requests.where(ImageRequest.id == row_id)
             commitments = commitments.where(CommitmentRequest.id == row_id)
         with self.database.begin() as session:
             return {
@@ -124,5 +170,6 @@ class Relay:
                     for row_id, state, urgency in session.execute(deliveries)
                 },
                 **{f"node-{row[0]}": NodeStart(*row) for row in session.execute(nodes)},
+                **{f"request-{row[0]}": RequestStart(*row) for row in session.execute(requests)},
                 **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
             }

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
+from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.study_arrival import StudyArrival
+from workflows.telling import Telling
 
-ALL_WORKFLOWS = (StudyArrival, Delivery, NodeHealth, CommitmentAnswer)
+ALL_WORKFLOWS = (ImageRequest, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, Telling)
 GRACE = timedelta(seconds=15)
 COME_BACK = 1.0
 
@@ -31,6 +36,18 @@ def runner() -> SandboxedWorkflowRunner:
             "models", "activities", "pydicom", "pynetdicom", "sqlalchemy"
         )
     )
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """A log filter: an error that crossed the border of an activity has said all it may in its sentence.
+
+    Without it the SDK adds a traceback to every attempt, also to those that wait for a peer.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, ApplicationError):
+        record.msg, record.args = f"{record.getMessage()}: {error.type}: {error.message}", ()
+        record.exc_info = None
+    return True
 
 
 async def connected(address: str, namespace: str, converter: DataConverter) -> Client:
@@ -52,6 +69,7 @@ async def work(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Work until SIGTERM or SIGINT; then finish what is under way within GRACE."""
+    logging.getLogger(activity.__name__).addFilter(in_one_line)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

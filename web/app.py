@@ -18,10 +18,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models.db import Database
 from models.domain.permissions import Function
+from models.shift import banner
 from models.tables import now
-from web import account, entries, health, held, home, mailbox, nodes, transactions, words
+from web import account, entries, health, held, home, mailbox, nodes, requests, support, transactions, words, worklist
 from web.frame import apologise, framed
-from web.here import NAME, Door, Here, here
+from web.here import NAME, Desk, Door, Here, here
 from web.look import NAVIGATION, Place, SignedIn
 from web.permission import guard, somebody, undeclared
 from web.sessions import Person
@@ -29,7 +30,14 @@ from web.times import age, clock
 
 PAGE_COOKIE = "page"
 SIGN_IN_TRIES = "30 per minute"
-NEEDED: Mapping[str, Function] = {"/nodes": Function.VIEW_NODES, "/mailbox": Function.READ_DEMO_MAIL}
+NEEDED: Mapping[str, Function] = {
+    "/requests": Function.PLACE_REQUEST,
+    "/worklist": Function.RELEASE,
+    "/nodes": Function.VIEW_NODES,
+    "/support": Function.USE_SUPPORT_DESK,
+    "/support-acts": Function.COUNTERSIGN,
+    "/mailbox": Function.READ_DEMO_MAIL,
+}
 
 
 def create_app(
@@ -42,6 +50,8 @@ def create_app(
     health_of_parts: Callable[[], Mapping[str, bool]] = dict,
     sign_in_tries: str = SIGN_IN_TRIES,
     trusted_proxies: int = 0,
+    dicom_port: int | None = None,
+    recovery: Desk | None = None,
 ) -> Flask:
     """The whole portal.
 
@@ -50,7 +60,8 @@ def create_app(
     `secure_cookies` is False only where there is no TLS. `mailbox_folder`, of the demo alone, holds the mails that the
     page Mailbox shows; without it there is no such page. `health_of_parts` answers for every part, by name, whether it
     is ready. `sign_in_tries` limits tries from one address, in Flask-Limiter's words; behind `trusted_proxies`
-    it is the address that the first of these saw.
+    it is the address that the first of these saw. `dicom_port` is the port that PACS push to.
+    `recovery` is a temporal.recovery.Recovery, for the support desk; without it the desk shows our own records alone.
     """
     limiter = Limiter(get_remote_address, storage_uri="memory://")
     app = framed(
@@ -70,10 +81,23 @@ def create_app(
     if trusted_proxies:
         # Each proxy adds the address that it saw; the last one says which scheme the browser speaks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=1)  # type: ignore[method-assign]
-    app.extensions[NAME] = Here(database, gateway, health_of_parts, mailbox_folder, secure_cookies)
+    app.extensions[NAME] = Here(
+        database, gateway, health_of_parts, mailbox_folder, secure_cookies, dicom_port, recovery
+    )
     guard(app)
     app.before_request(entries.must_be_typeable)
-    blueprints = [account, home, transactions, held, nodes, health, *([mailbox] if mailbox_folder else [])]
+    blueprints = [
+        account,
+        home,
+        transactions,
+        requests,
+        worklist,
+        held,
+        nodes,
+        support,
+        health,
+        *([mailbox] if mailbox_folder else []),
+    ]
     for room in blueprints:
         app.register_blueprint(room.blueprint)
     # Counted in each worker process for itself; the lock on the account is what holds everywhere.
@@ -109,7 +133,15 @@ def _for_pages() -> dict[str, Any]:
         "age": lambda time: age(time, at),
         "fresh_at": local(at, seconds=True),
         "messages": get_flashed_messages,
+        "status_banner": _status_banner,
     }
+
+
+def _status_banner() -> str:
+    """What all users are told now; empty when nothing is."""
+    with here().database.begin() as session:
+        told = banner(session)
+        return told.text if told else ""
 
 
 def _is_offered(place: Place, who: Person) -> bool:

@@ -27,13 +27,19 @@ def token() -> str:
 
 def asked_before(session: Session) -> dict[str, Any] | None:
     """What this very form asked when it was sent before; None when it has not been."""
-    first = session.get(OutboxCommand, _token())
+    first = session.get(OutboxCommand, command_token())
     return None if first is None else first.payload
 
 
 def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], done: str) -> None:
     """Save the command, try it, and leave a message: `done`, why it was refused, or that it will go on by itself."""
-    command_id, who = _token(), person()
+    said = answer_to(kind, subject_id, institution_id, content, command_token())
+    flash(said or done, "done" if not said else "saved" if said == SAVED else "refused")
+
+
+def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], command_id: str) -> str:
+    """Save the command and try it; empty when it is done, else why it was refused, or SAVED: it goes on by itself."""
+    who = person()
     with here().database.begin() as session:
         is_new = post(
             session,
@@ -51,11 +57,11 @@ def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[s
                 abort(400)
     said = here().gateway.try_now(here().database, command_id)
     with here().database.begin() as session:
-        said = with_names(session, said)
-    flash(said or done, "done" if not said else "saved" if said == SAVED else "refused")
+        return with_names(session, said)
 
 
-def _token() -> str:
+def command_token() -> str:
+    """The token of the form that was sent; "bad request" for a form without one."""
     given = request.form.get(FIELD, "")
     if not TOKEN.fullmatch(given):
         abort(400)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 from flask import request
 from werkzeug.exceptions import UnprocessableEntity
 
 from models.domain.identity import LONG_STRING, SHORT_STRING
+from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
+LINE = 120
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 class Wrong(ValueError):
@@ -32,21 +38,88 @@ def patient_id(text: str) -> str:
     return _identifier("patient_id", "Patient ID", text, LONG_STRING)
 
 
-def accession(text: str) -> str:
+def accession(text: str, field: str = "accession") -> str:
     """An Accession Number (value representation SH); it may be empty."""
-    return _identifier("accession", "Accession Number", text, SHORT_STRING)
+    return _identifier(field, "Accession Number", text, SHORT_STRING)
+
+
+def sources_patient_id(text: str) -> str:
+    """The patient's ID where the study is; it may be empty."""
+    return _identifier("source_patient_id", "patient's ID there", text, LONG_STRING)
+
+
+def nhs_number(text: str) -> str:
+    """Ten digits, the last a check digit; it may be empty."""
+    number = parse_nhs_number(text)
+    if text.strip() and number is None:
+        raise Wrong("nhs_number", "That is no NHS number: it has ten digits, and the last one checks the others.")
+    return number or ""
+
+
+def name(text: str, field: str, what: str) -> str:
+    """A part of a person's name (value representation PN, PS3.5 Section 6.2)."""
+    text = " ".join(text.split())
+    if not text:
+        raise Wrong(field, f"Enter the patient's {what}.")
+    if len(text) > LONG_STRING or set("^=\\") & set(text) or not text.isprintable():
+        raise Wrong(field, f"The {what} may have {LONG_STRING} letters at most, without ^, = and backslash.")
+    return text
+
+
+def day(text: str, field: str, today: date, is_needed: bool = False) -> str:
+    """A date that has been, as people write it (3 5 2026, 03/05/2026, 3 May 2026), as DICOM does (YYYYMMDD)."""
+    if not text.strip() and not is_needed:
+        return ""
+    found = _date(text)
+    if found is None or found.year < 1850:
+        raise Wrong(field, "Enter a date like 3 5 2026.")
+    if found > today:
+        raise Wrong(field, "That date is still to come.")
+    return f"{found:%Y%m%d}"
+
+
+def line(text: str, field: str, needed: str, is_needed: bool = False) -> str:
+    """A few words; `needed` says what to enter where there must be something."""
+    text = " ".join(text.split())
+    if is_needed and not text:
+        raise Wrong(field, needed)
+    if len(text) > LINE or not text.isprintable():
+        raise Wrong(field, f"Use {LINE} characters at most, without control characters.")
+    return text
 
 
 def reason(text: str, field: str) -> str:
     """Why, in a sentence that the other side reads."""
+    return sentence(text, field, "a reason", "the other side reads it")
+
+
+def sentence(text: str, field: str, what: str, who_reads: str) -> str:
+    """A few words of prose, called `what` in what is said of a wrong entry."""
     text = " ".join(text.split())
     if not text:
-        raise Wrong(field, "Give a reason; the other side reads it.")
+        raise Wrong(field, f"Give {what}; {who_reads}.")
     if not text.isprintable():
-        raise Wrong(field, "Give a reason without control characters; type it instead of pasting it.")
+        raise Wrong(field, f"Give {what} without control characters; type it instead of pasting it.")
     if len(text) > REASON:
-        raise Wrong(field, f"Give a reason of at most {REASON} characters.")
+        raise Wrong(field, f"Give {what} of at most {REASON} characters.")
     return text
+
+
+def _date(text: str) -> date | None:
+    parts = re.findall(r"[0-9]+|[a-z]+", text.casefold())
+    if len(parts) != 3:
+        return None
+    first, month, last = parts
+    # Whoever pastes an ISO date begins with the year.
+    years, days = (first, last) if len(first) == 4 else (last, first)
+    if month[:3] in MONTHS:
+        month = str(MONTHS.index(month[:3]) + 1)
+    if len(years) != 4 or not (years + month + days).isdecimal():
+        return None
+    try:
+        return date(int(years), int(month), int(days))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _identifier(field: str, name: str, text: str, longest: int) -> str:

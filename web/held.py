@@ -10,6 +10,7 @@ from models.domain.permissions import Function
 from models.held import Outcome, resolve
 from models.queries.held import held_alone, held_arrivals
 from web import entries
+from web.asking import token
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
@@ -56,4 +57,4 @@ def _shown(wrong: Wrong | None = None) -> str:
     viewer = person().viewer
     with here().database.begin() as session:
         arrivals, alone = held_arrivals(session, viewer), held_alone(session, viewer)
-    return render_template("held.html", title="Held", arrivals=arrivals, alone=alone, wrong=wrong)
+    return render_template("held.html", title="Held", arrivals=arrivals, alone=alone, wrong=wrong, token=token)

@@ -10,6 +10,7 @@ from typing import Protocol
 from flask import current_app
 
 from models.db import Database
+from models.domain.trouble import Happening, Troubled
 
 NAME = "image-exchange"
 
@@ -21,15 +22,30 @@ class Door(Protocol):
         """Deliver one saved command; a sentence for the person who waits, empty when it is done."""
 
 
+class Desk(Protocol):
+    """What the support desk needs of temporal.recovery.Recovery; PeerUnreachable when the engine is away."""
+
+    def lists(self) -> tuple[Troubled, ...]:
+        """What is in trouble at the engine."""
+
+    def story(self, workflow_id: str) -> tuple[Happening, ...]:
+        """What the engine remembers of a workflow."""
+
+
 @dataclass(frozen=True)
 class Here:
-    """`health` answers for each part of the exchange whether it is ready; `mailbox` is the demo's folder of mails."""
+    """`health` answers for each part of the exchange whether it is ready; `mailbox` is the demo's folder of mails.
+
+    `dicom_port` is where PACS push to, for pages to name it.
+    """
 
     database: Database
     gateway: Door
     health: Callable[[], Mapping[str, bool]]
     mailbox: Path | None
     secure_cookies: bool
+    dicom_port: int | None = None
+    recovery: Desk | None = None
 
 
 def here() -> Here:

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from models.domain.permissions import Function
+from models.drafts import own_drafts
 from models.queries.held import how_many_alone
 from models.queries.nodes import node_standings
 from models.queries.transactions import Sought, how_many_wait, last_arrival, page, waiting_for
@@ -38,6 +39,7 @@ def _facts() -> dict[str, object]:
             "urgent": urgent,
             "rows": waiting_for(session, viewer),
             "recent": page(session, viewer, Sought(), size=RECENT).rows,
+            "drafts": len(own_drafts(session, person().id)),
             "last_arrival": last_arrival(session, viewer),
             "alone": how_many_alone(session, viewer) if viewer.may(Function.ASSIGN_HELD) else 0,
             "troubled": [node for node in nodes if node.receives and node.state != "up"],

@@ -28,8 +28,12 @@ class Place:
 NAVIGATION = (
     Place("Home", "/"),
     Place("Transactions", "/transactions"),
+    Place("Requests", "/requests"),
+    Place("Worklist", "/worklist"),
     Place("Held", "/held"),
     Place("Nodes", "/nodes"),
+    Place("Support", "/support"),
+    Place("Support acts", "/support-acts"),
     Place("Mailbox", "/mailbox"),
 )
 

@@ -12,10 +12,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 
 from models.domain.permissions import Function
-from web.sessions import Person, person_of
+from models.tables import Account
+from web.sessions import Person, account_that_ended, person_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 DECLARED = "needs"
+RESCUE = "rescue"
 
 
 class Open(StrEnum):
@@ -28,6 +30,16 @@ class Open(StrEnum):
 def needs(function: Function) -> Callable[[View], View]:
     """Declares that a view is for people whose role has `function`."""
     return lambda view: _declared(view, function)
+
+
+def rescued_by(rescue: Callable[[Account], str]) -> Callable[[View], View]:
+    """Declares how what was typed is kept when the session has run out meanwhile; `rescue` answers where it is then."""
+
+    def declare(view: View) -> View:
+        setattr(view, RESCUE, rescue)
+        return view
+
+    return declare
 
 
 def public(view: View) -> View:
@@ -95,11 +107,21 @@ def _check() -> ResponseReturnValue | None:
 
 
 def _to_sign_in() -> ResponseReturnValue:
+    if (kept_at := _rescued()) is not None:
+        way = f"/sign-in?next={quote(kept_at)}"
+        return ("", 401, {"HX-Redirect": way}) if "HX-Request" in request.headers else redirect(way, 303)
     if "HX-Request" in request.headers:
         # A part of a page cannot become the sign-in page: the whole page is asked again.
         return "", 401, {"HX-Refresh": "true"}
     wanted = f"?next={quote(request.path)}" if request.method == "GET" and request.path != "/" else ""
     return redirect(f"/sign-in{wanted}", 303)
+
+
+def _rescued() -> str | None:
+    """Where what was typed is found again; None where a view keeps nothing, or nobody knows whose it is."""
+    rescue = getattr(current_app.view_functions[request.endpoint or "static"], RESCUE, None)
+    account = account_that_ended(request) if rescue is not None else None
+    return str(rescue(account)) if rescue is not None and account is not None else None
 
 
 def _declared(view: View, what: Function | Open) -> View:

@@ -47,7 +47,8 @@ def cookie_name(secure: bool) -> str:
 def open_session(session: Session, account: Account, response: Response) -> None:
     """A new session, with a token of its own; sessions that have run out are forgotten."""
     token, at = secrets.token_urlsafe(32), now()
-    session.execute(delete(WebSession).where(_ended(at)))
+    # Longer than anybody leaves a form open: what was typed meanwhile is still kept for whoever typed it.
+    session.execute(delete(WebSession).where(_ended(at - ABSOLUTE)))
     session.add(
         WebSession(
             token_sha256=_hashed(token),
@@ -70,7 +71,10 @@ def end_session(session: Session, request: Request, response: Response) -> None:
 
 
 def person_of(request: Request) -> Person | None:
-    """Who sent `request`; None when its session has ended. What a page fetches by itself does not keep it alive."""
+    """Who sent `request`; None when its session has ended. What a page fetches by itself does not keep it alive.
+
+    What it posts by itself does: somebody is typing.
+    """
     token = request.cookies.get(cookie_name(here().secure_cookies))
     if not token:
         return None
@@ -83,9 +87,21 @@ def person_of(request: Request) -> Person | None:
         ).one_or_none()
         if found is None or not found.account.active:
             return None
-        if "HX-Request" not in request.headers and at - found.last_seen_at > SEEN_EVERY:
+        if (request.method == "POST" or "HX-Request" not in request.headers) and at - found.last_seen_at > SEEN_EVERY:
             found.last_seen_at = at
         return _person(found.account)
+
+
+def account_that_ended(request: Request) -> Account | None:
+    """Whose session it was that has ended by itself, and that the browser still shows; None after signing out."""
+    token = request.cookies.get(cookie_name(here().secure_cookies))
+    if not token:
+        return None
+    with here().database.begin() as session:
+        found = session.scalars(
+            select(WebSession).where(WebSession.token_sha256 == _hashed(token)).options(joinedload(WebSession.account))
+        ).one_or_none()
+        return found.account if found is not None and found.account.active else None
 
 
 def _person(account: Account) -> Person:
@@ -94,7 +110,7 @@ def _person(account: Account) -> Person:
         name=account.display_name,
         institution_name=account.institution.name,
         time_zone=account.institution.time_zone,
-        viewer=Viewer(account.institution_id, Role(account.role)),
+        viewer=Viewer(account.institution_id, Role(account.role), account.institution.time_zone),
     )
 
 

@@ -107,7 +107,7 @@ def _state(lifecycle: Lifecycle[Any, Any], state: StrEnum, at: Place, here: bool
 
 def _lines(text: str) -> list[str]:
     """One line, or two where it would not fit."""
-    if len(text) <= 15:
+    if len(text) <= 13:
         return [text]
     first, _, rest = text.partition(" ")
     return [first, rest]

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from models.queries.clock import clock_words
+
 ELEMENT = Markup('<time datetime="{utc}" title="{title}">{words}</time>')
 
 
@@ -20,11 +22,7 @@ def clock(time: datetime | None, zone: str, now: datetime, seconds: bool = False
     """An HTML element: the time of day alone where the day is today's, else with its date."""
     if time is None:
         return Markup("never")
-    local, today = time.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()
-    words = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    if local.date() != today:
-        year = "" if local.year == today.year else f" {local.year}"
-        words = f"{local.day} {local:%b}{year}, {words}"
+    words = clock_words(time, zone, now, seconds)
     utc = time.astimezone(UTC)
     return ELEMENT.format(utc=utc.isoformat(timespec="seconds"), title=f"{utc:%d %b %Y, %H:%M:%S} UTC", words=words)
 

@@ -6,9 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
 
 COLOURS: Mapping[str, str] = {
+    "placed": "blue",
+    "awaiting-source": "yellow",
+    "awaiting-requester": "yellow",
+    "awaiting-study": "blue",
+    "partly-answered": "blue",
+    "fulfilled": "green",
+    "declined": "grey",
+    "withdrawn": "grey",
+    "expired": "grey",
+    "matched": "blue",
     "receiving": "blue",
     "forwarding": "blue",
     "settled": "blue",
@@ -33,6 +44,15 @@ COLOURS: Mapping[str, str] = {
     "unanswerable": "yellow",
 }
 """The colour of each state's tag; the word beside it says the same."""
+
+FILED: Mapping[str, str] = {
+    Basis.NHS_NUMBER: "the patient's NHS number",
+    Basis.SENDERS_NHS_NUMBER: "the patient's NHS number, which the sender uses as its Patient ID",
+    Basis.SENDERS_ID: "the sender's own Patient ID, with the sender named as its issuer",
+    Basis.PREFIXED_ID: "the sender's own Patient ID, with the sender's code before it",
+    Basis.BY_A_PERSON: "the identifiers that its PACS officer entered",
+}
+"""What a study is filed under, to go on after "under"."""
 
 SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
 
@@ -74,6 +94,23 @@ def images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
 
+def studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count} studies"
+
+
+def days(first: str, last: str) -> str:
+    """A span of DICOM dates as people say it; empty where neither end is given."""
+    if first == last or not (first and last):
+        return (
+            dicom_date(first)
+            if first == last
+            else f"from {dicom_date(first)}"
+            if first
+            else f"until {dicom_date(last)}"
+        )
+    return f"{dicom_date(first)} to {dicom_date(last)}"
+
+
 def study(description: str, modalities: Sequence[str]) -> str:
     """Like "CT head": the description, with the modalities before it where it does not begin with one itself."""
     if description.upper().startswith(tuple(modalities)) and modalities:
@@ -89,5 +126,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "identifier": identifier,
     "images": images,
     "study": study,
+    "studies": studies,
+    "days": days,
+    "filed": lambda basis: FILED[basis],
     "colour": lambda state: COLOURS[state],
 }

@@ -1,8 +1,14 @@
-"""Delivery: one parcel to one destination's worklist, until the destination itself says that it has every image."""
+"""Delivery: one parcel to one destination's worklist, until the destination itself says that it has every image.
+
+While its Node is away it waits to be told that the Node may be used again. The relay tells it, from what stands in the
+database (models/waiting.py); should no word come, it tries unasked, ever more rarely, so that a week-end costs a few
+hundred attempts. A history that grows long all the same goes on in a new one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,8 +18,18 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
-    from models.domain.contracts import Comparison, Decision, DeliveryStart, Sending, SendReport, Verdict
-    from models.domain.errors import ExchangeError
+    from activities.local_identity import LocalIdentityActivities
+    from models.domain.contracts import (
+        Comparison,
+        Decision,
+        DeliveryStart,
+        Listing,
+        LocalIdentityQuestion,
+        Sending,
+        SendReport,
+        Verdict,
+    )
+    from models.domain.errors import ExchangeError, NotAllowed
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
 from workflows import policies
 from workflows.journey import Journey, refusal, sentence_of
@@ -30,12 +46,13 @@ class Delivery:
         self.journey = Journey(DELIVERY, start.delivery_id, start.state)
         self.start = start
         self.sent_again = False
+        self.may_go_on = False
         self.underway: ActivityHandle[SendReport] | None = None
 
     @workflow.run
     async def run(self, start: DeliveryStart) -> str:
         async with self.journey.journal():
-            while not self.journey.ended:
+            while not (self.journey.ended or workflow.info().is_continue_as_new_suggested()):
                 match self.journey.state:
                     case State.WAITING:
                         await self._list()
@@ -45,7 +62,11 @@ class Delivery:
                         await self._confirm()
                     case parked:
                         await workflow.wait_condition(lambda at=parked: self.journey.state is not at)  # type: ignore[misc]
-            self.journey.tell(f"delivery-{self.journey.state.value}")
+            ended = self.journey.ended
+            if ended:
+                self.journey.tell(f"delivery-{self.journey.state.value}")
+        if not ended:
+            workflow.continue_as_new(DeliveryStart(start.delivery_id, start.urgency, self.journey.state.value))
         return self.journey.state.value
 
     @workflow.query
@@ -55,11 +76,12 @@ class Delivery:
     @workflow.update
     async def release(self, decision: Decision) -> str:
         """The destination's person gave the local identifiers and lets it go."""
+        await self._must_be_the_same_person(decision)
         return await self._decided(Event.RELEASED, decision)
 
     @release.validator
     def _may_release(self, decision: Decision) -> None:
-        self._check(Event.RELEASED)
+        self.journey.may(Event.RELEASED)
 
     @workflow.update
     async def refuse(self, decision: Decision) -> str:
@@ -68,7 +90,20 @@ class Delivery:
 
     @refuse.validator
     def _may_refuse(self, decision: Decision) -> None:
-        self._check(Event.REFUSED)
+        self.journey.may(Event.REFUSED)
+
+    @workflow.update
+    async def reassign(self, decision: Decision) -> str:
+        """It waits on another of the destination's worklists, which may release by itself."""
+        await self._decided(Event.REASSIGNED, decision)
+        if self.journey.state is State.ON_WORKLIST:
+            self._release_if_automatic(await self._listing())
+            await self.journey.recorded()
+        return self.journey.state.value
+
+    @reassign.validator
+    def _may_reassign(self, decision: Decision) -> None:
+        self.journey.may(Event.REASSIGNED)
 
     @workflow.update
     async def retry(self, decision: Decision) -> str:
@@ -77,7 +112,7 @@ class Delivery:
 
     @retry.validator
     def _may_retry(self, decision: Decision) -> None:
-        self._check(Event.RETRIED)
+        self.journey.may(Event.RETRIED)
 
     @workflow.update
     async def redirect(self, decision: Decision) -> str:
@@ -86,7 +121,7 @@ class Delivery:
 
     @redirect.validator
     def _may_redirect(self, decision: Decision) -> None:
-        self._check(Event.REDIRECTED)
+        self.journey.may(Event.REDIRECTED)
 
     @workflow.update
     async def abandon(self, decision: Decision) -> str:
@@ -95,7 +130,7 @@ class Delivery:
 
     @abandon.validator
     def _may_abandon(self, decision: Decision) -> None:
-        self._check(Event.ABANDONED)
+        self.journey.may(Event.ABANDONED)
 
     @workflow.signal
     async def withdrawn(self, actor: str) -> None:
@@ -103,60 +138,97 @@ class Delivery:
         if (self.journey.state, Event.ABANDONED) in DELIVERY.table:
             await self._decided(Event.ABANDONED, Decision(actor))
 
-    def _check(self, event: Event) -> None:
-        try:
-            self.journey.check(event)
-        except ExchangeError as no:
-            raise refusal(no) from no
+    @workflow.signal
+    def node_answered(self) -> None:
+        """Its Node may be used again."""
+        self.may_go_on = True
 
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
-        self._check(event)
+        self.journey.may(event)
         after = self.journey.take(event, decision.actor, content_id=decision.content_id)
         self.sent_again = False
+        self.may_go_on = True
         if self.underway is not None:
             self.underway.cancel()
             self.underway = None
         await self.journey.recorded()
         return after.value
 
+    async def _must_be_the_same_person(self, decision: Decision) -> None:
+        """Refuses a local ID that is another person's. Somebody else may decide while it is looked up."""
+        if not decision.content_id:
+            return
+        anothers = await workflow.execute_activity_method(
+            LocalIdentityActivities.check,
+            LocalIdentityQuestion(self.start.delivery_id, decision.content_id),
+            **policies.CHECKING,
+        )
+        if anothers:
+            raise refusal(NotAllowed(anothers))
+
     async def _list(self) -> None:
-        listing = await workflow.execute_activity_method(
+        listing = await self._listing()
+        self.journey.take(Event.LISTED, detail=listing.detail)
+        if listing.forwarded:
+            self.journey.tell("delivery-forwarded")
+        if not self._release_if_automatic(listing):
+            self.journey.tell("delivery-on-worklist")
+
+    async def _listing(self) -> Listing:
+        return await workflow.execute_activity_method(
             DeliveryActivities.put_on_worklist, self.start.delivery_id, **policies.DATABASE
         )
-        self.journey.take(Event.LISTED, detail=listing.detail)
-        if listing.automatic:
+
+    def _release_if_automatic(self, listing: Listing) -> bool:
+        # A person may have decided while the worklist was looked at.
+        if listing.automatic and self.journey.state is State.ON_WORKLIST:
             self.journey.take(Event.RELEASED, detail=listing.detail)
-            return
-        self.journey.tell("delivery-on-worklist")
+        return listing.automatic
 
     async def _send(self) -> None:
+        slow = asyncio.create_task(self._tell_if_slow())
+        waits = policies.waits_for_node()
+        try:
+            while self.journey.state is State.SENDING and not workflow.info().is_continue_as_new_suggested():
+                if await self._attempt():
+                    await self._node_answered_within(next(waits))
+        finally:
+            slow.cancel()
+
+    async def _attempt(self) -> bool:
+        """One sending, which the engine repeats while what stops it may pass; True: its Node is away."""
         await self.journey.recorded()
         if self.journey.state is not State.SENDING:
-            return
+            return False
+        # From here on a word counts, also one that comes before the attempt is over.
+        self.may_go_on = False
         sending = self.underway = workflow.start_activity_method(
             DicomActivities.send,
             Sending(self.start.delivery_id, self.start.urgency),
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **policies.sending(self.start.urgency),
         )
-        slow = asyncio.create_task(self._tell_if_slow())
         try:
-            stopped = (await sending).sentence
+            report = await sending
+            stopped, node_away = report.sentence, report.node_away
         except ActivityError as failure:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise
-            stopped = sentence_of(failure)
-        finally:
-            slow.cancel()
+            stopped, node_away = sentence_of(failure), False
         # Whatever it reports, a person has decided meanwhile: it may have sent to another Node.
         if self.underway is not sending:
-            return
+            return False
         self.underway = None
         if stopped:
             self._park(stopped)
-        else:
+        elif not node_away:
             self.journey.take(Event.SENT)
+        return node_away
+
+    async def _node_answered_within(self, wait: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self.may_go_on, timeout=wait)
 
     async def _tell_if_slow(self) -> None:
         await workflow.sleep(PATIENCE[State.SENDING])

@@ -24,11 +24,14 @@ State = TypeVar("State", bound=StrEnum)
 Event = TypeVar("Event", bound=StrEnum)
 
 UNWRITABLE = timedelta(minutes=10)
-"""A step that the database refuses is offered again after this long: nothing goes on before it is written."""
+"""Steps that the database refuses are offered again after this long: nothing goes on before it is written."""
 
 
 class Journey(Generic[State, Event]):
-    """One walk through one lifecycle. Steps are written in order, each once, by an ordinary activity."""
+    """One walk through one lifecycle. Steps are written in order, each once, by an ordinary activity.
+
+    What was taken since the last write goes into the next one together: each activity adds six events to the history.
+    """
 
     def __init__(self, lifecycle: Lifecycle[State, Event], subject_id: str, state: str = "") -> None:
         self.lifecycle = lifecycle
@@ -42,9 +45,16 @@ class Journey(Generic[State, Event]):
     def ended(self) -> bool:
         return self.state in self.lifecycle.terminal
 
-    def check(self, event: Event) -> None:
-        """NotAllowed, saying what happened instead, when `event` is not possible now."""
+    def check(self, event: Event, seen: str = "") -> None:
+        """NotAllowed, saying what happened instead, when `event` is not possible now.
+
+        Nor when a person decided for it in view of another state: `seen`, if it is said.
+        """
         try:
+            if seen not in ("", self.state.value):
+                raise NotAllowed(
+                    f"This {self.lifecycle.name} is {self.state.value} by now. Reload the page to see why."
+                )
             self.lifecycle.after(self.state, event)
         except NotAllowed as refusal:
             if not self._taken:
@@ -55,7 +65,16 @@ class Journey(Generic[State, Event]):
                 f"Too late: it was {last.event} by {who} at {last.at:%H:%M} UTC and is now {self.state.value}."
             ) from refusal
 
-    def take(self, event: Event, actor: str = EXCHANGE, detail: str = "", content_id: str = "") -> State:
+    def may(self, event: Event, seen: str = "") -> None:
+        """`check` for who asks from outside: an ApplicationError with the sentence when `event` is not possible."""
+        try:
+            self.check(event, seen)
+        except NotAllowed as no:
+            raise refusal(no) from no
+
+    def take(
+        self, event: Event, actor: str = EXCHANGE, detail: str = "", content_id: str = "", other_id: str = ""
+    ) -> State:
         """Move by `event`. Never awaits, so that nothing can come between the check and the move.
 
         `content_id` names the command that holds what a person wrote; it never travels through the engine.
@@ -75,6 +94,7 @@ class Journey(Generic[State, Event]):
                 at=workflow.now(),
                 detail=detail,
                 content_id=content_id,
+                other_id=other_id,
             )
         )
         return self.state
@@ -90,34 +110,41 @@ class Journey(Generic[State, Event]):
         """
         key = f"{kind}:{self.subject_id}"
         if each_time:
-            key = f"{key}:{workflow.info().run_id}:{len(self._taken)}"
+            key = f"{key}:{workflow.info().run_id}:{len(self._notices)}"
         self._notices.append(asyncio.create_task(self._mail(NoticeRequest(key, kind, self.subject_id, detail))))
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[None]:
-        """Writes steps while the block runs; leaves when all handlers are done, all is written and all are told."""
+        """Writes steps while the block runs; leaves when all handlers are done, all is written and all are told.
+
+        All at the same moment: a decision that comes while the last mail goes out is written, too.
+        """
         writer = asyncio.create_task(self._write())
         try:
             yield
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            await self.recorded()
-            await workflow.wait_condition(lambda: all(notice.done() for notice in self._notices))
+            await workflow.wait_condition(self._settled)
         finally:
             for beside in (writer, *self._notices):
                 beside.cancel()
 
+    def _settled(self) -> bool:
+        return (
+            workflow.all_handlers_finished()
+            and self._written == len(self._taken)
+            and all(notice.done() for notice in self._notices)
+        )
+
     async def _write(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._written < len(self._taken))
+            steps = tuple(self._taken[self._written :])
             try:
-                await workflow.execute_activity_method(
-                    JournalActivities.record, self._taken[self._written], **policies.DATABASE
-                )
-                self._written += 1
+                await workflow.execute_activity_method(JournalActivities.record, steps, **policies.DATABASE)
+                self._written += len(steps)
             except ActivityError as failure:
                 if is_cancelled_exception(failure):
                     raise
-                workflow.logger.error("a step cannot be written: %s", sentence_of(failure))
+                workflow.logger.error("steps cannot be written: %s", sentence_of(failure))
                 await workflow.sleep(UNWRITABLE)
 
     async def _mail(self, request: NoticeRequest) -> None:

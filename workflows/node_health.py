@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.node import NODE, Event, State
 from workflows import policies
-from workflows.journey import Journey, refusal
+from workflows.journey import Journey
 
 PATIENCE = NODE.patience
 
@@ -54,7 +54,7 @@ class NodeHealth:
 
     @hold.validator
     def _may_hold(self, decision: Decision) -> None:
-        self._check(Event.HELD)
+        self.journey.may(Event.HELD)
 
     @workflow.update
     async def resume(self, decision: Decision) -> str:
@@ -63,16 +63,10 @@ class NodeHealth:
 
     @resume.validator
     def _may_resume(self, decision: Decision) -> None:
-        self._check(Event.RESUMED)
-
-    def _check(self, event: Event) -> None:
-        try:
-            self.journey.check(event)
-        except ExchangeError as no:
-            raise refusal(no) from no
+        self.journey.may(Event.RESUMED)
 
     async def _decided(self, event: Event, decision: Decision) -> str:
-        self._check(event)
+        self.journey.may(event)
         after = self.journey.take(event, decision.actor, content_id=decision.content_id)
         await self.journey.recorded()
         return after.value

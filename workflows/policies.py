@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypedDict
 
@@ -31,6 +32,8 @@ PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
 DATABASE = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+# A question to a Node that answers in seconds or counts as silent: a person waits for the page.
+CHECKING = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=15), retry_policy=PATIENT)
 MAIL = Policy(
     task_queue=WORKFLOWS,
     start_to_close_timeout=timedelta(seconds=60),
@@ -54,6 +57,14 @@ def sending(urgency: Urgency) -> Policy:
         retry_policy=PATIENT,
         priority=Priority(priority_key=urgency.priority),
     )
+
+
+def waits_for_node() -> Iterator[timedelta]:
+    """How long a delivery waits, time after time, for word that its Node may be used before it tries unasked."""
+    wait, longest = timedelta(minutes=1), timedelta(minutes=15)
+    while True:
+        yield wait
+        wait = min(2 * wait, longest)
 
 
 def asking(urgency: Urgency) -> Policy:

@@ -7,9 +7,11 @@ only say that it is worth looking.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -21,7 +23,9 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.arrivals import ArrivalActivities
     from activities.dicom import DicomActivities
+    from activities.requests import RequestActivities
     from models.domain.contracts import (
+        EXCHANGE,
         ArrivalOutlook,
         ArrivalStart,
         Decision,
@@ -34,12 +38,18 @@ with workflow.unsafe.imports_passed_through():
     )
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.arrival import ARRIVAL, Event, State
+    from models.domain.request_contracts import Answered, MatchAnswer, MatchChoice, StudyMatched
 from workflows import policies
 from workflows.delivery import Delivery
-from workflows.journey import Journey, refusal, sentence_of
+from workflows.image_request import ImageRequest
+from workflows.journey import Journey, sentence_of
 
 # The longest that a sender may stay connected in silence before the study is taken as complete all the same.
 PATIENCE = ARRIVAL.patience
+# How long a request may take to say whether it takes the study; then the study goes on without it.
+ANSWERS_WITHIN = timedelta(minutes=5)
+THE_EXCHANGE = Decision(EXCHANGE)
+NOT_TAKEN = "The request that it fits has ended meanwhile or does not answer; match it by hand or ring the requester."
 
 
 @workflow.defn(failure_exception_types=[ExchangeError])
@@ -51,6 +61,8 @@ class StudyArrival:
         self.generation = 0
         self.outlook: ArrivalOutlook | None = None
         self.choosing = asyncio.Lock()
+        self.answers: dict[str, MatchAnswer] = {}
+        self.answered_late = False
 
     @workflow.run
     async def run(self, start: ArrivalStart) -> str:
@@ -60,15 +72,26 @@ class StudyArrival:
                     case State.RECEIVING | State.FORWARDING:
                         await self._receive()
                     case State.SETTLED:
-                        await self._route()
+                        await self._route(Event.HELD)
                     case State.HELD:
-                        await workflow.wait_condition(lambda: self.journey.state is not State.HELD)
+                        await workflow.wait_condition(
+                            lambda: self.journey.state is not State.HELD or self.answered_late
+                        )
+                        if self.answered_late:
+                            await self._match_late()
         return self.journey.state.value
 
     @workflow.signal
     def study_grew(self, grew: StudyGrew) -> None:
         """Ingest has made more of the study durable, or one of its senders has ended its association."""
         self.generation = max(self.generation, grew.generation)
+
+    @workflow.signal
+    def match_answered(self, answer: MatchAnswer) -> None:
+        """A request to which the study was offered has taken it, or says why not."""
+        self.answers[answer.request_id] = answer
+        if answer.accepted and self.journey.state is State.HELD and not self.choosing.locked():
+            self.answered_late = True
 
     @workflow.query
     def state(self) -> str:
@@ -78,24 +101,42 @@ class StudyArrival:
     async def assign(self, decision: Decision) -> str:
         """A person chose the worklist; the choice itself is in the database under `content_id`."""
         async with self.choosing:
-            self._check(Event.ASSIGNED)
+            self.journey.may(Event.ASSIGNED)
             verdict = await self._chosen(decision)
-            self._check(Event.ASSIGNED)
+            self.journey.may(Event.ASSIGNED)
             after = self.journey.take(Event.ASSIGNED, decision.actor, verdict.detail, decision.content_id)
             await self.journey.recorded()
-            await self._deliver(verdict)
+            await self._deliver(DeliveryStart(verdict.delivery_id, verdict.urgency))
             await self._withdraw_others(decision.actor)
         return after.value
 
     @assign.validator
     def _may_assign(self, decision: Decision) -> None:
-        self._check(Event.ASSIGNED)
+        self.journey.may(Event.ASSIGNED)
+
+    @workflow.update
+    async def match(self, decision: Decision) -> str:
+        """A person says which request it answers; which one is in the database under `content_id`."""
+        async with self.choosing:
+            self.journey.may(Event.MATCHED)
+            answered = await self._matched_by(decision)
+            self.journey.may(Event.MATCHED)
+            after = self.journey.take(Event.MATCHED, decision.actor, answered.detail, decision.content_id)
+            await self.journey.recorded()
+            for start in answered.deliveries:
+                await self._deliver(start)
+            await self._withdraw_others(decision.actor)
+        return after.value
+
+    @match.validator
+    def _may_match(self, decision: Decision) -> None:
+        self.journey.may(Event.MATCHED)
 
     @workflow.update
     async def refuse(self, decision: Decision) -> str:
         """A person says that the study goes nowhere."""
         async with self.choosing:
-            self._check(Event.REFUSED)
+            self.journey.may(Event.REFUSED)
             after = self.journey.take(Event.REFUSED, decision.actor, content_id=decision.content_id)
             await self.journey.recorded()
             await self._withdraw_others(decision.actor)
@@ -103,13 +144,7 @@ class StudyArrival:
 
     @refuse.validator
     def _may_refuse(self, decision: Decision) -> None:
-        self._check(Event.REFUSED)
-
-    def _check(self, event: Event) -> None:
-        try:
-            self.journey.check(event)
-        except ExchangeError as no:
-            raise refusal(no) from no
+        self.journey.may(Event.REFUSED)
 
     async def _receive(self) -> None:
         if self.outlook is None:
@@ -121,16 +156,12 @@ class StudyArrival:
             if self.outlook.delivery_id and self.journey.state is State.RECEIVING:
                 self.journey.take(Event.FORWARDED)
                 await self.journey.recorded()
-                await self._deliver(RouteVerdict(self.outlook.delivery_id, self.outlook.urgency))
+                await self._deliver(DeliveryStart(self.outlook.delivery_id, self.outlook.urgency))
         sealed = await self._until_complete(self.outlook)
         if self.journey.state is State.RECEIVING:
             self.journey.take(Event.SETTLED, detail=sealed.basis)
-            return
-        verdict = await self._verdict(RouteRequest(self.arrival_id))
-        if verdict.reason is None:
-            self.journey.take(Event.ROUTED, detail=sealed.basis)
         else:
-            self._hold(Event.CONTRADICTED, verdict)
+            await self._route(Event.CONTRADICTED, sealed.basis, under_way=self.outlook.delivery_id)
 
     async def _until_complete(self, outlook: ArrivalOutlook) -> Sealed:
         asked: int | None = None
@@ -166,14 +197,63 @@ class StudyArrival:
                 raise
             return 0
 
-    async def _route(self) -> None:
+    async def _route(self, otherwise: Event, basis: str = "", under_way: str = "") -> None:
+        """By what the images name, and to those whose requests they answer; without either a person decides."""
         verdict = await self._verdict(RouteRequest(self.arrival_id))
-        if verdict.reason is not None:
-            self._hold(Event.HELD, verdict)
+        answered = await self._offered(verdict.matches) if verdict.matches else Answered(verdict.late)
+        if verdict.reason is not None and not answered.deliveries:
+            self._hold(otherwise, f"{verdict.detail} {NOT_TAKEN}" if verdict.matches else verdict.detail)
             return
-        self.journey.take(Event.ROUTED, detail=verdict.detail)
+        detail = " ".join(filter(None, (basis or verdict.detail if verdict.reason is None else "", answered.detail)))
+        self.journey.take(Event.MATCHED if answered.deliveries else Event.ROUTED, detail=detail)
         await self.journey.recorded()
-        await self._deliver(verdict)
+        routed = (DeliveryStart(verdict.delivery_id, verdict.urgency),) if verdict.delivery_id else ()
+        starts = {start.delivery_id: start for start in (*routed, *answered.deliveries)}
+        for delivery_id, start in starts.items():
+            if delivery_id != under_way:
+                await self._deliver(start)
+
+    async def _offered(self, request_ids: tuple[str, ...], by: Decision = THE_EXCHANGE) -> Answered:
+        """The deliveries to those who took the study. None of them moves before it has said so."""
+        matched = StudyMatched(self.arrival_id, by.actor, content_id=by.content_id)
+        for request_id in request_ids:
+            self.answers.pop(request_id, None)
+            handle = workflow.get_external_workflow_handle_for(ImageRequest.run, f"request-{request_id}")
+            try:
+                await handle.signal(ImageRequest.study_matched, matched)
+            except ApplicationError:
+                self.answers[request_id] = MatchAnswer(request_id, False, NOT_TAKEN)
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self.answers.keys() >= set(request_ids), timeout=ANSWERS_WITHIN)
+        return await self._answered()
+
+    async def _match_late(self) -> None:
+        """A request took the study after it was no longer waited for: it goes there, unless a person was faster."""
+        self.answered_late = False
+        async with self.choosing:
+            answered = await self._answered()
+            if answered.deliveries and self.journey.state is State.HELD:
+                self.journey.take(Event.MATCHED, detail=answered.detail)
+                await self.journey.recorded()
+                for start in answered.deliveries:
+                    await self._deliver(start)
+                await self._withdraw_others(EXCHANGE)
+
+    async def _answered(self) -> Answered:
+        return await workflow.execute_activity_method(RequestActivities.answer, self.arrival_id, **policies.DATABASE)
+
+    async def _matched_by(self, decision: Decision) -> Answered:
+        """What a person's choice of request leads to; an ApplicationError with a sentence when it cannot be."""
+        choice = MatchChoice(self.arrival_id, decision.content_id)
+        try:
+            request_id = await workflow.execute_activity_method(RequestActivities.chosen, choice, **policies.DATABASE)
+        except ActivityError as failure:
+            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
+        answered = await self._offered((request_id,), decision)
+        if not answered.deliveries:
+            said = self.answers.get(request_id, MatchAnswer(request_id, False, NOT_TAKEN))
+            raise ApplicationError(said.sentence or NOT_TAKEN, type="NotAllowed", non_retryable=True)
+        return answered
 
     async def _verdict(self, request: RouteRequest) -> RouteVerdict:
         return await workflow.execute_activity_method(ArrivalActivities.route, request, **policies.DATABASE)
@@ -200,18 +280,19 @@ class StudyArrival:
             except ApplicationError:
                 workflow.logger.info("delivery %s has ended already", delivery_id)
 
-    def _hold(self, event: Event, verdict: RouteVerdict) -> None:
-        self.journey.take(event, detail=verdict.detail)
-        self.journey.tell("arrival-held", verdict.detail)
+    def _hold(self, event: Event, detail: str) -> None:
+        self.journey.take(event, detail=detail)
+        self.journey.tell("arrival-held", detail)
 
-    async def _deliver(self, verdict: RouteVerdict) -> None:
+    async def _deliver(self, start: DeliveryStart) -> None:
         try:
             await workflow.start_child_workflow(
                 Delivery.run,
-                DeliveryStart(verdict.delivery_id, verdict.urgency),
-                id=f"delivery-{verdict.delivery_id}",
+                start,
+                id=f"delivery-{start.delivery_id}",
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 parent_close_policy=ParentClosePolicy.ABANDON,
             )
         except WorkflowAlreadyStartedError:
-            # This run was reset: the delivery goes its own way already.
-            workflow.logger.info("delivery %s was started before", verdict.delivery_id)
+            # This run was reset: the delivery goes its own way already, or has come to its end.
+            workflow.logger.info("delivery %s was started before", start.delivery_id)

@@ -15,7 +15,10 @@ EXCHANGE = "exchange"
 
 @dataclass(frozen=True)
 class Transition:
-    """One step of one lifecycle, as the journal writes it. Its key is (run_id, sequence)."""
+    """One step of one lifecycle, as the journal writes it. Its key is (run_id, sequence).
+
+    `other_id` is the second thing that it is about, where there is one: the arrival that answers a request.
+    """
 
     lifecycle: str
     subject_id: str
@@ -28,6 +31,7 @@ class Transition:
     at: datetime
     detail: str = ""
     content_id: str = ""
+    other_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,18 +97,38 @@ class RouteRequest:
 
 @dataclass(frozen=True)
 class RouteVerdict:
+    """`matches` are ids of the requests that the arrival certainly answers; they are offered to them first.
+
+    `late` are deliveries of images that come after their study was taken by a request.
+    """
+
     delivery_id: str = ""
     urgency: Urgency = Urgency.ROUTINE
     reason: HeldReason | None = None
     detail: str = ""
+    matches: tuple[str, ...] = ()
+    late: tuple[DeliveryStart, ...] = ()
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's act. What was entered with it is in the database, under the command `content_id`."""
+    """A person's act. What was entered with it is in the database, under the command `content_id`.
+
+    `seen` is the state that the person's page showed, where it matters: of two people at once the later one reads who
+    was first, also where both acts are possible one after the other.
+    """
 
     actor: str
     content_id: str = ""
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class LocalIdentityQuestion:
+    """Whether the local Patient ID entered with the command `content_id`, if any, is another person's."""
+
+    delivery_id: str
+    content_id: str
 
 
 @dataclass(frozen=True)
@@ -116,10 +140,14 @@ class DeliveryStart:
 
 @dataclass(frozen=True)
 class Listing:
-    """How a delivery stands on its worklist: `automatic` means that the exchange itself releases it."""
+    """How a delivery stands on its worklist: `automatic` means that the exchange itself releases it.
+
+    `forwarded`: the Institution that got it before has sent it on; its source is told.
+    """
 
     automatic: bool
     detail: str
+    forwarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,11 +158,15 @@ class Sending:
 
 @dataclass(frozen=True)
 class SendReport:
-    """`sentence` is empty when the Node accepted all of a finished parcel; else it says why sending stopped."""
+    """`sentence` is empty when the Node accepted all of a finished parcel; else it says why sending stopped.
+
+    `node_away`: nothing was tried, because the Node is down or held; the database notes that the delivery waits for it.
+    """
 
     accepted: int
     total: int
     sentence: str = ""
+    node_away: bool = False
 
 
 class Verdict(StrEnum):
@@ -201,15 +233,27 @@ class Answer:
 class CommandKind(StrEnum):
     """What may be asked of the engine; each is a message to one workflow."""
 
+    PLACE_REQUEST = "place-request"
+    ACCEPT_REQUEST = "accept-request"
+    DECLINE_REQUEST = "decline-request"
+    DECLINE_STUDY_REQUEST = "decline-study-request"
+    ASK_BACK_REQUEST = "ask-back-request"
+    REPLY_REQUEST = "reply-request"
+    WITHDRAW_REQUEST = "withdraw-request"
+    LOOK_AT_REQUEST = "look-at-request"
+    MATCH_ARRIVAL = "match-arrival"
     ASSIGN_ARRIVAL = "assign-arrival"
     REFUSE_ARRIVAL = "refuse-arrival"
     RELEASE_DELIVERY = "release-delivery"
     REFUSE_DELIVERY = "refuse-delivery"
+    REASSIGN_DELIVERY = "reassign-delivery"
+    FORWARD_DELIVERY = "forward-delivery"
     RETRY_DELIVERY = "retry-delivery"
     REDIRECT_DELIVERY = "redirect-delivery"
     ABANDON_DELIVERY = "abandon-delivery"
-    START_NODE = "start-node"
     HOLD_NODE = "hold-node"
     RESUME_NODE = "resume-node"
     REPORT_NODE_FAULT = "report-node-fault"
     ANSWER_COMMITMENT = "answer-commitment"
+    RUN_AGAIN = "run-again"
+    HAND_OVER = "hand-over"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.domain.contracts import CommandKind
-from models.domain.lifecycles import arrival, delivery, node
+from models.domain.lifecycles import arrival, delivery, node, request
 from models.domain.permissions import Function, Role, may
 
 
@@ -34,12 +34,20 @@ EITHER = frozenset({S.SOURCE, S.DESTINATION})
 DESTINATION, SOURCE, OWNER = frozenset({S.DESTINATION}), frozenset({S.SOURCE}), frozenset({S.OWNER})
 
 RULES: Mapping[CommandKind, Rule] = {
+    K.ACCEPT_REQUEST: Rule("request", request.Event.ACCEPTED, Function.ANSWER_REQUEST, SOURCE),
+    K.ASK_BACK_REQUEST: Rule("request", request.Event.ASKED_BACK, Function.ANSWER_REQUEST, SOURCE),
+    K.DECLINE_REQUEST: Rule("request", request.Event.DECLINED, Function.ANSWER_REQUEST, SOURCE),
+    K.DECLINE_STUDY_REQUEST: Rule("request", request.Event.DECLINED_IN_PART, Function.ANSWER_REQUEST, SOURCE),
+    K.REPLY_REQUEST: Rule("request", request.Event.REPLIED, Function.PLACE_REQUEST, DESTINATION),
+    K.WITHDRAW_REQUEST: Rule("request", request.Event.WITHDRAWN, Function.PLACE_REQUEST, DESTINATION),
     K.RELEASE_DELIVERY: Rule("delivery", delivery.Event.RELEASED, Function.RELEASE, DESTINATION),
     K.REFUSE_DELIVERY: Rule("delivery", delivery.Event.REFUSED, Function.RELEASE, DESTINATION),
+    K.REASSIGN_DELIVERY: Rule("delivery", delivery.Event.REASSIGNED, Function.RELEASE, DESTINATION),
     K.RETRY_DELIVERY: Rule("delivery", delivery.Event.RETRIED, Function.RETRY, EITHER),
     K.REDIRECT_DELIVERY: Rule("delivery", delivery.Event.REDIRECTED, Function.RETRY, DESTINATION),
     K.ABANDON_DELIVERY: Rule("delivery", delivery.Event.ABANDONED, Function.RETRY, EITHER),
     K.ASSIGN_ARRIVAL: Rule("arrival", arrival.Event.ASSIGNED, Function.ASSIGN_HELD, SOURCE),
+    K.MATCH_ARRIVAL: Rule("arrival", arrival.Event.MATCHED, Function.ASSIGN_HELD, SOURCE),
     K.REFUSE_ARRIVAL: Rule("arrival", arrival.Event.REFUSED, Function.ASSIGN_HELD, SOURCE),
     K.HOLD_NODE: Rule("node", node.Event.HELD, Function.HOLD_NODES, OWNER),
     K.RESUME_NODE: Rule("node", node.Event.RESUMED, Function.HOLD_NODES, OWNER),

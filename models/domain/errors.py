@@ -10,9 +10,7 @@ ExchangeError
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
     ├── NotAllowed            the lifecycle has no such step from here
-    ├── NotPermitted          this person may not do that
     ├── NotFound              no such thing for this Institution
-    ├── Contradiction         images of one study disagree about patient or destination
     └── Damaged               stored bytes are not the received bytes
 """
 
@@ -59,16 +57,8 @@ class NotAllowed(Permanent):
     """The lifecycle has no such step from the present state."""
 
 
-class NotPermitted(Permanent):
-    """The person's role does not have the Function that this needs."""
-
-
 class NotFound(Permanent):
     """Nothing of that name exists for this Institution."""
-
-
-class Contradiction(Permanent):
-    """Images of one study disagree about who it is or where it goes."""
 
 
 class Damaged(Permanent):

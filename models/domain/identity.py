@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.domain import nhs_number
@@ -21,6 +22,16 @@ class IssuerForm(StrEnum):
 
     ELEMENT = "element"
     PREFIX = "prefix"
+
+
+class Basis(StrEnum):
+    """Whose identifiers a study is filed under."""
+
+    NHS_NUMBER = "the NHS number"
+    SENDERS_NHS_NUMBER = "the sender's NHS number"
+    SENDERS_ID = "the sender's ID with its issuer"
+    PREFIXED_ID = "the sender's ID, prefixed with its code"
+    BY_A_PERSON = "entered by a person"
 
 
 @dataclass(frozen=True)
@@ -61,11 +72,16 @@ def nhs_numbers(facts: PatientFacts, *, patient_id_may_be_nhs: bool = False) -> 
 
     A Node may declare its Patient IDs to be NHS numbers; a header that names another issuer overrules that.
     """
-    named = [value for value, issuer in facts.other_ids if issued_by_nhs(issuer)]
-    undeclared = not unpadded(facts.IssuerOfPatientID)
-    if issued_by_nhs(facts.IssuerOfPatientID) or (patient_id_may_be_nhs and undeclared):
-        named.append(facts.PatientID)
-    return frozenset(number for number in map(parse_nhs_number, named) if number)
+    if patient_id_may_be_nhs:
+        facts = declared_nhs(facts)
+    named = ((facts.PatientID, facts.IssuerOfPatientID), *facts.other_ids)
+    numbers = (parse_nhs_number(value) for value, issuer in named if issued_by_nhs(issuer))
+    return frozenset(number for number in numbers if number)
+
+
+def declared_nhs(facts: PatientFacts) -> PatientFacts:
+    """What a header says that comes from a Node whose Patient IDs are NHS numbers."""
+    return facts if unpadded(facts.IssuerOfPatientID) else replace(facts, IssuerOfPatientID=nhs_number.ISSUER)
 
 
 def disagreement(headers: Iterable[PatientFacts], *, patient_id_may_be_nhs: bool = False) -> str | None:
@@ -82,6 +98,35 @@ def disagreement(headers: Iterable[PatientFacts], *, patient_id_may_be_nhs: bool
         if len(set(values)) > 1:
             return f"The images carry different {name}."
     return None
+
+
+def another_person(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether headers of one study that came from two Institutions are about two people.
+
+    Local Patient IDs and their issuers rightly differ, and a name may be written in another way. NHS numbers decide
+    first, then birth dates; family names only where no NHS number is shared, since they change. What a header leaves
+    empty contradicts nothing.
+    """
+    numbers, others = nhs_numbers(a), nhs_numbers(b)
+    shared = numbers & others
+    if numbers and others and not shared:
+        return True
+    return _differ(_birth_date(a), _birth_date(b)) or (not shared and _differ(_family_name(a), _family_name(b)))
+
+
+def _differ(one: str, other: str) -> bool:
+    return bool(one and other) and one != other
+
+
+def _birth_date(facts: PatientFacts) -> str:
+    """Its digits: older objects part them by full stops (PS3.5 Section 6.2, note on DA)."""
+    return "".join(filter(str.isdigit, facts.PatientBirthDate))
+
+
+def _family_name(facts: PatientFacts) -> str:
+    """The first component of the alphabetic group (PS3.5 Section 6.2.1): its letters, without case and accents."""
+    family = facts.PatientName.partition("=")[0].partition("^")[0]
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", family))).upper()
 
 
 def automatic(
@@ -108,18 +153,18 @@ def automatic(
     accession, accession_issuer = sent_accession, source if accession else ""
     if nhs_first and numbers:
         (number,) = numbers
-        return SentIdentity(number, nhs_number.ISSUER, accession, accession_issuer, "the NHS number")
+        return SentIdentity(number, nhs_number.ISSUER, accession, accession_issuer, Basis.NHS_NUMBER)
     if form is IssuerForm.ELEMENT and issued_by_nhs(issuer):
         number = parse_nhs_number(patient_id) or ""
         if not number:
             return None
-        return SentIdentity(number, nhs_number.ISSUER, accession, accession_issuer, "the sender's NHS number")
+        return SentIdentity(number, nhs_number.ISSUER, accession, accession_issuer, Basis.SENDERS_NHS_NUMBER)
     # An issuer that is not the sender may be the destination itself, or go by a name that the destination uses too.
     if not patient_id or issuer not in ("", source):
         return None
-    basis = "the sender's ID with its issuer"
+    basis = Basis.SENDERS_ID
     if form is IssuerForm.PREFIX:
-        patient_id, basis = source + patient_id, "the sender's ID, prefixed with its code"
+        patient_id, basis = source + patient_id, Basis.PREFIXED_ID
     if len(patient_id) > LONG_STRING:
         return None
     return SentIdentity(patient_id, source, accession, accession_issuer, basis)
@@ -131,7 +176,7 @@ def automatic_accession(accession: str, source: str, form: IssuerForm) -> str | 
     return sent if len(sent) <= SHORT_STRING or form is IssuerForm.ELEMENT else None
 
 
-BY_A_PERSON = "entered by a person"
+BY_A_PERSON = Basis.BY_A_PERSON
 
 
 def local(patient_id: str, accession: str, destination: str) -> SentIdentity:

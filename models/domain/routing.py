@@ -15,7 +15,8 @@ CALLED_AE_TITLE = "CalledAETitle"
 PRIVATE_ROUTE = "PrivateRoute"
 ODS_CODE = re.compile(r"[A-Z0-9]{1,9}")
 # The end is named, not merely "no further letter": a code never is the readable beginning of something unreadable.
-TOKEN = r"(?<!\w)(?:IEP|DEST|ROUTE)\s*[:=]\s*([A-Z0-9]{1,9})(?=;|[,.)\]]?(?:\s|$))"
+# "ROUTE: ORAL" and "ROUTE: RFA" are clinical: after that word a code must have a digit.
+TOKEN = r"(?<!\w)(?:(?:IEP|DEST)\s*[:=]|ROUTE\s*[:=](?=\s*[A-Z]*\d))\s*([A-Z0-9]{1,9})(?=;|[,.)\]]?(?:\s|$))"
 # str.upper() would make ASCII of what is not: "ß" becomes "SS", "ﬁ" "FI", "ı" "I".
 ASCII_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 

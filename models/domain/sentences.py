@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models.domain.lifecycles import arrival, commitment, delivery, node
+from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,33 @@ class Facts:
     total: int = 0
     detail: str = ""
     fault: str = ""
+    since: str = ""
+    then: str = ""
+    """A clock time as the reader's Institution reads it: when the state began, and when the exchange acts by itself."""
 
 
 Say = Callable[[Facts], str]
-A, C, D, N = arrival.State, commitment.State, delivery.State, node.State
+A, C, D, N, R = arrival.State, commitment.State, delivery.State, node.State, request.State
 
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def _all(count: int) -> str:
+    return "the one image" if count == 1 else f"all {count} images"
+
+
+def _are(present: int, total: int) -> str:
+    return f"{present} of {total} {'is' if present == 1 else 'are'}"
+
+
+def _studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count} studies"
 
 
 def _closed(text: str) -> str:
@@ -41,7 +60,36 @@ def _sending(f: Facts) -> str:
     return f"{f.present} of {f.total} sent to {f.node}; nobody needs to act."
 
 
+def _reminded(f: Facts) -> str:
+    return f"; reminded {f.then} unless it answers." if f.then else "."
+
+
 SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
+    ("request", R.PLACED): lambda f: (
+        f"{f.destination} asks {f.source} for {_studies(f.total)}; {f.source} is being told."
+    ),
+    ("request", R.AWAITING_SOURCE): lambda f: (
+        f"{f.destination} asks {f.source} for {_studies(f.total)}. {f.source}'s PACS officer accepts, sends, "
+        f"asks back or declines{_reminded(f)}"
+    ),
+    ("request", R.AWAITING_REQUESTER): lambda f: (
+        f"{f.source} asks {f.destination} back: {f.detail} The requester answers."
+    ),
+    ("request", R.AWAITING_STUDY): lambda f: (
+        f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f)}"
+    ),
+    ("request", R.PARTLY_ANSWERED): lambda f: (
+        f"{f.present} of {_studies(f.total)} answered; {f.source} still owes the rest{_reminded(f)}"
+    ),
+    ("request", R.ANSWERED): lambda f: (
+        f"{_studies(f.present)} of {f.total} came from {f.source}; delivery to {f.destination} is under way."
+    ),
+    ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
+    ("request", R.DECLINED): lambda f: f"Declined by {f.source}: {f.detail} Nothing is sent.",
+    ("request", R.WITHDRAWN): lambda f: f"Withdrawn by {f.destination}: {f.detail} Nothing more is awaited.",
+    ("request", R.EXPIRED): lambda f: (
+        f"Expired: {f.source} did not answer in time. {f.destination} may ask again, or ring."
+    ),
     ("arrival", A.RECEIVING): lambda f: f"{_images(f.total)} received from {f.source}; waiting for the last one.",
     ("arrival", A.FORWARDING): lambda f: (
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."
@@ -49,13 +97,19 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("arrival", A.SETTLED): lambda f: f"{_images(f.total)} received from {f.source}; the route is being decided.",
     ("arrival", A.HELD): lambda f: f"Held: {f.detail} {f.source}'s PACS officer decides.",
     ("arrival", A.ROUTED): lambda f: f"{_images(f.total)} received from {f.source}, on the way to {f.destination}.",
+    ("arrival", A.MATCHED): lambda f: (
+        f"{_images(f.total)} received from {f.source} in answer to a request, on the way to {f.destination}."
+    ),
     ("arrival", A.REFUSED): lambda f: f"Refused by {f.source}'s PACS officer: {f.detail} It goes nowhere.",
     ("delivery", D.WAITING): lambda f: f"{_images(f.total)} for {f.destination}, about to be put on its worklist.",
     ("delivery", D.ON_WORKLIST): lambda f: (
-        f"{_images(f.total)} on {f.destination}'s worklist; its PACS officer releases them. {f.detail}".rstrip()
+        f"{_images(f.total)} on {f.destination}'s worklist; "
+        f"its PACS officer releases {_them(f.total)}. {f.detail}".rstrip()
     ),
     ("delivery", D.SENDING): _sending,
-    ("delivery", D.SENT): lambda f: f"{f.node} accepted all {f.total}; it is being asked whether it has them.",
+    ("delivery", D.SENT): lambda f: (
+        f"{f.node} accepted {_all(f.total)}; it is being asked whether it has {_them(f.total)}."
+    ),
     ("delivery", D.NEEDS_ATTENTION): lambda f: (
         f"Stopped at {f.present} of {f.total}: {f.detail} "
         f"A PACS officer of {f.destination} or {f.source} chooses: retry, other node or abandon."
@@ -65,10 +119,10 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{f.destination}'s PACS officer corrects it there, then retries."
     ),
     ("delivery", D.CONFIRMED): lambda f: (
-        f"Confirmed: {f.present} of {f.total} are in {f.node}, by its own answer. {f.detail}".rstrip()
+        f"Confirmed: {_are(f.present, f.total)} in {f.node}, by its own answer. {f.detail}".rstrip()
     ),
     ("delivery", D.UNVERIFIABLE): lambda f: (
-        f"Sent, not verifiable: {f.node} accepted all {f.total} but cannot be asked. {f.detail}".rstrip()
+        f"Sent, not verifiable: {f.node} accepted {_all(f.total)} but cannot be asked. {f.detail}".rstrip()
     ),
     ("delivery", D.ABANDONED): lambda f: f"Abandoned at {f.present} of {f.total}. {f.detail}".rstrip(),
     ("delivery", D.REFUSED): lambda f: f"Refused by {f.destination}: {f.detail} Nothing was sent.",
@@ -78,12 +132,14 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("node", N.PROBING): lambda f: f"{f.node} is being asked whether it is back.",
     ("node", N.HELD): lambda f: f"{f.node} is held by a person; nothing is sent to it until it is resumed.",
     ("commitment", C.ASKED): lambda f: f"{f.node} asked for commitment to {_images(f.total)}; it is told by itself.",
-    ("commitment", C.ANSWERED): lambda f: f"{f.node} was told that {f.present} of {f.total} are kept.",
+    ("commitment", C.ANSWERED): lambda f: f"{f.node} was told that {_are(f.present, f.total)} kept.",
     ("commitment", C.UNANSWERABLE): lambda f: f"{f.node} cannot be told what is kept. {f.detail}".rstrip(),
 }
 
 
 def sentence(lifecycle: str, state: StrEnum, facts: Facts) -> str:
-    """The one sentence, the same on page, list and mail."""
+    """The one sentence, the same on page, list and mail: where it is, whose move, since when, what comes by itself."""
     facts = replace(facts, detail=_closed(facts.detail), fault=_closed(facts.fault))
-    return " ".join(SENTENCES[lifecycle, state](facts).split())
+    words = " ".join(SENTENCES[lifecycle, state](facts).split())
+    is_open = state not in LIFECYCLES[lifecycle].terminal
+    return f"{words} Since {facts.since}." if facts.since and is_open else words

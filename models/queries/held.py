@@ -10,18 +10,29 @@ from sqlalchemy.orm import Session
 
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State
+from models.domain.permissions import Function
 from models.domain.urgency import Urgency
+from models.queries.candidates import Possible, possible_requests
+from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
-from models.tables import Arrival, HeldObject, Study, Transaction
+from models.tables import Arrival, HeldObject, Institution, Study, Transaction
 
 MOST = 200
 
 
 @dataclass(frozen=True)
 class HeldArrival:
+    """`possible` are the requests that it may answer; `worklists` those it may be assigned to.
+
+    It belongs to the PACS officers of its source, whose number and address are `phone` and `email`.
+    """
+
     reference: str
     source_id: str
+    source: str
+    phone: str
+    email: str
     urgency: Urgency
     reason: str
     detail: str
@@ -32,6 +43,8 @@ class HeldArrival:
     modalities: tuple[str, ...]
     description: str
     patient: PatientFacts | None
+    possible: tuple[Possible, ...]
+    worklists: tuple[Choice, ...]
 
 
 @dataclass(frozen=True)
@@ -51,18 +64,26 @@ class HeldAlone:
 def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
     """The oldest first."""
     rows = session.execute(
-        select(Arrival, Transaction, Study)
+        select(Arrival, Transaction, Study, Institution)
         .join(Transaction, Transaction.id == Arrival.transaction_id)
+        .join(Institution, Institution.ods_code == Arrival.institution_id)
         .join(Study, Study.id == Arrival.study_id)
         .where(_own(viewer), Arrival.state == State.HELD)
         .order_by(Transaction.state_since)
         .limit(MOST)
     ).all()
-    headers = first_headers(session, [arrival.id for arrival, _, _ in rows]) if viewer.sees_patients else {}
+    ids = [arrival.id for arrival, *_ in rows]
+    headers = first_headers(session, ids) if viewer.sees_patients else {}
+    possible = possible_requests(session, viewer, ids)
+    sources = {arrival.institution_id for arrival, *_ in rows} if viewer.may(Function.ASSIGN_HELD) else set()
+    worklists = {source_id: worklists_open_to(session, source_id) for source_id in sources}
     return tuple(
         HeldArrival(
             reference=transaction.reference,
             source_id=arrival.institution_id,
+            source=institution.name,
+            phone=institution.phone,
+            email=institution.email,
             urgency=Urgency(transaction.urgency),
             reason=arrival.held_reason,
             detail=arrival.state_detail,
@@ -73,8 +94,10 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             modalities=tuple(study.ModalitiesInStudy),
             description=headers.get(arrival.id, FirstHeader()).StudyDescription,
             patient=headers.get(arrival.id, FirstHeader()).patient,
+            possible=possible.get(arrival.id, ()),
+            worklists=worklists.get(arrival.institution_id, ()),
         )
-        for arrival, transaction, study in rows
+        for arrival, transaction, study, institution in rows
     )
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ScalarSelect, func, select
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.delivery import State
 from models.domain.sentences import Facts, sentence
+from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
-from models.tables import Arrival, ArrivalInstance, Delivery, LedgerEntry, Parcel, Transaction
+from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The arrival, what its first image says, the latest delivery of one Transaction, and its sentence."""
+    """The request, or the arrival, its first image and the latest delivery, of one Transaction; and its sentence.
+
+    A copy or a forward has no arrival of its own: it is that of the parcel. `accepted` of `total` are images at the
+    Node; of a request, the studies that were answered of those asked for.
+    """
 
     transaction: Transaction
+    request: ImageRequest | None
     arrival: Arrival | None
     header: FirstHeader
     delivery: Delivery | None
@@ -30,38 +36,64 @@ class Standing:
 
     @property
     def present(self) -> int:
-        """How many images are at the destination, as far as is known."""
+        """How many images are at the destination, as far as is known; of a request, how many studies are answered."""
         return _present(self.transaction, self.delivery, self.accepted)
 
 
-def standings(session: Session, transactions: Collection[Transaction]) -> list[Standing]:
-    """One for each of `transactions`, in their order; four selects however many they are."""
+Counted = tuple[Delivery, int, int]
+
+
+def standings(session: Session, transactions: Collection[Transaction], zone: str = "") -> list[Standing]:
+    """One for each of `transactions`, in their order; five selects however many they are.
+
+    Sentences name times as clocks show them in the time zone `zone`; without one they leave them out.
+    """
     ids = [transaction.id for transaction in transactions]
-    arrivals = {
-        arrival.transaction_id: arrival
-        for arrival in session.scalars(
-            select(Arrival)
-            .where(Arrival.transaction_id.in_(ids))
-            .options(joinedload(Arrival.study))
-            .order_by(Arrival.opened_at)
+    requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
+    deliveries = _deliveries(session, ids)
+    arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
+    headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
+    return [
+        _standing(
+            one,
+            requests.get(one.id),
+            arrival,
+            headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(),
+            deliveries.get(one.id),
+            zone,
         )
-    }
-    headers = first_headers(session, [arrival.id for arrival in arrivals.values()])
-    deliveries: dict[str, tuple[Delivery, int, int]] = {}
+        for one in transactions
+        for arrival in [arrivals.get(one.id)]
+    ]
+
+
+def _requests(session: Session, ids: Collection[str]) -> Mapping[str, ImageRequest]:
+    if not ids:
+        return {}
+    # Not joined: with thousands of requests PostgreSQL would read all of their studies for the few of one page.
+    query = select(ImageRequest).where(ImageRequest.transaction_id.in_(ids)).options(selectinload(ImageRequest.studies))
+    return {request.transaction_id: request for request in session.scalars(query)}
+
+
+def _arrivals(session: Session, ids: Collection[str]) -> dict[str, Arrival]:
+    query = select(Arrival).where(Arrival.transaction_id.in_(ids)).options(joinedload(Arrival.study))
+    return {arrival.transaction_id: arrival for arrival in session.scalars(query.order_by(Arrival.opened_at))}
+
+
+def _deliveries(session: Session, ids: Collection[str]) -> Mapping[str, Counted]:
+    """By Transaction: its latest delivery, how many images its Node accepted, and of how many."""
     rows = session.execute(
         select(Delivery, _accepted(), _total())
         .join(Delivery.parcel)
         .where(Delivery.transaction_id.in_(ids))
-        .options(contains_eager(Delivery.parcel), joinedload(Delivery.node), joinedload(Delivery.worklist))
+        .options(
+            contains_eager(Delivery.parcel).joinedload(Parcel.arrival).joinedload(Arrival.study),
+            joinedload(Delivery.node),
+            joinedload(Delivery.worklist),
+        )
         .order_by(Delivery.created_at)
     )
-    for delivery, accepted, total in rows:
-        deliveries[delivery.transaction_id] = (delivery, accepted or 0, total or 0)
-    return [
-        _standing(one, arrival, headers[arrival.id] if arrival and arrival.id in headers else FirstHeader(), *delivery)
-        for one in transactions
-        for arrival, delivery in [(arrivals.get(one.id), deliveries.get(one.id, (None, 0, 0)))]
-    ]
+    return {delivery.transaction_id: (delivery, accepted or 0, total or 0) for delivery, accepted, total in rows}
 
 
 def _accepted() -> ScalarSelect[Any]:
@@ -81,26 +113,37 @@ def _total() -> ScalarSelect[Any]:
 
 def _standing(
     transaction: Transaction,
+    request: ImageRequest | None,
     arrival: Arrival | None,
     header: FirstHeader,
-    delivery: Delivery | None,
-    accepted: int,
-    total: int,
+    counted: Counted | None,
+    zone: str,
 ) -> Standing:
-    of_arrival = transaction.lifecycle == "arrival"
-    detail = (arrival and arrival.state_detail) if of_arrival else (delivery and delivery.state_detail)
+    delivery, accepted, total = counted or (None, 0, 0)
+    if request is not None:
+        accepted, total = sum(study.state == "answered" for study in request.studies), len(request.studies)
+    subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
     facts = Facts(
         source=transaction.institution_id,
         destination=transaction.destination_id or "",
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
-        total=(arrival.count if arrival else 0) if of_arrival else total,
-        detail=detail or "",
+        total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
+        detail=subject.state_detail if subject else "",
         fault=delivery.fault if delivery else "",
+        since=clock_words(transaction.state_since, zone, now()) if zone else "",
+        then=_reminder(request, zone),
     )
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     said = sentence(transaction.lifecycle, state, facts)
-    return Standing(transaction, arrival, header, delivery, accepted, total, said)
+    return Standing(transaction, request, arrival, header, delivery, accepted, total, said)
+
+
+def _reminder(request: ImageRequest | None, zone: str) -> str:
+    at = now()
+    if request is None or request.next_reminder_at is None or request.next_reminder_at <= at or not zone:
+        return ""
+    return clock_words(request.next_reminder_at, zone, at)
 
 
 def _present(transaction: Transaction, delivery: Delivery | None, accepted: int) -> int:

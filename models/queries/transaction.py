@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.urgency import Urgency
+from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
 from models.queries.people import names
+from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.standing import Standing, standings
 from models.queries.viewer import Viewer, visible
 from models.tables import (
-    Agreement,
     Arrival,
     Delivery,
     HeldObject,
@@ -25,8 +26,6 @@ from models.tables import (
     Node,
     Transaction,
     TransitionRow,
-    Worklist,
-    now,
 )
 
 
@@ -48,14 +47,6 @@ class Step:
     after: str
     who: str
     detail: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A Node or worklist to choose; `label` says whose it is."""
-
-    id: str
-    label: str
 
 
 @dataclass(frozen=True)
@@ -100,9 +91,14 @@ class DeliveryFacts:
 
 @dataclass(frozen=True)
 class TransactionPage:
-    """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients."""
+    """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
+
+    `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
+    asked, `destination` the requester, and `present` of `total` studies are answered.
+    """
 
     reference: str
+    kind: str
     urgency: Urgency
     sentence: str
     lifecycle: str
@@ -112,6 +108,8 @@ class TransactionPage:
     source: Partner
     destination: Partner | None
     sides: frozenset[Side]
+    request: RequestFacts | None
+    requests: tuple[Fitting, ...]
     arrival: ArrivalFacts | None
     delivery: DeliveryFacts | None
     present: int
@@ -134,12 +132,13 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     one = session.scalars(select(Transaction).where(visible(viewer), Transaction.reference == reference)).one_or_none()
     if one is None:
         raise NotFound("There is no such transaction; check the reference.")
-    (standing,) = standings(session, [one])
-    arrival, delivery = standing.arrival, standing.delivery
+    (standing,) = standings(session, [one], viewer.time_zone)
+    request, arrival, delivery = standing.request, standing.arrival, standing.delivery
     header = standing.header if viewer.sees_patients else FirstHeader()
     identity = delivery.identity if delivery and viewer.sees_patients else None
     return TransactionPage(
         reference=one.reference,
+        kind=one.kind,
         urgency=Urgency(one.urgency),
         sentence=standing.sentence,
         lifecycle=one.lifecycle,
@@ -149,11 +148,13 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         source=_partner(session, one.institution_id),
         destination=_partner(session, one.destination_id) if one.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
+        request=request_facts(session, viewer, request) if request else None,
+        requests=requests_of(session, viewer, one, arrival) if arrival else (),
         arrival=_arrival(session, arrival) if arrival else None,
         delivery=_delivery(delivery) if delivery else None,
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
-        patient=header.patient,
+        patient=patient_of(request) if request and viewer.sees_patients else header.patient,
         description=header.StudyDescription,
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
@@ -163,7 +164,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         follows=next(iter(_references(session, viewer, Transaction.id == one.follows_id)), ""),
         followed_by=_references(session, viewer, Transaction.follows_id == one.id),
         other_nodes=_other_nodes(session, delivery),
-        worklists=_worklists(session, arrival),
+        worklists=worklists_open_to(session, arrival.institution_id) if arrival else (),
     )
 
 
@@ -239,23 +240,3 @@ def _other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, .
         .order_by(Node.name)
     )
     return tuple(Choice(node.id, node.name) for node in nodes if node.receives)
-
-
-def _worklists(session: Session, arrival: Arrival | None) -> tuple[Choice, ...]:
-    """The worklists to which the source may send today."""
-    if arrival is None:
-        return ()
-    today = now()
-    rows = session.execute(
-        select(Worklist, Institution.name)
-        .join(Institution, Institution.ods_code == Worklist.institution_id)
-        .join(Agreement, Agreement.destination_id == Worklist.institution_id)
-        .where(
-            Agreement.source_id == arrival.institution_id,
-            Agreement.valid_from <= today,
-            or_(Agreement.valid_to.is_(None), Agreement.valid_to > today),
-            Institution.closed.is_(False),
-        )
-        .order_by(Institution.name, Worklist.name)
-    )
-    return tuple(Choice(row.id, f"{name} ({row.institution_id}), {row.name}") for row, name in rows)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
+from models.domain.decisions import Side
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.lifecycles.request import State as RequestState
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.queries.header import FirstHeader
+from models.queries.request import description_of, patient_of
 from models.queries.standing import Standing, standings
 from models.queries.viewer import Viewer, sides, visible
 from models.tables import Transaction
@@ -23,7 +26,10 @@ PAGE = 25
 
 @dataclass(frozen=True)
 class Listed:
-    """One Transaction in a list. `patient` and `description` are empty for whoever may not see patients."""
+    """One Transaction in a list. `patient` and `description` are empty for whoever may not see patients.
+
+    `present` of `count` are images, of a request studies.
+    """
 
     reference: str
     source_id: str
@@ -58,11 +64,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Sought:
-    """Which Transactions a list shows; None and False mean all."""
+    """Which Transactions a list shows; None and False mean all.
+
+    `state` counts with its `lifecycle` only; `side` is how the viewer's Institution stands to them.
+    """
 
     lifecycle: str | None = None
     state: str | None = None
     needs_viewer: bool = False
+    side: Side | None = None
 
 
 def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None = None, size: int = PAGE) -> Page:
@@ -72,11 +82,11 @@ def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None 
     if after is not None:
         query = query.where(tuple_(Transaction.opened_at, Transaction.id) < (after.opened_at, after.id))
     # With 200,000 rows PostgreSQL answers "source or destination" from no index; each of the two from its own.
-    ids = union_all(*(query.with_only_columns(Transaction.id).where(side) for side in sides(viewer)))
+    ids = union_all(*(query.with_only_columns(Transaction.id).where(side) for side in _sides(viewer, sought)))
     found = session.scalars(select(Transaction).where(Transaction.id.in_(ids)).order_by(*newest).limit(size + 1)).all()
     shown = found[:size]
     more = Cursor(shown[-1].opened_at, shown[-1].id) if len(found) > size else None
-    return Page(tuple(_listed(viewer, one) for one in standings(session, shown)), more)
+    return Page(tuple(_listed(viewer, one) for one in standings(session, shown, viewer.time_zone)), more)
 
 
 def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
@@ -88,15 +98,16 @@ def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[List
         .order_by(priority, Transaction.state_since)
         .limit(limit)
     )
-    return tuple(_listed(viewer, one) for one in standings(session, session.scalars(query).all()))
+    found = session.scalars(query).all()
+    return tuple(_listed(viewer, one) for one in standings(session, found, viewer.time_zone))
 
 
-def how_many_wait(session: Session, viewer: Viewer) -> tuple[int, int]:
-    """How many Transactions wait for this person, and how many of them are urgent."""
+def how_many_wait(session: Session, viewer: Viewer, lifecycle: str = "") -> tuple[int, int]:
+    """How many Transactions, or those of one lifecycle, wait for this person, and how many of them are urgent."""
     urgent = [urgency.value for urgency in Urgency if urgency.is_urgent]
-    counts = session.execute(
-        select(func.count(), func.count().filter(Transaction.urgency.in_(urgent))).where(visible(viewer), needs(viewer))
-    ).one()
+    query = select(func.count(), func.count().filter(Transaction.urgency.in_(urgent)))
+    query = query.where(visible(viewer), needs(viewer))
+    counts = session.execute(query.where(Transaction.lifecycle == lifecycle) if lifecycle else query).one()
     return counts[0], counts[1]
 
 
@@ -115,6 +126,10 @@ def needs(viewer: Viewer) -> ColumnElement[bool]:
     mine: list[ColumnElement[bool]] = []
     source = Transaction.institution_id == viewer.institution_id
     destination = Transaction.destination_id == viewer.institution_id
+    if viewer.may(Function.ANSWER_REQUEST):
+        mine.append(and_(source, _stands("request", RequestState.AWAITING_SOURCE)))
+    if viewer.may(Function.PLACE_REQUEST):
+        mine.append(and_(destination, _stands("request", RequestState.AWAITING_REQUESTER)))
     if viewer.may(Function.ASSIGN_HELD):
         mine.append(and_(source, _stands("arrival", ArrivalState.HELD)))
     if viewer.may(Function.RELEASE):
@@ -129,18 +144,29 @@ def _stands(lifecycle: str, state: str) -> ColumnElement[bool]:
     return and_(Transaction.lifecycle == lifecycle, Transaction.state == state)
 
 
+def _sides(viewer: Viewer, sought: Sought) -> tuple[ColumnElement[bool], ...]:
+    """Conditions that exclude each other, as `sides` of the viewer."""
+    if sought.side is None:
+        return sides(viewer)
+    column = Transaction.institution_id if sought.side is Side.SOURCE else Transaction.destination_id
+    return (column == viewer.institution_id,)
+
+
 def _sought(viewer: Viewer, sought: Sought) -> Select[Transaction]:
     """Of all Institutions: the caller says which of them the viewer may see."""
     query = select(Transaction)
+    if sought.lifecycle:
+        # Written out, not as a parameter: the index of requests alone is used only where the plan can see the word.
+        query = query.where(Transaction.lifecycle == literal(sought.lifecycle, literal_execute=True))
     if sought.lifecycle and sought.state:
-        query = query.where(_stands(sought.lifecycle, sought.state))
+        query = query.where(Transaction.state == sought.state)
     if sought.needs_viewer:
         query = query.where(needs(viewer))
     return query
 
 
 def _listed(viewer: Viewer, standing: Standing) -> Listed:
-    one = standing.transaction
+    one, request = standing.transaction, standing.request if viewer.sees_patients else None
     study = standing.arrival.study if standing.arrival else None
     header = standing.header if viewer.sees_patients else FirstHeader()
     return Listed(
@@ -156,7 +182,7 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
         present=standing.present,
         count=standing.total or (standing.arrival.count if standing.arrival else 0),
         modalities=tuple(study.ModalitiesInStudy) if study else (),
-        description=header.StudyDescription,
+        description=description_of(request) if request else header.StudyDescription,
         study_date=header.StudyDate,
-        patient=header.patient,
+        patient=patient_of(request) if request else header.patient,
     )

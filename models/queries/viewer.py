@@ -13,10 +13,14 @@ from models.tables import Transaction
 
 @dataclass(frozen=True)
 class Viewer:
-    """Somebody of one Institution, in one role. Support looks at every Institution, and at no patient."""
+    """Somebody of one Institution, in one role. Support looks at every Institution, and at no patient.
+
+    `time_zone` is the Institution's, in which times inside sentences are told.
+    """
 
     institution_id: str
     role: Role
+    time_zone: str = "Europe/London"
 
     @property
     def sees_every_institution(self) -> bool:

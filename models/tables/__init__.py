@@ -6,7 +6,9 @@ from models.tables.commitment import CommitmentRequest
 from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
+from models.tables.request import Candidate, Draft, ImageRequest, LocalPatient, RequestedStudy
 from models.tables.study import HeldObject, Instance, Study
+from models.tables.support import Banner, Contact, Disclosure, ShiftNote, SupportAct
 from models.tables.transaction import Arrival, ArrivalInstance, Association, Transaction, TransitionRow
 
 __all__ = [
@@ -16,21 +18,31 @@ __all__ = [
     "ArrivalInstance",
     "Association",
     "AuditEntry",
+    "Banner",
     "Base",
+    "Candidate",
     "CommitmentRequest",
+    "Contact",
     "Delivery",
+    "Disclosure",
+    "Draft",
     "HeldObject",
+    "ImageRequest",
     "Instance",
     "Institution",
     "LedgerEntry",
+    "LocalPatient",
     "Node",
     "Notice",
     "OutboxCommand",
     "Parcel",
     "Rejection",
+    "RequestedStudy",
     "RoutingRules",
+    "ShiftNote",
     "Slot",
     "Study",
+    "SupportAct",
     "Transaction",
     "TransitionRow",
     "WebSession",

@@ -27,7 +27,10 @@ class Parcel(Base):
 
 
 class Delivery(Base):
-    """One parcel to one worklist of `institution_id`, the destination."""
+    """One parcel to one worklist of `institution_id`, the destination.
+
+    `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py).
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("parcel_id", "worklist_id"),)
@@ -45,6 +48,7 @@ class Delivery(Base):
     stopped: Mapped[str] = mapped_column(default="")
     fault: Mapped[str] = mapped_column(default="")
     fault_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]
     present: Mapped[int | None]
     missing: Mapped[list[Any] | None]
     round: Mapped[int] = mapped_column(default=1)
@@ -55,6 +59,7 @@ class Delivery(Base):
 
 
 Index("ix_delivery_state", Delivery.institution_id, Delivery.state)
+Index("ix_delivery_waiting", Delivery.waiting_since, postgresql_where=Delivery.waiting_since.is_not(None))
 
 
 class LedgerEntry(Base):
@@ -75,7 +80,10 @@ class LedgerEntry(Base):
 
 
 class Slot(Base):
-    """A lease on one association to a Node. Renewed while in use; after `until` it is free again."""
+    """A lease on one association to a Node. Renewed while in use; after `until` it is free again.
+
+    `asked_at` is since when its delivery is to be sent: an attempt that begins anew keeps its place among the waiting.
+    """
 
     __tablename__ = "slot"
     node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), primary_key=True)

@@ -23,16 +23,22 @@ class Institution(Base):
     time_zone: Mapped[str] = mapped_column(default="Europe/London")
     phone: Mapped[str] = mapped_column(default="")
     email: Mapped[str] = mapped_column(default="")
+    # A second person for a support act: "before" it is done, or "afterwards".
+    second_person: Mapped[str] = mapped_column(default="afterwards", server_default="afterwards")
 
 
 class Agreement(Base):
-    """`source_id` may send to `destination_id`; a standing one needs no person's approval."""
+    """`source_id` may send to `destination_id`; a standing one needs no person's approval.
+
+    With `onward` the destination may forward what it got to a third Institution without asking the source again.
+    """
 
     __tablename__ = "agreement"
     source_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
     destination_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
     basis: Mapped[str] = mapped_column(default="")
     standing: Mapped[bool] = mapped_column(default=True)
+    onward: Mapped[bool] = mapped_column(default=False, server_default="false")
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 

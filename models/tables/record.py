@@ -41,6 +41,8 @@ class OutboxCommand(Base):
     refusal: Mapped[str] = mapped_column(default="")
 
 
+Index("ix_outbox_subject", OutboxCommand.subject_id)
+Index("ix_outbox_refused", OutboxCommand.delivered_at, postgresql_where=OutboxCommand.refusal != "")
 Index("ix_outbox_open", OutboxCommand.next_try_at, postgresql_where=OutboxCommand.delivered_at.is_(None))
 
 

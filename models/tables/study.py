@@ -18,13 +18,21 @@ class Study(Base):
     __table_args__ = (UniqueConstraint("institution_id", "StudyInstanceUID"),)
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
-    StudyInstanceUID: Mapped[str]
+    StudyInstanceUID: Mapped[str] = mapped_column(index=True)
     AccessionNumber: Mapped[str] = mapped_column(default="")
     StudyDate: Mapped[str] = mapped_column(default="")
     StudyDescription: Mapped[str] = mapped_column(default="")
     ModalitiesInStudy: Mapped[list[Any]] = mapped_column(default=list)
     patient: Mapped[dict[str, Any]] = mapped_column(default=dict)
     first_received_at: Mapped[datetime]
+
+
+Index(
+    "ix_study_patient",
+    Study.patient,
+    postgresql_using="gin",
+    postgresql_ops={"patient": "jsonb_path_ops"},
+)
 
 
 class Instance(Base):
@@ -42,7 +50,7 @@ class Instance(Base):
     study_id: Mapped[str] = mapped_column(ForeignKey("study.id"), index=True)
     SOPInstanceUID: Mapped[str]
     SOPClassUID: Mapped[str]
-    SeriesInstanceUID: Mapped[str]
+    SeriesInstanceUID: Mapped[str] = mapped_column(index=True)
     TransferSyntaxUID: Mapped[str]
     AccessionNumber: Mapped[str] = mapped_column(default="")
     routing: Mapped[dict[str, Any]] = mapped_column(default=dict)

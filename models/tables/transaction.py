@@ -32,6 +32,18 @@ class Transaction(Base):
 Index("ix_transaction_source", Transaction.institution_id, Transaction.opened_at.desc())
 Index("ix_transaction_destination", Transaction.destination_id, Transaction.opened_at.desc())
 Index("ix_transaction_state", Transaction.state)
+Index(
+    "ix_transaction_request_source",
+    Transaction.institution_id,
+    Transaction.opened_at.desc(),
+    postgresql_where=Transaction.lifecycle == "request",
+)
+Index(
+    "ix_transaction_request_destination",
+    Transaction.destination_id,
+    Transaction.opened_at.desc(),
+    postgresql_where=Transaction.lifecycle == "request",
+)
 
 
 class Association(Base):
@@ -90,6 +102,7 @@ Index(
     unique=True,
     postgresql_where=Arrival.sealed_at.is_(None),
 )
+Index("ix_arrival_calling_ae_title", Arrival.calling_ae_title, Arrival.opened_at.desc())
 Index(
     "ix_arrival_unannounced",
     Arrival.opened_at,

@@ -6,14 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.db import Database
+from tests.activities.desk import Desk
 from tests.activities.orthanc import Orthanc, running_orthanc
 from tests.activities.parcels import Parcels
 from tests.conftest import Peers
-from tests.database import database, postgres, registry
+from tests.database import Registry, database, postgres, registry
 from tests.ingest.conftest import filling
 from tests.ingest.filling import Filling
 
 __all__ = ["database", "filling", "postgres", "registry"]
+
+
+@pytest.fixture
+def desk(database: Database, registry: Registry) -> Desk:
+    return Desk(database, registry)
 
 
 @pytest.fixture

@@ -126,4 +126,4 @@ def fails(
 def retry(parcels: Parcels, delivery_id: str, event: str = "retried") -> None:
     """The step by which a new round of sending begins."""
     step = Transition("delivery", delivery_id, new_id(), 1, event, "needs-attention", "sending", "exchange", now())
-    parcels.environment.run(JournalActivities(parcels.database).record, step)
+    parcels.environment.run(JournalActivities(parcels.database).record, (step,))

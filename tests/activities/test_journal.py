@@ -23,8 +23,8 @@ def step(
     return Transition(lifecycle, subject_id, values.pop("run_id"), sequence, event, after=after, **values)
 
 
-def record(parcels: Parcels, transition: Transition) -> None:
-    parcels.environment.run(JournalActivities(parcels.database).record, transition)
+def record(parcels: Parcels, *transitions: Transition) -> None:
+    parcels.environment.run(JournalActivities(parcels.database).record, transitions)
 
 
 def command(parcels: Parcels, delivery_id: str, **content: str) -> str:
@@ -75,6 +75,22 @@ def test_a_step_is_written_once_for_its_run_and_sequence(parcels: Parcels, deliv
     record(parcels, step(delivery, "retried", "sending", sequence=2))
     record(parcels, step(delivery, "retried", "sending", run_id="run-2"))
     assert delivery_of(parcels, delivery).round == 4
+
+
+def test_steps_that_come_together_are_written_together_and_each_once(parcels: Parcels, delivery: str) -> None:
+    listed, released = step(delivery, "listed", "on-worklist"), step(delivery, "released", "sending", 2)
+    record(parcels, listed)
+    record(parcels, listed, released)
+    assert [row.event for row in transitions(parcels)] == ["listed", "released"]
+    assert acts(parcels, "delivery") == ["delivery.listed", "delivery.released"]
+    assert delivery_of(parcels, delivery).state == "sending"
+
+
+def test_of_steps_that_come_together_all_are_written_or_none(parcels: Parcels, delivery: str) -> None:
+    with pytest.raises(ApplicationError):
+        record(parcels, step(delivery, "sent", "sent"), step("0" * 32, "confirmed", "confirmed", 2))
+    assert transitions(parcels) == []
+    assert delivery_of(parcels, delivery).state == "sending"
 
 
 def test_a_late_repetition_does_not_turn_the_state_back(parcels: Parcels, delivery: str) -> None:

@@ -11,16 +11,29 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import MailHost, NoticeActivities
+from models.deliveries import open_delivery
 from models.domain.contracts import NoticeRequest
 from models.domain.errors import PeerRefuses
 from models.mail import OCCASIONS
-from models.tables import Arrival, Institution, Notice, Transaction
+from models.requests import RequestEntry, StudyEntry, place
+from models.tables import Account, Arrival, ImageRequest, Institution, Notice, Transaction, Worklist, new_id, now
 from tests.activities.parcels import Parcels
 from tests.demo.programs import Program, program
 from tests.ingest.filling import small_ct
 from web.mailbox import Mail, read_mailbox
 
-SECRETS = ("Testpatient", "Zebra", "H1234567", "19700102", "OLDACC1", "2.25.1", "CT Head")
+ASKED = RequestEntry(
+    source_id="ZX1",
+    nhs_number="9990000018",
+    family_name="Testpatient",
+    given_name="Zebra",
+    birth_date="19700102",
+    source_patient_id="H1234567",
+    studies=(StudyEntry(description="CT Head", AccessionNumber="OLDACC1"),),
+    recipient="Dr Example Reader",
+    reason="Zebra fell.",
+)
+SECRETS = ("9990000018", "Testpatient", "Zebra", "H1234567", "19700102", "OLDACC1", "2.25.1", "CT Head")
 
 
 @pytest.fixture
@@ -53,22 +66,72 @@ def by_address(folder: Path) -> dict[str, Mail]:
 def test_each_occasion_reaches_its_people_without_patient_detail(
     parcels: Parcels, mailbox: Program, folder: Path, kind: str
 ) -> None:
-    delivery = parcels.release(small_ct())
-    with parcels.database.begin() as session:
-        arrival = session.scalars(select(Arrival.id)).one()
-    subject = delivery if kind.startswith("delivery") else arrival
-    sides = {"source": "imaging@zx1.example", "destination": "imaging@zx2.example"}
+    subject, named = about(parcels, kind)
+    sides = {
+        "source": "imaging@zx1.example",
+        "destination": "imaging@zx2.example",
+        "requester": "clinician@zx2.example",
+        "origin": "imaging@zx1.example",
+    }
     to = OCCASIONS[kind].to
     assert tell(parcels, mailbox.port, NoticeRequest(f"{kind}:1", kind, subject, "It stopped.")) == len(to)
     mails = by_address(folder)
     assert set(mails) == {sides[side] for side in to}
     for mail in mails.values():
-        assert reference(parcels) in mail.subject
-        assert f"http://127.0.0.1:8080/transactions/{reference(parcels)}" in mail.body
+        assert named in mail.subject
+        assert f"http://127.0.0.1:8080/transactions/{named}" in mail.body
         assert "no patient details" in mail.body
         raw = (folder / f"{mail.name}.eml").read_text()
         assert not [secret for secret in SECRETS if secret in raw]
-        assert "{" not in mail.body
+        assert "{" not in mail.body + mail.subject
+
+
+def about(parcels: Parcels, kind: str) -> tuple[str, str]:
+    """What the mail of an occasion is about, and its reference."""
+    if kind.startswith("request-"):
+        with parcels.database.begin() as session:
+            account = parcels.filling.registry.accounts["clinician.zx2"]
+            named = place(session, institution_id="ZX2", account_id=account, entry=ASKED, command_id=new_id())
+            return session.scalars(select(ImageRequest.id)).one(), named
+    delivery = parcels.release(small_ct())
+    with parcels.database.begin() as session:
+        arrival = session.scalars(select(Arrival.id)).one()
+    return delivery if kind.startswith("delivery") else arrival, reference(parcels)
+
+
+def test_one_address_of_the_person_and_the_institution_gets_one_mail(
+    parcels: Parcels, mailbox: Program, folder: Path
+) -> None:
+    subject, _ = about(parcels, "request-fulfilled")
+    with parcels.database.begin() as session:
+        session.get_one(Account, parcels.filling.registry.accounts["clinician.zx2"]).email = "imaging@zx2.example"
+    assert tell(parcels, mailbox.port, NoticeRequest("k", "request-fulfilled", subject)) == 1
+    assert set(by_address(folder)) == {"imaging@zx2.example"}
+
+
+def test_the_requester_reads_whom_to_ring(parcels: Parcels, mailbox: Program, folder: Path) -> None:
+    subject, _ = about(parcels, "request-unanswered")
+    tell(parcels, mailbox.port, NoticeRequest("k", "request-unanswered", subject))
+    assert "01632 960010" in by_address(folder)["clinician@zx2.example"].body
+
+
+def test_a_copy_for_another_requester_goes_by_its_own_reference(
+    parcels: Parcels, mailbox: Program, folder: Path
+) -> None:
+    parcels.release(small_ct())
+    with parcels.database.begin() as session:
+        arrival = session.scalars(select(Arrival)).one()
+        copy = Transaction(
+            reference="T-COPY-999", kind="copy", institution_id="ZX1", destination_id="ZX3",
+            follows_id=arrival.transaction_id, lifecycle="delivery", state="waiting", state_since=now(),
+            opened_at=now(),
+        )  # fmt: skip
+        session.add(copy)
+        session.flush()
+        worklist = session.get_one(Worklist, parcels.filling.registry.worklists["ZX3"])
+        delivery = open_delivery(session, arrival, worklist, sealed=True, transaction=copy).id
+    assert tell(parcels, mailbox.port, NoticeRequest("k", "delivery-on-worklist", delivery)) == 1
+    assert "T-COPY-999" in by_address(folder)["imaging@zx3.example"].subject
 
 
 def test_once_for_each_key(parcels: Parcels, mailbox: Program, folder: Path) -> None:

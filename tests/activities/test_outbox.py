@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from models.domain.contracts import CommandKind
 from models.failpoint import VARIABLE
-from models.outbox import next_due, post, report_node_fault
+from models.outbox import UNDER_WAY, has_earlier, next_due, post, report_node_fault
 from models.tables import AuditEntry, Node, OutboxCommand
 from tests.activities.parcels import Parcels
 
+MOMENT = timedelta(milliseconds=1)
 ROOT = Path(__file__).parents[2]
 POST = """
 import sys
@@ -76,6 +79,30 @@ def test_one_command_is_carried_by_one(parcels: Parcels) -> None:
     with parcels.database.begin() as first, parcels.database.begin() as second:
         assert next_due(first) is not None
         assert next_due(second) is None
+
+
+@pytest.mark.parametrize(
+    ("older_by", "delivered", "subject", "waits"),
+    [
+        (UNDER_WAY + MOMENT, False, "d", True),
+        (UNDER_WAY - MOMENT, False, "d", False),
+        (-UNDER_WAY - MOMENT, False, "d", False),
+        (UNDER_WAY + MOMENT, True, "d", False),
+        (UNDER_WAY + MOMENT, False, "another", False),
+    ],
+    ids=["waits since long", "saved just now", "is later", "is delivered", "is to something else"],
+)
+def test_a_page_waits_behind_an_older_command_but_not_behind_one_under_way(
+    parcels: Parcels, older_by: timedelta, delivered: bool, subject: str, waits: bool
+) -> None:
+    for command_id in ("a" * 32, "b" * 32):
+        assert ask(parcels, command_id)
+    with parcels.database.begin() as session:
+        other, mine = (session.get_one(OutboxCommand, command_id) for command_id in ("a" * 32, "b" * 32))
+        other.created_at, other.subject_id = mine.created_at - older_by, subject
+        other.delivered_at = mine.created_at if delivered else None
+    with parcels.database.begin() as session:
+        assert has_earlier(session, session.get_one(OutboxCommand, "b" * 32)) is waits
 
 
 def test_faults_of_a_node_are_reported_now_and_then(parcels: Parcels) -> None:

@@ -24,7 +24,7 @@ from tests.ingest.filling import next_study, small_ct
 def end(parcels: Parcels, delivery_id: str, state: str = "confirmed", *, days_ago: float = 40) -> None:
     at = now() - timedelta(days=days_ago)
     step = Transition("delivery", delivery_id, delivery_id, 1, state, "sent", state, "exchange", at)
-    parcels.environment.run(JournalActivities(parcels.database).record, step)
+    parcels.environment.run(JournalActivities(parcels.database).record, (step,))
 
 
 def purge(parcels: Parcels) -> int:

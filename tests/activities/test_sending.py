@@ -14,15 +14,16 @@ from activities.deliveries import DeliveryActivities
 from models.domain.contracts import Verdict
 from models.domain.urgency import Urgency
 from models.slots import Claim, ask
-from models.tables import Delivery, Instance
+from models.tables import Delivery, Instance, now
 from tests.activities.misbehaving import (
     Misbehaving,
+    aborts_at,
     each,
     loses,
     misbehaving,
     well,
 )
-from tests.activities.parcels import TEN, Parcels, fails, retry, ten
+from tests.activities.parcels import TEN, Parcels, fails, fault, retry, ten
 from tests.eventually import eventually
 from tests.ingest.filling import small_ct
 
@@ -174,7 +175,7 @@ def test_a_full_node_is_waited_for_and_then_reported(parcels: Parcels, monkeypat
     with misbehaving() as peer:
         parcels.set_node(peer.port, slots=1)
         with parcels.database.begin() as session:
-            assert ask(session, Claim(parcels.node_id, "somebody", delivery, Urgency.URGENT.priority))
+            assert ask(session, Claim(parcels.node_id, "somebody", delivery, Urgency.URGENT.priority, now()))
         with pytest.raises(ApplicationError) as failed:
             parcels.send(delivery)
     assert (failed.value.type, failed.value.non_retryable) == ("NoSlot", False)
@@ -194,27 +195,42 @@ def test_one_free_slot_of_two_is_enough(parcels: Parcels, monkeypatch: pytest.Mo
     with misbehaving(slowly) as peer:
         parcels.set_node(peer.port, slots=2)
         with parcels.database.begin() as session:
-            assert ask(session, Claim(parcels.node_id, "somebody", delivery, Urgency.URGENT.priority))
+            assert ask(session, Claim(parcels.node_id, "somebody", delivery, Urgency.URGENT.priority, now()))
         assert parcels.send(delivery).accepted == 40
         assert peer.most_at_once == 1
 
 
 @pytest.mark.parametrize(
-    ("column", "kind", "words"),
+    ("column", "words"),
     [
-        ({"state": "held"}, "NodeHeld", "its PACS officer resumes it"),
-        ({"state": "down"}, "NodeDown", "down"),
-        ({"slots": 0}, "NodeHeld", "allows no association"),
+        ({"state": "held"}, "its PACS officer resumes it"),
+        ({"state": "down"}, "It is tried again by itself"),
+        ({"slots": 0}, "allows no association"),
     ],
 )
-def test_a_node_that_may_not_be_used_gets_nothing(
-    parcels: Parcels, column: dict[str, Any], kind: str, words: str
+def test_a_node_that_may_not_be_used_gets_nothing_and_is_waited_for(
+    parcels: Parcels, column: dict[str, Any], words: str
 ) -> None:
     delivery = parcels.release(small_ct())
     with misbehaving() as peer:
         parcels.set_node(peer.port, **column)
-        assert words in fails(parcels, delivery, kind)
+        assert parcels.send(delivery).node_away
         assert peer.received == []
+    assert words in fault(parcels, delivery)
+    with parcels.database.begin() as session:
+        row = session.get_one(Delivery, delivery)
+        assert row.waiting_since == row.fault_at is not None
+
+
+def test_an_attempt_that_fails_otherwise_waits_for_no_word(parcels: Parcels) -> None:
+    delivery = parcels.release(small_ct())
+    with misbehaving(aborts_at(1)) as peer:
+        parcels.set_node(peer.port, state="down")
+        parcels.send(delivery)
+        parcels.set_node(peer.port, state="up")
+        fails(parcels, delivery, "PeerUnreachable")
+    with parcels.database.begin() as session:
+        assert session.get_one(Delivery, delivery).waiting_since is None
 
 
 def test_a_parcel_that_nobody_released_is_not_sent(parcels: Parcels) -> None:

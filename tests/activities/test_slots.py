@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,7 +32,7 @@ class Queue:
         return self.parcels.release(small_ct(1, StudyInstanceUID=next_study(), SOPInstanceUID=next_study()))
 
     def claim(self, delivery_id: str, priority: int = ROUTINE) -> Claim:
-        return Claim(self.parcels.node_id, uuid.uuid4().hex, delivery_id, priority)
+        return Claim(self.parcels.node_id, uuid.uuid4().hex, delivery_id, priority, now())
 
     def ask(self, claim: Claim) -> bool:
         with self.parcels.database.begin() as session:
@@ -73,6 +74,22 @@ def test_who_asked_first_comes_first(two: Queue) -> None:
     two.give_back(holder[0])
     assert not two.ask(second)
     assert two.ask(first)
+
+
+def test_a_waiter_that_begins_anew_keeps_its_place(two: Queue) -> None:
+    holders = two.claim(two.delivery()), two.claim(two.delivery())
+    assert all(map(two.ask, holders))
+    delivery = two.delivery()
+    first, second = two.claim(delivery), two.claim(two.delivery())
+    assert not two.ask(first)
+    assert not two.ask(second)
+    # Its attempt ends without a slot; the next one asks anew.
+    two.give_back(first)
+    anew = replace(first, holder=uuid.uuid4().hex)
+    assert not two.ask(anew)
+    two.give_back(holders[0])
+    assert not two.ask(second)
+    assert two.ask(anew)
 
 
 def test_the_urgent_go_before_those_who_asked_earlier(two: Queue) -> None:

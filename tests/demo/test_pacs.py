@@ -56,7 +56,7 @@ def test_one_answer_per_study_with_counts(filled: Site, made: tuple[Path, Study,
     ("key", "seeds"),
     [
         ("PatientName=testpatient^a*", ["pacs-ct"]),
-        ("PatientName=TESTPATIENT^?ORIS^^^MR", ["pacs-mr"]),
+        ("PatientName=TESTPATIENT^?ORIS^^MR", ["pacs-mr"]),
         ("PatientName=TESTPATIENT", []),
         ("StudyDate=20260101-20261231", ["pacs-ct"]),
         ("StudyDate=-20250101", ["pacs-mr"]),

@@ -48,7 +48,7 @@ class Exchange:
         self._plain = plain
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli", "demo"],
+                [sys.executable, "-m", "cli", "demo", "--empty"],
                 cwd=ROOT,
                 env=plain | self.own,
                 stdout=output,

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from demo.patients import CHIDI
+from models.tables import Transaction
 from tests.conftest import Peers
 from tests.end_to_end import site
 from tests.end_to_end.exchange import Exchange
 from tests.end_to_end.peers import ask, count, orthanc, push
+from tests.eventually import eventually
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,39 @@ def test_the_exercise_succeeds(exchange: Exchange) -> None:
     told = json.loads(done.stdout)
     assert told["confirmed"] is True
     assert told["images"] == 3
+
+
+def test_an_exercise_that_fails_says_where_its_study_is(exchange: Exchange) -> None:
+    held = exchange.iep("stop", "ZX2_PACS")
+    try:
+        failed = exchange.iep("exercise", "--images", "2", "--timeout", "10")
+    finally:
+        released = exchange.iep("start", "ZX2_PACS")
+    assert (held.stdout, released.stdout) == (
+        "ZX2_PACS is held down until: iep start ZX2_PACS\n",
+        "ZX2_PACS is running.\n",
+    )
+    assert failed.returncode == 1
+    words = r"Error: Not in ZX2_PACS after 10 s, but nothing is lost\. (\S+) stands so: 0 of 2 .+ See (\S+)\n"
+    found = re.fullmatch(words, failed.stderr)
+    assert found, failed.stderr
+    assert found[2] == f"{exchange.settings.url}/transactions/{found[1]}"
+
+    state = select(Transaction.state).where(Transaction.reference == found[1])
+
+    def confirmed() -> bool:
+        with exchange.database.begin() as session:
+            return session.scalars(state).one() == "confirmed"
+
+    eventually(confirmed, timeout=120)
+
+
+def test_nobody_else_on_the_host_reads_what_the_demo_keeps(exchange: Exchange) -> None:
+    assert exchange.iep("exercise", "--images", "1").returncode == 0
+    eventually(lambda: list((exchange.var / "mailbox").glob("*.eml")))
+    kept = [exchange.var / name for name in ("pacs", "mailbox", "spool", "log", "keys", "tls")]
+    kept += [path for name in ("pacs", "mailbox", "tls") for path in (exchange.var / name).rglob("*")]
+    # The folders of the archive are made by the test that looks into it.
+    kept += [path for path in (exchange.var / "archive").rglob("*") if path.is_file()]
+    assert {path.suffix for path in kept} >= {".dcm", ".eml", ".pem"}
+    assert [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077] == []

@@ -110,7 +110,7 @@ def suffer(
         _ends_confirmed(exchange, one.study)
         assert count(peers, "ZX8_PACS", recorder.port, one.study.study_instance_uid) == IMAGES
         for uid, path in one.images.items():
-            _is_whole(exchange, recorder, uid, path)
+            is_whole(exchange, recorder, uid, path)
     wire = recorder.wire()
     sends = Counter({uid: wire[uid] for one in pushed for uid in one.images})
     return {"kills": len(seeds), "images": len(sends), "sends": sends.total(), "most sends of one": max(sends.values())}
@@ -127,7 +127,7 @@ def _ends_confirmed(exchange: Exchange, study: Study) -> None:
         raise AssertionError([one.sentence for one in exchange.standings(study.study_instance_uid)]) from None
 
 
-def _is_whole(exchange: Exchange, recorder: RecordingPacs, uid: str, sent: Path) -> None:
+def is_whole(exchange: Exchange, recorder: RecordingPacs, uid: str, sent: Path) -> None:
     """The acknowledged bytes are in the archive, and their pixels at the destination."""
     with exchange.database.begin() as session:
         key = session.scalars(select(Instance.key).where(Instance.SOPInstanceUID == uid)).one()

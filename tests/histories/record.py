@@ -7,7 +7,6 @@ Everything in them is made up; names of machines and people do not come into the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import sys
@@ -16,31 +15,32 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from temporalio.client import Client
-from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from models.domain.contracts import (
     Answer,
     ArrivalOutlook,
-    ArrivalStart,
     CommitmentStart,
     Comparison,
-    Decision,
     Listing,
     NodeFacts,
     NodeStart,
-    RouteVerdict,
     Sealed,
     SendReport,
-    StudyGrew,
     Verdict,
 )
-from models.domain.routing import HeldReason
 from temporal.worker import ALL_WORKFLOWS, runner
 from tests.engine import Server
+from tests.histories.moves import NO_ROUTE, OFFICER, arrive, delivery_of, until
+from tests.histories.of_requests import (
+    request_accepted,
+    request_declined,
+    request_expired,
+    request_of_several_studies,
+    request_withdrawn_against_match,
+)
 from tests.workflows.fakes import Fakes, Gate, World
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
@@ -49,30 +49,6 @@ from workflows.policies import BULK, URGENT, WORKFLOWS
 from workflows.study_arrival import StudyArrival
 
 FOLDER = Path(__file__).parent
-NO_ROUTE = RouteVerdict(reason=HeldReason.NO_ROUTE, detail="No image names a destination that the exchange knows.")
-OFFICER = Decision("officer", "command")
-
-
-async def arrive(client: Client, world: World) -> Any:
-    """Start an arrival as ingest does, and let its study grow twice."""
-    handle = await client.start_workflow(
-        StudyArrival.run, ArrivalStart(world.arrival_id), id=f"arrival-{world.arrival_id}", task_queue=WORKFLOWS,
-        start_signal="study_grew", start_signal_args=[StudyGrew(1, 1)],
-    )  # fmt: skip
-    await until(lambda: "seal" in world.done)
-    with contextlib.suppress(RPCError):
-        # It may have ended already, as it may for ingest.
-        await handle.signal(StudyArrival.study_grew, StudyGrew(2, 3))
-    return handle
-
-
-def delivery_of(client: Client, world: World) -> Any:
-    return client.get_workflow_handle_for(Delivery.run, f"delivery-{world.delivery_id}")
-
-
-async def until(holds: Callable[[], Any]) -> None:
-    while not holds():
-        await asyncio.sleep(0.01)
 
 
 async def routed(client: Client, world: World) -> None:
@@ -188,6 +164,7 @@ Course = Callable[[Client, World], Awaitable[None]]
 COURSES: tuple[Course, ...] = (
     routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, redirected, supplement,
     missing_and_sent_again, node_down_and_up, commitment_answered,
+    request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
 )  # fmt: skip
 
 

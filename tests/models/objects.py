@@ -21,6 +21,7 @@ from models.domain import harmonisation
 from models.domain.harmonisation import Plan
 from models.domain.identity import PatientFacts, SentIdentity
 from models.harmonised import open_harmonised
+from models.part10 import opened
 
 RELEASED_AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SENT = SentIdentity("ZX3-000123", "ZX3", "ACC0000001", "ZX3", "entered by a person")
@@ -29,6 +30,12 @@ SENT = SentIdentity("ZX3-000123", "ZX3", "ACC0000001", "ZX3", "entered by a pers
 def plan_for(facts: PatientFacts, sent: SentIdentity = SENT) -> Plan:
     """As a release makes it."""
     return harmonisation.plan(facts, sent, "ZX1", RELEASED_AT)
+
+
+def pixels_of(path: Path) -> bytes:
+    """The encoded pixels, and what follows them, as they are."""
+    with opened(path) as part10:
+        return bytes(part10.pixels())
 
 
 def ct(**elements: Any) -> Dataset:

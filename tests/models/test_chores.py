@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from models.db import Database
-from models.tables import Node
+from models.tables import Account, AuditEntry, Institution, Node, WebSession, now
 from tests.database import Registry
 
 Iep = Callable[..., subprocess.CompletedProcess[str]]
@@ -48,7 +49,11 @@ def test_a_node_is_changed_and_the_edges_know(iep: Iep, database: Database, regi
         ("users add new ZX9 support --name N --password", "ZX9 is no Institution here; import it first."),
         ("users password nobody --password", "There is no account nobody."),
         ("users close nobody", "There is no account nobody."),
-        ("worklists add ZX2 ZX2_PACS", "ZX2 has a worklist already."),
+        ("users role nobody support", "There is no account nobody."),
+        (
+            "worklists add ZX2 ZX2_PACS --name Imaging",
+            "ZX2 has a worklist Imaging already; choose another name.",
+        ),
         ("nodes set NONE ZX2 --port 104", "There is no Node ZX2/NONE; `iep nodes list` shows them."),
         ("nodes echo STORESCU", "STORESCU has no address: it only sends to the exchange."),
         ("agreements end ZX1 ZX9", "No agreement lets ZX1 send to ZX9."),
@@ -66,3 +71,34 @@ def test_people_come_and_go(iep: Iep) -> None:
     for verb in (words, ("users", "password", "new", "--password", PASSWORD + "s"), ("users", "close", "new")):
         done = iep(*verb)
         assert done.returncode == 0, done.stderr
+
+
+def test_another_role_ends_where_one_is_signed_in(iep: Iep, database: Database, registry: Registry) -> None:
+    account_id = registry.accounts["clinician.zx2"]
+    with database.begin() as session:
+        session.add(
+            WebSession(
+                token_sha256="0" * 64, account_id=account_id, institution_id="ZX2", created_at=now(), last_seen_at=now()
+            )
+        )
+    done = iep("users", "role", "clinician.zx2", "pacs-officer")
+    assert done.returncode == 0, done.stderr
+    with database.begin() as session:
+        assert session.get_one(Account, account_id).role == "pacs-officer"
+        assert session.scalars(select(WebSession)).all() == []
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "account.role-changed")).one()
+    assert (entry.institution_id, entry.subject) == ("ZX2", account_id)
+    assert entry.facts == {"from": "clinician", "to": "pacs-officer"}
+
+
+def test_numbers_and_the_second_person_of_an_institution(iep: Iep, database: Database) -> None:
+    span = ("--from", "2026-01-01T00:00", "--to", "2999-01-01T00:00")
+    added = iep("contacts", "add", "ZX2", "Ann Oncall", "01632 960099", *span)
+    assert added.returncode == 0, added.stderr
+    assert "ZX2, 01632 960099, Ann Oncall" in iep("contacts", "list").stdout
+    assert iep("institutions", "second-person", "ZX2", "before").returncode == 0
+    with database.begin() as session:
+        assert session.get_one(Institution, "ZX2").second_person == "before"
+    unknown = iep("contacts", "add", "ZX9", "Ann", "1")
+    assert unknown.returncode == 1
+    assert "There is no Institution ZX9; check its ODS code." in unknown.stderr

@@ -8,8 +8,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from models.dicom import read_header
-from models.harmonised import pixels_digest
-from tests.models.objects import SENT, ct, encoded, harmonise, plan_for, raw, read, readable, write
+from tests.models.objects import SENT, ct, encoded, harmonise, pixels_of, plan_for, raw, read, readable, write
 
 
 def test_text_that_does_not_fit_the_character_set_turns_the_header_into_unicode(tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_every_character_set_survives_the_turn_into_unicode(real_dicom: Path, tm
         after = read_header(out).patient
         assert after.PatientID == "Ł張-7", path
         assert after.PatientName == before.PatientName, path
-        assert pixels_digest(out) == pixels_digest(path)
+        assert pixels_of(out) == pixels_of(path)
         turned += 1
     assert turned >= 10
 

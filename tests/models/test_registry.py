@@ -103,11 +103,28 @@ def test_nodes_are_named_without_doubt(database: Database, registry: Registry) -
     assert acts(database) == ["node.added", "node.changed"]
 
 
-def test_one_worklist_for_each(database: Database, registry: Registry) -> None:
+def test_studies_arrive_at_the_first_worklist(database: Database, registry: Registry) -> None:
     with database.begin() as session:
         node = session.get_one(Node, registry.nodes["ZX1_PACS"])
-        with pytest.raises(Permanent, match="ZX1 has a worklist already"):
-            add_worklist(session, node, WHO, name="again", auto_release=False)
+        with pytest.raises(Permanent, match="ZX1 has a worklist Imaging already"):
+            add_worklist(session, node, WHO, name="Imaging", auto_release=False)
+        assert not add_worklist(session, node, WHO, name="Neuroradiology", auto_release=False).is_default
+        session.add(Institution(ods_code="ZX4", name="Southern Example"))
+        session.flush()
+        pacs = add_node(session, WHO, institution_id="ZX4", name="ZX4_PACS", ae_title="ZX4_PACS")
+        assert add_worklist(session, pacs, WHO, name="Imaging", auto_release=False).is_default
+
+
+def test_an_agreement_says_whether_what_came_may_be_forwarded(database: Database, registry: Registry) -> None:
+    def onward() -> bool:
+        with database.begin() as session:
+            return session.get_one(Agreement, ("ZX1", "ZX2")).onward
+
+    for said in (False, True, True, False):
+        with database.begin() as session:
+            agree(session, [("ZX1", "ZX2")], "by letter", WHO, onward=said)
+        assert onward() is said
+    assert acts(database) == ["agreement.added", "agreement.added"], "saying the same again changes nothing"
 
 
 def test_a_new_password_ends_what_the_old_one_opened(database: Database, registry: Registry) -> None:

@@ -13,6 +13,7 @@ import pytest
 from models.domain.errors import NotAllowed
 from models.domain.lifecycle import Lifecycle
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.delivery import State
 from models.domain.sentences import SENTENCES, Facts, sentence
 
 AnyLifecycle = Lifecycle[Any, Any]
@@ -134,3 +135,17 @@ def test_a_sentence_is_one_or_two_plain_sentences(lifecycle: str, state: StrEnum
     assert "1 images" not in said, said
     assert not re.search(r"None|[{}<>]", said), said
     assert 1 <= len(re.findall(r"\.(?= |$)", said)) <= 2, said
+
+
+@pytest.mark.parametrize(
+    ("state", "one", "several"),
+    [
+        (State.ON_WORKLIST, "1 image on ZX2's worklist; its PACS officer releases it.", "releases them."),
+        (State.SENT, "PACS accepted the one image; it is being asked whether it has it.", "accepted all 2 images"),
+        (State.CONFIRMED, "Confirmed: 1 of 1 is in PACS, by its own answer.", "Confirmed: 2 of 2 are in PACS"),
+        (State.UNVERIFIABLE, "PACS accepted the one image but cannot be asked.", "accepted all 2 images but"),
+    ],
+)
+def test_one_image_is_spoken_of_as_one(state: StrEnum, one: str, several: str) -> None:
+    for count, words in ((1, one), (2, several)):
+        assert words in sentence("delivery", state, Facts(destination="ZX2", node="PACS", present=count, total=count))

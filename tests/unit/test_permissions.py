@@ -6,7 +6,8 @@ import pytest
 
 from models.domain.permissions import FUNCTIONS, Function, Role, may
 
-ACTS_ON_IMAGES = (Function.RELEASE, Function.ASSIGN_HELD, Function.RETRY)
+ACTS_ON_IMAGES = (Function.RELEASE, Function.ASSIGN_HELD, Function.FORWARD, Function.RETRY)
+OF_THE_DESK = (Function.USE_SUPPORT_DESK, Function.DISCLOSE_PATIENT)
 
 
 def test_every_role_has_its_functions_and_every_function_a_role() -> None:
@@ -15,17 +16,19 @@ def test_every_role_has_its_functions_and_every_function_a_role() -> None:
 
 
 @pytest.mark.parametrize("function", Function)
-def test_a_pacs_officer_may_do_all_there_is_today(function: Function) -> None:
-    assert may(Role.PACS_OFFICER, function)
+def test_a_pacs_officer_may_do_all_but_what_is_for_the_support_desk(function: Function) -> None:
+    assert may(Role.PACS_OFFICER, function) is (function not in OF_THE_DESK)
 
 
-@pytest.mark.parametrize("function", [*ACTS_ON_IMAGES, Function.TEST_NODES, Function.HOLD_NODES])
+@pytest.mark.parametrize(
+    "function", [*ACTS_ON_IMAGES, Function.ANSWER_REQUEST, Function.TEST_NODES, Function.HOLD_NODES]
+)
 def test_a_clinician_looks_and_moves_nothing(function: Function) -> None:
     assert may(Role.CLINICIAN, Function.VIEW_PATIENT)
     assert not may(Role.CLINICIAN, function)
 
 
-@pytest.mark.parametrize("function", [Function.VIEW_PATIENT, Function.RELEASE, Function.ASSIGN_HELD])
+@pytest.mark.parametrize("function", [Function.VIEW_PATIENT, Function.RELEASE, Function.ASSIGN_HELD, Function.FORWARD])
 def test_support_sees_no_patient_and_decides_nothing_about_one(function: Function) -> None:
     assert not may(Role.SUPPORT, function)
 

@@ -167,6 +167,9 @@ UNCERTAIN = {
 }
 
 
+CLINICAL = ["ROUTE: ORAL", "ROUTE: IV", "Route: FI, 1 litre", "route=IS", "ROUTE: SS;", "ROUTE:\nFI"]
+
+
 class TestTokens:
     @pytest.mark.parametrize("text", CERTAIN)
     def test_certain(self, text: str) -> None:
@@ -175,6 +178,13 @@ class TestTokens:
     @pytest.mark.parametrize("text", UNCERTAIN.values(), ids=UNCERTAIN)
     def test_uncertain_is_held(self, text: str) -> None:
         assert verdict(comments(text)) == HeldReason.NO_ROUTE
+
+    @pytest.mark.parametrize("text", CLINICAL)
+    def test_a_clinical_route_is_no_code(self, text: str) -> None:
+        """Neither one that no Institution is called by, nor one that happens to be an Institution's code."""
+        assert verdict(comments(text)) == HeldReason.NO_ROUTE
+        assert verdict(comments(f"{text} IEP:ZX2")) == "ZX2"
+        assert verdict(comments(text), {CALLED_AE_TITLE: "IEP_ZX2"}) == "ZX2"
 
     @pytest.mark.parametrize("text", ["IEP:ZX2 DEST=ZX3", "DEST=ZX3 IEP:ZX2", "IEP:ZX2;DEST=ZX3;", "IEP:ZX2\nIEP:ZX3"])
     def test_two_tokens_in_one_value_are_a_conflict(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Held: an object held apart leaves the list once somebody of its source has looked."""
+"""Held: studies with the requests that they may answer, and objects held apart until somebody has looked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.db import Database
-from models.tables import AuditEntry, HeldObject
+from models.tables import (
+    Arrival,
+    AuditEntry,
+    HeldObject,
+    OutboxCommand,
+    RequestedStudy,
+    Transaction,
+    TransitionRow,
+    new_id,
+)
 from tests.database import Registry
 from tests.web.portal import field_of, make, sign_in
 from tests.web.seeded import Seed
+from tests.web.seeded_requests import add_candidate, add_request
+from tests.web.test_pages import inspect
 
 
 @pytest.fixture
@@ -68,3 +79,119 @@ def test_it_is_the_source_s_officer_who_looks(
     form = {"csrf_token": field_of(page, "csrf_token"), "outcome": "kept-apart", "reason": "x"}
     assert client.post(f"/held/{held_id}/resolve", data=form).status_code == code
     assert acts(database) == []
+
+
+def held_with(database: Database, registry: Registry, requests: int) -> tuple[str, list[tuple[str, str]]]:
+    """A held study of ZX1, and (requested study's id, request's reference) of what it may answer."""
+    with database.begin() as session:
+        one = Seed(session, registry).arrival("held")
+        asked = [add_request(session, registry, urgency="urgent") for _ in range(requests)]
+        for request in asked:
+            add_candidate(session, request.studies[0], one)
+        return one.reference, [(request.studies[0].id, request.transaction.reference) for request in asked]
+
+
+def asked_of_engine(database: Database) -> list[OutboxCommand]:
+    with database.begin() as session:
+        return list(session.scalars(select(OutboxCommand)))
+
+
+def test_two_requests_fit_and_a_person_chooses(app: Flask, database: Database, registry: Registry) -> None:
+    reference, ((first, asked), (second, other)) = held_with(database, registry, 2)
+    client = sign_in(app, "officer.zx1")
+    text = client.get("/held").text
+    inspect(text)
+    for shown in (
+        "1 study waits for a decision",
+        "No image names a destination.",
+        "Two requests fit; choose.",
+        asked,
+        other,
+        "ZX2, Dr R Cipient",
+        "CT head",
+        "NHS number, birth date",
+        "given name",
+        "Northern Example's PACS officers decide.",
+        "01632 960010",
+        "mailto:imaging@zx1.example",
+        "Royal Example (ZX2), Imaging",
+    ):
+        assert shown in text, shown
+    form = {name: field_of(text, name) for name in ("csrf_token", "command")}
+    path = f"/transactions/{reference}/match"
+    for wrong in ("", new_id(), registry.worklists["ZX2"]):
+        assert client.post(path, data=form | {"requested_study_id": wrong}).status_code == 422
+    assert client.post(path, data=form | {"requested_study_id": second}).status_code == 303
+    assert [(one.kind, one.payload) for one in asked_of_engine(database)] == [
+        ("match-arrival", {"requested_study_id": second})
+    ]
+    page = client.get(f"/transactions/{reference}").text
+    assert f"It answers {asked}" in page
+    assert f'value="{first}"' in page
+
+
+def test_a_study_that_is_no_longer_wanted_is_not_offered(app: Flask, database: Database, registry: Registry) -> None:
+    _, ((first, asked), (_, other)) = held_with(database, registry, 2)
+    with database.begin() as session:
+        session.get_one(RequestedStudy, first).state = "declined"
+    text = sign_in(app, "officer.zx1").get("/held").text
+    assert asked not in text
+    assert other in text
+    assert "One request may be about it; say whether it is." in text
+
+
+def test_the_later_of_two_reads_who_did_what_and_when(app: Flask, database: Database, registry: Registry) -> None:
+    reference, ((study, _),) = held_with(database, registry, 1)
+    client = sign_in(app, "officer.zx1")
+    form = {name: field_of(client.get("/held").text, name) for name in ("csrf_token", "command")}
+    with database.begin() as session:
+        # As the journal has it after a colleague's refusal.
+        other = Seed(session, registry).arrival("refused")
+        rows = session.scalars(select(TransitionRow).where(TransitionRow.transaction_id == other.id))
+        one = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+        for row in rows:
+            row.transaction_id, row.actor = one.id, registry.accounts["clinician.zx1"]
+        one.state = "refused"
+        session.scalars(select(Arrival).where(Arrival.transaction_id == one.id)).one().state = "refused"
+    for act, entries in (
+        ("match", {"requested_study_id": study}),
+        ("assign", {"worklist_id": registry.worklists["ZX2"]}),
+        ("refuse-held", {"reason": "x"}),
+    ):
+        assert client.post(f"/transactions/{reference}/{act}", data=form | entries).status_code == 303
+        assert "Refused by Clinician 1 Example (ZX1) on " in client.get(f"/transactions/{reference}").text
+    assert asked_of_engine(database) == []
+
+
+def test_what_came_from_nobody_belongs_to_support(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        Seed(session, registry).held_object("ZX1", institution_id=None, sentence="It came from nobody.")
+    text = sign_in(app, "support.zx2").get("/held").text
+    assert "It came from nobody." in text
+    assert "support: it came from nobody who is known" in text
+    assert "12 min" in text
+    assert "It came from nobody." not in sign_in(app, "officer.zx1").get("/held").text
+
+
+@pytest.mark.parametrize(("person", "code"), [("officer.zx2", 403), ("officer.zx3", 404), ("clinician.zx1", 403)])
+def test_only_the_source_says_what_a_study_answers(
+    app: Flask, database: Database, registry: Registry, person: str, code: int
+) -> None:
+    reference, ((study, _),) = held_with(database, registry, 1)
+    with database.begin() as session:
+        session.scalars(select(Transaction).where(Transaction.reference == reference)).one().destination_id = "ZX2"
+    client = sign_in(app, person)
+    text = client.get("/held").text
+    assert "It answers this" not in text
+    form = {"csrf_token": field_of(text, "csrf_token"), "command": new_id(), "requested_study_id": study}
+    assert client.post(f"/transactions/{reference}/match", data=form).status_code == code
+    assert asked_of_engine(database) == []
+
+
+def test_support_reads_no_patient_on_the_held_desk(app: Flask, database: Database, registry: Registry) -> None:
+    reference, ((_, asked),) = held_with(database, registry, 1)
+    text = sign_in(app, "support.zx3").get("/held").text
+    assert reference in text
+    assert asked in text
+    for detail in ("Agnes", "CT head", "ZX1-0042", "999 000 0018", "3 May 2026"):
+        assert detail not in text, detail

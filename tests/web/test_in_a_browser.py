@@ -16,6 +16,12 @@ from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
 from tests.web.serving import Portal, serving
 
+PRESENT_IN_SIGHT = """() => {
+  const frame = document.querySelector(".iep-picture").getBoundingClientRect();
+  const present = document.querySelector(".iep-here rect").getBoundingClientRect();
+  return frame.left <= present.left && present.right <= frame.right;
+}"""
+
 
 @pytest.fixture
 def reference(database: Database, registry: Registry) -> str:
@@ -50,6 +56,16 @@ async def reach(page: Page, name: str) -> None:
     pytest.fail(f"{name} cannot be reached by keyboard")
 
 
+async def unfold(page: Page, room: str) -> None:
+    """On a phone the navigation shows as many rooms as there is width for, and the others under "More"."""
+    if not await page.locator(".nhsuk-header__navigation").get_by_role("link", name=room).is_visible():
+        for _ in range(20):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement.id") == "toggle-menu":
+                break
+        await page.keyboard.press("Enter")
+
+
 async def sign_in(page: Page, portal: Portal) -> None:
     await page.goto(portal.address + "/")
     assert await axe(page) == []
@@ -69,7 +85,8 @@ async def test_every_room_by_keyboard(
     await page.set_viewport_size({"width": width, "height": 900})
     await sign_in(page, portal)
     await expect(page.get_by_text("3 need you, 1 of them urgent.")).to_be_visible()
-    for room in ("Transactions", "Held", "Nodes", "Home"):
+    for room in ("Transactions", "Requests", "Held", "Nodes", "Home"):
+        await unfold(page, room)
         await reach(page, room)
         await page.keyboard.press("Enter")
         await page.wait_for_url(portal.address + ("/" if room == "Home" else f"/{room.lower()}"))
@@ -99,7 +116,7 @@ async def test_a_page_lives_and_loses_nothing_typed(
     await expect(page.locator(".iep-fresh")).not_to_have_text(before, timeout=15_000)
     assert await page.get_by_label("Your Patient ID").input_value() == "L-77"
     await page.get_by_role("button", name="Release under these").click()
-    await expect(page.get_by_text("Released. Sending begins by itself.")).to_be_visible()
+    await expect(page.locator(".iep-message")).to_have_text("Released.")
     with database.begin() as session:
         one = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
         one.state = "confirmed"
@@ -107,6 +124,21 @@ async def test_a_page_lives_and_loses_nothing_typed(
     await expect(page.locator(".iep-lead")).to_contain_text("Confirmed: ", timeout=15_000)
     await expect(page.get_by_role("button", name="Release")).to_have_count(0)
     await expect(page.locator("#announced")).to_contain_text("Now Confirmed.")
+    await expect(page.locator(".iep-message")).to_have_count(0)
+
+
+async def test_the_present_state_is_in_sight_on_a_phone_and_stays_so(
+    portal: Portal, browser_page: Page, database: Database, reference: str
+) -> None:
+    page = browser_page
+    await page.set_viewport_size({"width": NARROW, "height": 900})
+    await sign_in(page, portal)
+    await page.goto(f"{portal.address}/transactions/{reference}")
+    for state in ("on-worklist", "sent", "confirmed"):
+        with database.begin() as session:
+            session.scalars(select(Transaction).where(Transaction.reference == reference)).one().state = state
+        await expect(page.locator("#course title")).to_contain_text(state.replace("-", " "), timeout=15_000)
+        assert await page.evaluate(PRESENT_IN_SIGHT), state
 
 
 async def test_the_focus_stays_while_a_page_refreshes_itself(

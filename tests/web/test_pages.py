@@ -9,12 +9,14 @@ import pytest
 from flask import Flask
 
 from models.db import Database
-from models.domain.lifecycles import ARRIVAL, DELIVERY, NODE
+from models.domain.lifecycles import ARRIVAL, DELIVERY, NODE, REQUEST
+from models.domain.lifecycles.request import State as RequestState
 from models.domain.permissions import Role
 from models.tables import Node
 from tests.database import Registry
 from tests.web.portal import make, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
+from tests.web.seeded_requests import add_request
 from web.transactions.next_step import NEXT
 
 VOID = {"input", "meta", "link", "br", "hr", "img", "rect", "path"}
@@ -80,11 +82,18 @@ def test_every_page_in_every_state(app: Flask, database: Database, registry: Reg
         seed = Seed(session, registry)
         references = [seed.arrival(state, "ZX2", urgency="urgent").reference for state in ARRIVAL_WAYS]
         references += [seed.delivery(state).reference for state in DELIVERY_WAYS]
+        for asked in RequestState:
+            references.append(
+                add_request(session, registry, asked, source="ZX2", requester="ZX3").transaction.reference
+            )
+            references.append(add_request(session, registry, asked, urgency="urgent").transaction.reference)
         seed.held_object("ZX2")
         for node, state in zip(session.query(Node).filter_by(host="127.0.0.1"), NODE.states, strict=False):
             node.state = state.value
     client = sign_in(app, f"{word}.zx2")
     pages = ["/", "/live", "/transactions", "/held", *(f"/transactions/{one}" for one in references)]
+    if role is not Role.SUPPORT:
+        pages += ["/requests", "/requests?state=declined", "/requests/new?source=zx1"]
     if role is not Role.CLINICIAN:
         pages += ["/nodes", *(f"/nodes/{registry.nodes['ZX2_PACS']}{rest}" for rest in ("", "/live"))]
     for path in pages:
@@ -109,5 +118,5 @@ def test_a_new_exchange_reassures(app: Flask, registry: Registry) -> None:
 
 
 def test_every_state_says_what_happens_next() -> None:
-    states = {(table.name, state.value) for table in (ARRIVAL, DELIVERY) for state in table.states}
+    states = {(table.name, state.value) for table in (REQUEST, ARRIVAL, DELIVERY) for state in table.states}
     assert set(NEXT) == states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,11 +13,14 @@ from models.db import Database
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.request import State as RequestState
 from models.domain.permissions import Function, Role, may
-from models.tables import Account, OutboxCommand, new_id
+from models.drafts import keep
+from models.tables import Account, Delivery, OutboxCommand, new_id
 from tests.database import Registry
 from tests.web.portal import field_of, make, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
+from tests.web.seeded_requests import add_request
 from web.permission import Open, declared, public, undeclared
 
 WORDS = {Role.PACS_OFFICER: "officer", Role.CLINICIAN: "clinician", Role.SUPPORT: "support"}
@@ -28,10 +32,15 @@ def app(database: Database, registry: Registry, tmp_path_factory: pytest.TempPat
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
-    """Every (endpoint, method, path), with `reference`, `node_id`, `held_id` and `name` still to be filled in."""
+    """Every (endpoint, method, path), with what stands in braces still to be filled in."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             yield rule.endpoint, method, rule.rule.replace("<", "{").replace(">", "}").replace("path:", "")
+
+
+def fill(path: str, **known: str) -> str:
+    """`path` with what is known in place of its braces, and else an id of nothing."""
+    return re.sub(r"\{(\w+)\}", lambda word: known.get(word[1], new_id()), path)
 
 
 class Caller:
@@ -74,7 +83,7 @@ def test_nobody_gets_in_without_signing_in(app: Flask) -> None:
     for endpoint, method, path in routes(app):
         if declared(app, endpoint) is Open.PUBLIC:
             continue
-        filled = path.format(reference="T-2222-222", node_id="x", held_id="x", name="x")
+        filled = fill(path, reference="T-2222-222")
         answer = client.get(filled) if method == "GET" else client.post(filled, data={"csrf_token": token})
         assert answer.status_code == 303, path
         assert answer.headers["Location"].startswith("/sign-in"), path
@@ -93,7 +102,7 @@ def test_every_route_for_every_role(app: Flask, database: Database, registry: Re
         needed = declared(app, endpoint)
         if not isinstance(needed, Function):
             continue
-        filled = path.format(reference=reference, node_id=registry.nodes["ZX2_PACS"], held_id="x", name="x")
+        filled = fill(path, reference=reference, node_id=registry.nodes["ZX2_PACS"])
         code = caller.call(method, filled)
         if not may(role, needed):
             assert code == 403, f"{role} {method} {path}"
@@ -111,17 +120,33 @@ def test_nothing_of_other_institutions(app: Flask, database: Database, registry:
         seed = Seed(session, registry)
         theirs = [seed.arrival(state).reference for state in ARRIVAL_WAYS]
         theirs += [seed.delivery(state).reference for state in DELIVERY_WAYS]
+        theirs += [add_request(session, registry, state).transaction.reference for state in RequestState]
         held_id = seed.held_object("ZX1").id
+        delivery_id = session.scalars(select(Delivery.id).where(Delivery.state == "on-worklist")).one()
+        draft = new_id()
+        keep(session, draft, institution_id="ZX1", account_id=registry.accounts["clinician.zx1"], content={"rows": "1"})
     caller = Caller(app, f"{WORDS[role]}.zx3")
     for _, method, path in routes(app):
         if "{" not in path or "{filename}" in path:
             continue
-        unknown = caller.call(method, path.format(reference="T-2222-222", node_id=new_id(), held_id=new_id(), name="y"))
+        unknown = caller.call(method, fill(path, reference="T-2222-222"))
         assert unknown in (403, 404)
         for reference in theirs if "{reference}" in path else theirs[:1]:
-            filled = path.format(reference=reference, node_id=registry.nodes["ZX1_PACS"], held_id=held_id, name="x")
+            filled = fill(
+                path, reference=reference, node_id=registry.nodes["ZX1_PACS"], held_id=held_id, draft_id=draft,
+                delivery_id=delivery_id,
+            )  # fmt: skip
             assert caller.call(method, filled) == unknown, f"{method} {path} tells that {reference} exists"
-    for page in ("/", "/live", "/transactions", "/held", "/nodes", f"/transactions/find?reference={theirs[0]}"):
+    for page in (
+        "/",
+        "/live",
+        "/transactions",
+        "/requests",
+        "/worklist",
+        "/held",
+        "/nodes",
+        f"/transactions/find?reference={theirs[0]}",
+    ):
         text = caller.client.get(page).text
         for secret in (*theirs, "EXAMPLE, Agnes", "ZX1-0042", "CT head", "STORESCU", "SOPInstanceUID"):
             assert secret not in text, f"{page} shows {secret}"
@@ -141,6 +166,7 @@ def test_support_sees_no_patient(app: Flask, database: Database, registry: Regis
     with database.begin() as session:
         seed = Seed(session, registry)
         references = [seed.arrival("held").reference, *(seed.delivery(state).reference for state in DELIVERY_WAYS)]
+        references += [add_request(session, registry, state).transaction.reference for state in RequestState]
     client = sign_in(app, "support.zx3")
     pages = ["/", "/live", "/transactions", "/held", "/nodes"]
     for reference in references:
@@ -157,6 +183,7 @@ def test_support_sees_no_patient(app: Flask, database: Database, registry: Regis
             "999 000 0018",
             "A1000042",
             "CT head",
+            "Fell on the stairs",
         ):
             assert detail not in answer.text, f"{page} shows {detail}"
     assert all(reference in client.get("/transactions").text for reference in references)
@@ -171,6 +198,15 @@ DECISIONS = {
     ("abandon", "needs-attention"): (True, True, True),
     ("assign", "held"): (True, False, False),
     ("refuse-held", "held"): (True, False, False),
+}
+# The same on what ZX2 asks of ZX1.
+OF_REQUESTS = {
+    ("accept", RequestState.AWAITING_SOURCE): (True, False, False),
+    ("ask-back", RequestState.AWAITING_SOURCE): (True, False, False),
+    ("decline", RequestState.AWAITING_SOURCE): (True, False, False),
+    ("decline-study", RequestState.AWAITING_SOURCE): (True, False, False),
+    ("reply", RequestState.AWAITING_REQUESTER): (False, True, False),
+    ("withdraw", RequestState.AWAITING_SOURCE): (False, True, False),
 }
 
 
@@ -195,9 +231,26 @@ def test_each_decision_is_for_its_side(
         assert (code == 403) == (not allowed), f"{person} {decision}: {code}"
 
 
+@pytest.mark.parametrize(("decision", "state"), list(OF_REQUESTS))
+def test_each_decision_on_a_request_is_for_its_side(
+    app: Flask, database: Database, registry: Registry, decision: str, state: RequestState
+) -> None:
+    with database.begin() as session:
+        reference = add_request(session, registry, state).transaction.reference
+    people = ("officer.zx1", "officer.zx2", "support.zx3")
+    for person, allowed in zip(people, OF_REQUESTS[decision, state], strict=True):
+        caller = Caller(app, person)
+        page = caller.client.get(f"/transactions/{reference}").text
+        assert (f'action="/transactions/{reference}/{decision}"' in page) == allowed, f"{person} is offered {decision}"
+        code = caller.call("POST", f"/transactions/{reference}/{decision}")
+        assert (code == 403) == (not allowed), f"{person} {decision}: {code}"
+
+
 def test_every_command_of_a_person_has_its_rule() -> None:
-    machines = {CommandKind.START_NODE, CommandKind.REPORT_NODE_FAULT, CommandKind.ANSWER_COMMITMENT}
-    assert set(RULES) == set(CommandKind) - machines
+    machines = {CommandKind.REPORT_NODE_FAULT, CommandKind.ANSWER_COMMITMENT, CommandKind.LOOK_AT_REQUEST}
+    # These move no lifecycle by themselves: they make, or mend, what has one.
+    makers = {CommandKind.PLACE_REQUEST, CommandKind.FORWARD_DELIVERY, CommandKind.RUN_AGAIN, CommandKind.HAND_OVER}
+    assert set(RULES) == set(CommandKind) - machines - makers
     for rule in RULES.values():
         assert any(event == rule.event for _, event in LIFECYCLES[rule.lifecycle].table)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
@@ -15,7 +16,9 @@ from models.domain.contracts import (
     AnswerRequest,
     ArrivalOutlook,
     Comparison,
+    DeliveryStart,
     Listing,
+    LocalIdentityQuestion,
     NodeFacts,
     NoticeRequest,
     RouteRequest,
@@ -27,15 +30,21 @@ from models.domain.contracts import (
     Transition,
     Verdict,
 )
+from models.domain.request_contracts import Answered, MatchChoice, ReminderDue, RequestOutlook, RequestProgress
 from models.domain.urgency import Urgency
 
 PERMANENT = ApplicationError("It was refused for good.", type="PeerRefuses", non_retryable=True)
+IN_A_FORTNIGHT = datetime.now(UTC) + timedelta(days=14)
 PASSING = ApplicationError("It does not answer.", type="PeerUnreachable")
 
 
 def silence(request: SealRequest) -> Sealed:
     """A short silence seals, once the source has been asked."""
     return Sealed(request.asked is not None, "all there", wait_seconds=0.1)
+
+
+def _walk(steps: Iterable[Transition]) -> list[str]:
+    return [f"{step.lifecycle}.{step.event}" for step in steps]
 
 
 class World:
@@ -48,6 +57,8 @@ class World:
         self.arrival_id, self.delivery_id, self.node_id, self.request_id = (
             f"{number}-{kind}" for kind in ("arrival", "delivery", "node", "commitment")
         )
+        self.asked_id = f"{number}-request"
+        self.studies, self.delivered, self.failed = 1, 0, 0
         self.done: list[str] = []
         self.steps: list[Transition] = []
         self.notices: list[NoticeRequest] = []
@@ -61,17 +72,36 @@ class World:
             "count": 3,
             "list": Listing(True, "by itself"),
             "forget": None,
+            "check": "",
             "send": SendReport(3, 3),
             "compare": Comparison(Verdict.CONFIRMED, 3, 3),
             "look": NodeFacts(True),
             "tell": 1,
             "answer": Answer(True, 0, 3),
+            "request_outlook": RequestOutlook(IN_A_FORTNIGHT),
+            "reminded": RequestOutlook(IN_A_FORTNIGHT),
+            "progress": lambda _: self.progress(),
+            "chosen": self.asked_id,
+            "answered": lambda _: self.answered(),
         }
+
+    def progress(self) -> RequestProgress:
+        """Of one request of `studies`, by its own steps; a decline in part means one of them."""
+        came, declined = self.walk.count("request.matched"), self.walk.count("request.declined-in-part")
+        if "request.reopened" in self.walk:
+            came -= 1
+        return RequestProgress(max(0, self.studies - came - declined), came, self.delivered, self.failed, declined)
+
+    def answered(self) -> Answered:
+        """A delivery for the one request, if it took the study."""
+        if "request.matched" not in self.walk:
+            return Answered()
+        return Answered((DeliveryStart(self.delivery_id, Urgency.ROUTINE),), "In answer to T-2345-678.")
 
     @property
     def walk(self) -> list[str]:
         """The recorded steps, as `lifecycle.event`."""
-        return [f"{step.lifecycle}.{step.event}" for step in self.steps]
+        return _walk(self.steps)
 
     @property
     def told(self) -> list[str]:
@@ -79,7 +109,7 @@ class World:
 
     async def act(self, name: str, given: Any) -> Any:
         self.given.append((name, given))
-        self.done.append(name if name != "record" else f"{given.lifecycle}.{given.event}")
+        self.done += _walk(given) if name == "record" else [name]
         answer = self.answers[name]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -90,7 +120,7 @@ class World:
         if isinstance(answer, Exception):
             raise answer
         if name == "record":
-            self.steps.append(given)
+            self.steps += given
         if name == "tell":
             self.notices.append(given)
         return answer
@@ -111,8 +141,8 @@ class Fakes:
         return await self.worlds[subject_id.partition("-")[0]].act(name, given)
 
     @activity.defn(name="JournalActivities.record")
-    async def record(self, step: Transition) -> None:
-        await self._act("record", step.subject_id, step)
+    async def record(self, steps: tuple[Transition, ...]) -> None:
+        await self._act("record", steps[0].subject_id, steps)
 
     @activity.defn(name="ArrivalActivities.outlook")
     async def outlook(self, arrival_id: str) -> ArrivalOutlook:
@@ -142,6 +172,10 @@ class Fakes:
     async def forget_answers(self, delivery_id: str) -> None:
         await self._act("forget", delivery_id, delivery_id)
 
+    @activity.defn(name="LocalIdentityActivities.check")
+    async def check(self, question: LocalIdentityQuestion) -> str:
+        return await self._act("check", question.delivery_id, question)  # type: ignore[no-any-return]
+
     @activity.defn(name="DicomActivities.send")
     async def send(self, sending: Sending) -> SendReport:
         return await self._act("send", sending.delivery_id, sending)  # type: ignore[no-any-return]
@@ -162,11 +196,32 @@ class Fakes:
     async def answer(self, request: AnswerRequest) -> Answer:
         return await self._act("answer", request.request_id, request)  # type: ignore[no-any-return]
 
+    @activity.defn(name="RequestActivities.outlook")
+    async def request_outlook(self, request_id: str) -> RequestOutlook:
+        return await self._act("request_outlook", request_id, request_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RequestActivities.reminded")
+    async def reminded(self, due: ReminderDue) -> RequestOutlook:
+        return await self._act("reminded", due.request_id, due)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RequestActivities.progress")
+    async def progress(self, request_id: str) -> RequestProgress:
+        return await self._act("progress", request_id, request_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RequestActivities.chosen")
+    async def chosen(self, choice: MatchChoice) -> str:
+        return await self._act("chosen", choice.arrival_id, choice)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RequestActivities.answer")
+    async def answered(self, arrival_id: str) -> Answered:
+        return await self._act("answered", arrival_id, arrival_id)  # type: ignore[no-any-return]
+
     @property
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
         return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
-                self.forget_answers, self.look, self.tell]  # fmt: skip
+                self.forget_answers, self.check, self.look, self.tell, self.request_outlook, self.reminded,
+                self.progress, self.chosen, self.answered]  # fmt: skip
 
     @property
     def transfers(self) -> list[Callable[..., Any]]:

@@ -18,11 +18,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from models.domain.contracts import ArrivalStart, CommitmentStart, Decision, DeliveryStart, NodeStart, StudyGrew
+from models.domain.request_contracts import RequestStart
 from models.domain.urgency import Urgency
 from temporal.worker import ALL_WORKFLOWS, runner
 from tests.workflows.fakes import Fakes, World
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
+from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.policies import BULK, URGENT, WORKFLOWS
 from workflows.study_arrival import StudyArrival
@@ -55,6 +57,9 @@ class Stage:
     async def commitment(self) -> Handle:
         return await self._start(CommitmentAnswer.run, CommitmentStart(self.world.request_id), self.commitment_workflow)
 
+    async def request(self, state: str = "") -> Handle:
+        return await self._start(ImageRequest.run, RequestStart(self.world.asked_id, state), self.request_workflow)
+
     async def _start(self, run: Any, start: Any, workflow_id: str) -> Handle:
         return await self.client.start_workflow(run, start, id=workflow_id, task_queue=WORKFLOWS)
 
@@ -73,6 +78,10 @@ class Stage:
     @property
     def commitment_workflow(self) -> str:
         return f"commitment-{self.world.request_id}"
+
+    @property
+    def request_workflow(self) -> str:
+        return f"request-{self.world.asked_id}"
 
     @property
     def handle_of_delivery(self) -> Handle:
@@ -101,6 +110,7 @@ class Stage:
     async def close(self) -> None:
         for workflow_id in (
             self.arrival_workflow, self.delivery_workflow, self.node_workflow, self.commitment_workflow,
+            self.request_workflow,
         ):  # fmt: skip
             with contextlib.suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate("the test is over")
@@ -142,8 +152,8 @@ async def stage(engine: WorkflowEnvironment, fakes: Fakes) -> AsyncIterator[Stag
     await made.close()
 
 
-def by(person: str, command: str = "") -> Decision:
-    return Decision(person, command)
+def by(person: str, command: str = "", seen: str = "") -> Decision:
+    return Decision(person, command, seen)
 
 
 async def refused(update: Any) -> str:

@@ -140,7 +140,7 @@ def test_its_end_is_in_its_row_and_in_the_audit(database: Database, registry: Re
     step = Transition(
         "commitment", world.request_id, "run", 0, event, "asked", after, EXCHANGE, now(), "2 of 3 are kept."
     )  # fmt: skip
-    ActivityEnvironment().run(JournalActivities(database).record, step)
+    ActivityEnvironment().run(JournalActivities(database).record, (step,))
     with database.begin() as session:
         row = session.get_one(CommitmentRequest, world.request_id)
         assert (row.state, row.state_detail) == (after, "2 of 3 are kept.")

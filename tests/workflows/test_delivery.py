@@ -24,6 +24,12 @@ async def on_worklist(stage: Stage) -> Handle:
     return handle
 
 
+async def test_of_what_was_forwarded_the_source_is_told(stage: Stage) -> None:
+    stage.world.answers["list"] = Listing(True, "by itself", forwarded=True)
+    assert await (await stage.delivery()).result() == "confirmed"
+    assert sorted(stage.world.told) == ["delivery-confirmed", "delivery-forwarded"]
+
+
 async def test_an_automatic_worklist_needs_nobody(stage: Stage) -> None:
     handle = await stage.delivery()
     assert await handle.result() == "confirmed"

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from models.domain.contracts import Decision, DeliveryStart, Listing
 from models.domain.errors import Permanent
 from models.domain.urgency import Urgency
-from temporal.encryption import ENCODING, EncryptingCodec, PayloadKeys, converter, new_key_line, rotated
+from temporal.encryption import ENCODING, EncryptingCodec, PayloadKeys, converter, new_key_line
 from tests.engine import Server
 from tests.workflows.fakes import Fakes
 from tests.workflows.stage import working
@@ -74,7 +74,7 @@ async def test_the_engines_file_holds_no_content(tmp_path: Path) -> None:
 async def test_a_rotated_key_still_reads_what_it_wrote(tmp_path: Path) -> None:
     old_line = new_key_line("k1")
     written = await EncryptingCodec(keys(tmp_path / "old", old_line)).encode([PLAIN])
-    both = EncryptingCodec(keys(tmp_path / "both", *rotated([old_line], "k2")))
+    both = EncryptingCodec(keys(tmp_path / "both", new_key_line("k2"), old_line))
     assert await both.decode(written) == [PLAIN]
     (fresh,) = await both.encode([PLAIN])
     assert (fresh.metadata["encoding"], fresh.metadata["key"]) == (ENCODING, b"k2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import timedelta
 
@@ -114,6 +115,28 @@ async def test_the_sweep_starts_what_has_no_workflow(
     finally:
         await other.close()
         await stage.client.get_workflow_handle(f"node-{registry.nodes['ZX2_PACS']}").terminate()
+
+
+@pytest.mark.parametrize("heard", ["", "state_since", "last_answer_at", "last_fault_at"])
+async def test_only_a_node_that_was_heard_of_before_is_a_loss(
+    stage: Stage, relay: Relay, registry: Registry, heard: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with relay.database.begin() as session:
+        node = session.get_one(Node, registry.nodes["ZX2_PACS"])
+        node.host = "127.0.0.1"
+        if heard:
+            setattr(node, heard, now())
+    workflow_id = f"node-{registry.nodes['ZX2_PACS']}"
+    try:
+        with caplog.at_level(logging.INFO, "temporal.relay"):
+            assert await beside(relay.sweep) == 1
+        words = f"{workflow_id} was not running and is started again" if heard else f"{workflow_id} is started"
+        level = "WARNING" if heard else "INFO"
+        assert [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "temporal.relay"] == [
+            (level, words)
+        ]
+    finally:
+        await stage.client.get_workflow_handle(workflow_id).terminate()
 
 
 async def test_the_sweep_leaves_alone_what_is_young_ended_or_not_announced(

@@ -18,18 +18,31 @@ from temporalio.worker import Worker
 from activities.arrivals import ArrivalActivities
 from activities.deliveries import DeliveryActivities
 from activities.journal import JournalActivities
+from activities.local_identity import LocalIdentityActivities
+from activities.requests import RequestActivities
 from models.db import Database
 from models.domain.contracts import ArrivalStart, CommandKind, Comparison, Decision, SendReport, Transition, Verdict
-from models.tables import Arrival, AuditEntry, Delivery, Parcel, Transaction, TransitionRow, now
+from models.local_patients import ANOTHERS_ID
+from models.tables import (
+    Arrival,
+    AuditEntry,
+    Delivery,
+    LocalPatient,
+    Node,
+    Parcel,
+    Transaction,
+    TransitionRow,
+    now,
+)
 from temporal.worker import ALL_WORKFLOWS, runner
 from tests.database import Registry
 from tests.engine import Server
 from tests.eventually import eventually
 from tests.workflows.fakes import Fakes, World
 from tests.workflows.rows import ALPHA, BETA, arrived, command
-from tests.workflows.stage import Handle
+from tests.workflows.stage import Handle, refused
 from workflows.delivery import Delivery as DeliveryWorkflow
-from workflows.policies import BULK, WORKFLOWS
+from workflows.policies import BULK, URGENT, WORKFLOWS
 from workflows.study_arrival import StudyArrival
 
 
@@ -42,8 +55,9 @@ class Exchange:
 
     async def arrival(self) -> Handle:
         return await self.client.start_workflow(
-            StudyArrival.run, ArrivalStart(self.world.arrival_id), id=self.world.arrival_id, task_queue=WORKFLOWS
-        )
+            StudyArrival.run, ArrivalStart(self.world.arrival_id), id=f"arrival-{self.world.arrival_id}",
+            task_queue=WORKFLOWS,
+        )  # fmt: skip
 
     def delivery(self) -> Delivery:
         with self.database.begin() as session:
@@ -59,17 +73,21 @@ class Exchange:
 async def exchange(database: Database, registry: Registry, tmp_path: Path) -> AsyncIterator[Exchange]:
     server, fakes = Server(tmp_path), _AnyDelivery()
     arrivals, deliveries = ArrivalActivities(database), DeliveryActivities(database)
+    requests = RequestActivities(database)
     here: list[Callable[..., Any]] = [
         JournalActivities(database).record,
         arrivals.outlook, arrivals.seal, arrivals.route, arrivals.left_over,
-        deliveries.put_on_worklist, deliveries.forget_answers,
+        deliveries.put_on_worklist, deliveries.forget_answers, LocalIdentityActivities(database).check,
+        requests.outlook, requests.reminded, requests.progress, requests.chosen, requests.answer,
         fakes.tell,
     ]  # fmt: skip
     try:
         client = await server.client()
         async with AsyncExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(8))
-            for queue, workflows, activities in ((WORKFLOWS, ALL_WORKFLOWS, here), (BULK, (), fakes.transfers)):
+            for queue, workflows, activities in (
+                (WORKFLOWS, ALL_WORKFLOWS, here), (URGENT, (), fakes.transfers), (BULK, (), fakes.transfers),
+            ):  # fmt: skip
                 await stack.enter_async_context(
                     Worker(
                         client, task_queue=queue, workflows=workflows, activities=activities,
@@ -150,6 +168,7 @@ async def test_a_person_enters_the_local_identifiers(exchange: Exchange) -> None
     await _until(exchange, "delivery.listed")
     delivery = exchange.delivery()
     with exchange.database.begin() as session:
+        session.get_one(Node, delivery.node_id).query_back = False
         given = command(session, CommandKind.RELEASE_DELIVERY, delivery.id, patient_id="Z9", accession="A9")
     handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
     await handle.execute_update(DeliveryWorkflow.release, Decision("ann", given))
@@ -157,6 +176,32 @@ async def test_a_person_enters_the_local_identifiers(exchange: Exchange) -> None
     found = exchange.delivery()
     assert found.identity is not None
     assert (found.identity["PatientID"], found.identity["AccessionNumber"], found.released_by) == ("Z9", "A9", "ann")
+
+
+async def test_a_local_id_of_somebody_else_is_refused_and_a_right_one_learned(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, called="IEP_ZX3", patients=(ALPHA,))
+        session.add(
+            LocalPatient(
+                institution_id="ZX3", patient_id="Z9", PatientName="SOMEBODY^Else", PatientBirthDate="20010101",
+                learned_at=now(),
+            )
+        )  # fmt: skip
+    await (await exchange.arrival()).result()
+    await _until(exchange, "delivery.listed")
+    delivery = exchange.delivery()
+    with exchange.database.begin() as session:
+        session.get_one(Node, delivery.node_id).query_back = False
+        wrong = command(session, CommandKind.RELEASE_DELIVERY, delivery.id, patient_id="Z9")
+        right = command(session, CommandKind.RELEASE_DELIVERY, delivery.id, patient_id="Z8")
+    handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
+    assert await refused(handle.execute_update(DeliveryWorkflow.release, Decision("ann", wrong))) == ANOTHERS_ID
+    assert exchange.delivery().state == "on-worklist"
+    await handle.execute_update(DeliveryWorkflow.release, Decision("ann", right))
+    assert await handle.result() == "confirmed"
+    with exchange.database.begin() as session:
+        known = {row.patient_id: row.PatientName for row in session.scalars(select(LocalPatient))}
+    assert known == {"Z9": "SOMEBODY^Else", "Z8": ALPHA.PatientName}
 
 
 async def test_each_retry_is_a_new_round(exchange: Exchange) -> None:
@@ -182,8 +227,8 @@ async def test_a_step_is_written_once_however_often_it_is_recorded(exchange: Exc
         "arrival", exchange.world.arrival_id, "run", 0, "settled", "receiving", "settled", "exchange", now()
     )  # fmt: skip
     record = JournalActivities(exchange.database).record
-    record(step)
-    record(step)
+    record((step,))
+    record((step,))
     assert exchange.walk() == ["arrival.settled"]
 
 

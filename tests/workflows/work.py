@@ -33,7 +33,8 @@ class Noting(World):
     async def act(self, name: str, given: Any) -> Any:
         self._note(f"begun {name}")
         answer = await super().act(name, given)
-        self._note(f"done {self.done[-1]}" if name == "record" else f"done {name}")
+        for done in [f"{step.lifecycle}.{step.event}" for step in given] if name == "record" else [name]:
+            self._note(f"done {done}")
         return answer
 
     def _note(self, words: str) -> None:

@@ -10,9 +10,10 @@ const showPresent = (scope) => scope.querySelectorAll(".iep-picture").forEach((f
 initAll();
 showPresent(document);
 for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) {
-  document.body.addEventListener(swapped, (event) => {
-    initAll({ scope: event.detail.elt });
-    showPresent(event.detail.elt);
+  document.body.addEventListener(swapped, ({ detail }) => {
+    initAll({ scope: detail.elt });
+    // A part put in out of band is itself the element that the event names.
+    showPresent(detail.target);
   });
 }
 
@@ -54,3 +55,12 @@ document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (focused) detail.target.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 });
+
+// A text that is to be pasted elsewhere is copied by one button; without this script it is selected by hand.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+}

@@ -1,6 +1,37 @@
 """Transactions: their list, each one's page, and the decisions people take on it."""
 
-from web.transactions import abandon, assign, listing, redirect, refuse, release, retry, show
+from web.transactions import (
+    abandon,
+    accept,
+    ask_back,
+    assign,
+    decline,
+    forward,
+    listing,
+    match,
+    redirect,
+    refuse,
+    release,
+    retry,
+    show,
+    withdraw,
+)
 from web.transactions.blueprint import blueprint
 
-__all__ = ["abandon", "assign", "blueprint", "listing", "redirect", "refuse", "release", "retry", "show"]
+__all__ = [
+    "abandon",
+    "accept",
+    "ask_back",
+    "assign",
+    "blueprint",
+    "decline",
+    "forward",
+    "listing",
+    "match",
+    "redirect",
+    "refuse",
+    "release",
+    "retry",
+    "show",
+    "withdraw",
+]

@@ -19,7 +19,7 @@ from web.transactions.decide import decide
 @blueprint.post("/<reference>/assign")
 @needs(Function.ASSIGN_HELD)
 def assign(reference: str) -> ResponseReturnValue:
-    return decide(reference, CommandKind.ASSIGN_ARRIVAL, _worklist, "Assigned. The study is on its way.")
+    return decide(reference, CommandKind.ASSIGN_ARRIVAL, _worklist, "Assigned.")
 
 
 def _worklist(page: TransactionPage) -> dict[str, Any]:

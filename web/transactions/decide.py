@@ -9,13 +9,16 @@ from flask import abort, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
+from models.domain.decisions import RULES
 from models.queries.transaction import TransactionPage
 from web.asking import ask, asked_before
 from web.entries import Wrong
 from web.here import here
 from web.permission import person
+from web.times import at_length
 from web.transactions.offers import is_possible, must_be_permitted
 from web.transactions.show import found, shown
+from web.words import phrase
 
 
 def decide(
@@ -31,7 +34,7 @@ def decide(
     with here().database.begin() as session:
         content = asked_before(session)
     if content is None and not is_possible(kind, page):
-        flash(f"Too late: {page.sentence}", "refused")
+        flash(f"Too late: {page.sentence} {_who_was_first(page)}".rstrip(), "refused")
         return redirect(url_for("transactions.show", reference=page.reference), 303)
     if content is None:
         # What was right when it was first sent may be no choice any more; a second click answers like the first.
@@ -39,8 +42,14 @@ def decide(
             content = entries(page)
         except Wrong as wrong:
             return shown(page, wrong), 422
-    subject = page.arrival if kind.value.endswith("-arrival") else page.delivery
+    subject = {"request": page.request, "arrival": page.arrival, "delivery": page.delivery}[RULES[kind].lifecycle]
     if subject is None:
         abort(404)
     ask(kind, subject.id, subject.institution_id, content, done)
     return redirect(url_for("transactions.show", reference=page.reference), 303)
+
+
+def _who_was_first(page: TransactionPage) -> str:
+    """What a person did last about it, and when; empty where nobody did anything."""
+    step = next((step for step in reversed(page.steps) if step.who != "the exchange"), None)
+    return f"{phrase(step.event)} by {step.who} on {at_length(step.at, person().time_zone)}." if step else ""

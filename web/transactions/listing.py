@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from models.domain.lifecycles import ARRIVAL, DELIVERY
+from models.domain.lifecycles import ARRIVAL, DELIVERY, REQUEST
 from models.domain.permissions import Function
-from models.queries.transactions import Cursor, Sought, page, reference_exists
+from models.queries.transactions import Sought, page, reference_exists
 from models.references import ALPHABET
 from web.here import here
+from web.pages import after, written
 from web.permission import needs, person
 from web.transactions.blueprint import blueprint
 
 STATES = {
     f"{lifecycle.name}.{state.value}": state.value
-    for lifecycle in (ARRIVAL, DELIVERY)
+    for lifecycle in (REQUEST, ARRIVAL, DELIVERY)
     for state in lifecycle.states
-    # A routed arrival is listed by its delivery.
-    if (lifecycle.name, state.value) != ("arrival", "routed")
+    # A routed or matched arrival is listed by its delivery.
+    if (lifecycle.name, state.value) not in (("arrival", "routed"), ("arrival", "matched"))
 }
 
 
@@ -33,7 +33,7 @@ def listing() -> ResponseReturnValue:
     if state and state not in STATES:
         abort(404)
     with here().database.begin() as session:
-        shown = page(session, person().viewer, Sought(lifecycle or None, name or None, mine), _after())
+        shown = page(session, person().viewer, Sought(lifecycle or None, name or None, mine), after())
     kept: dict[str, Any] = {"state": state or None, "mine": "1" if mine else None}
     return render_template(
         "transactions/listing.html",
@@ -43,7 +43,7 @@ def listing() -> ResponseReturnValue:
         state=state,
         mine=mine,
         is_first="after" not in request.args,
-        next=url_for(".listing", after=_written(shown.next), **kept) if shown.next else "",
+        next=url_for(".listing", after=written(shown.next), **kept) if shown.next else "",
         first=url_for(".listing", **kept),
         unknown=request.args.get("unknown", "")[:12],
     )
@@ -61,17 +61,3 @@ def find() -> ResponseReturnValue:
             if reference_exists(session, person().viewer, reference):
                 return redirect(url_for("transactions.show", reference=reference), 303)
     return redirect(url_for(".listing", unknown=letters[:12] or "that"), 303)
-
-
-def _after() -> Cursor | None:
-    time, _, key = request.args.get("after", "").partition("~")
-    if not key:
-        return None
-    try:
-        return Cursor(datetime.fromisoformat(time).astimezone(UTC), key)
-    except (ValueError, OverflowError):
-        abort(404)
-
-
-def _written(cursor: Cursor) -> str:
-    return f"{cursor.opened_at.isoformat()}~{cursor.id}"

@@ -7,11 +7,28 @@ from collections.abc import Mapping
 from models.queries.transaction import TransactionPage
 
 NEXT: Mapping[tuple[str, str], str] = {
+    ("request", "placed"): "Within seconds {source} has it on its page and in its mail.",
+    ("request", "awaiting-source"): (
+        "Nothing is sent until {source} acts. It is reminded by itself; a study that comes meanwhile and fits is taken."
+    ),
+    ("request", "awaiting-requester"): "{source} waits for an answer of {destination}, and may send all the same.",
+    ("request", "awaiting-study"): (
+        "Once the study comes from {source}'s PACS it goes to {destination}'s worklist by itself."
+    ),
+    ("request", "partly-answered"): (
+        "What came is on its way to {destination}. The rest follows once it comes from {source}'s PACS."
+    ),
+    ("request", "answered"): "Once {destination} has what came, the request is fulfilled and its requester is told.",
+    ("request", "fulfilled"): "Nothing more.",
+    ("request", "declined"): "Nothing more. {destination} has been told the reason, and may ring or ask anew.",
+    ("request", "withdrawn"): "Nothing more. {source} has been told.",
+    ("request", "expired"): "Nothing more. Both sides have been told; {destination} may ask anew, or ring.",
     ("arrival", "receiving"): "Once no more images come, the study counts as complete and its route is decided.",
     ("arrival", "forwarding"): "Images are sent on as they come; once no more come, the study counts as complete.",
     ("arrival", "settled"): "Within seconds it is on its way to the destination, or held here with a reason.",
     ("arrival", "held"): "Nothing happens by itself: it waits until {source}'s PACS officer assigns or refuses it.",
     ("arrival", "routed"): "Within seconds it is on {destination}'s worklist.",
+    ("arrival", "matched"): "Within seconds it is on {destination}'s worklist.",
     ("arrival", "refused"): "Nothing more. To send the study all the same, push it again from your PACS.",
     ("delivery", "waiting"): "Within seconds it is on {destination}'s worklist.",
     ("delivery", "on-worklist"): "Nothing is sent until {destination}'s PACS officer releases it.",
@@ -31,6 +48,10 @@ NEXT: Mapping[tuple[str, str], str] = {
 }
 
 MOVES: Mapping[tuple[str, str], str] = {
+    ("request", "awaiting-source"): "{source}",
+    ("request", "awaiting-requester"): "{destination}",
+    ("request", "awaiting-study"): "{source}",
+    ("request", "partly-answered"): "{source}",
     ("arrival", "held"): "{source}",
     ("delivery", "on-worklist"): "{destination}",
     ("delivery", "needs-attention"): "{destination} or {source}",

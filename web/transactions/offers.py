@@ -7,6 +7,7 @@ from flask import abort
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES, may_decide
 from models.domain.lifecycles import LIFECYCLES
+from models.queries.request import AskedStudy, Fitting
 from models.queries.transaction import TransactionPage
 from models.queries.viewer import Viewer
 
@@ -35,6 +36,27 @@ def must_be_permitted(kind: CommandKind, page: TransactionPage, viewer: Viewer) 
         abort(403)
 
 
+def still_wanted(page: TransactionPage) -> tuple[AskedStudy, ...]:
+    """The studies of a request that have neither come nor been declined."""
+    return tuple(study for study in page.request.studies if study.state == "wanted") if page.request else ()
+
+
+def may_answer(page: TransactionPage) -> tuple[Fitting, ...]:
+    """The requests that a held study may answer."""
+    return tuple(one for one in page.requests if one.answered_at is None)
+
+
+def has_answers(page: TransactionPage) -> bool:
+    """Whether a study has come: such a request is not declined as a whole any more."""
+    return page.request is not None and any(study.state == "answered" for study in page.request.studies)
+
+
 def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
-    choices = {CommandKind.REDIRECT_DELIVERY: page.other_nodes, CommandKind.ASSIGN_ARRIVAL: page.worklists}
+    choices = {
+        CommandKind.REDIRECT_DELIVERY: page.other_nodes,
+        CommandKind.ASSIGN_ARRIVAL: page.worklists,
+        CommandKind.MATCH_ARRIVAL: may_answer(page),
+        CommandKind.DECLINE_REQUEST: not has_answers(page),
+        CommandKind.DECLINE_STUDY_REQUEST: still_wanted(page) if page.request and page.request.studies[1:] else (),
+    }
     return bool(choices.get(kind, True))

@@ -19,7 +19,7 @@ from web.transactions.decide import decide
 @blueprint.post("/<reference>/redirect")
 @needs(Function.RETRY)
 def redirect(reference: str) -> ResponseReturnValue:
-    return decide(reference, CommandKind.REDIRECT_DELIVERY, _node, "Sent to the other Node from now on.")
+    return decide(reference, CommandKind.REDIRECT_DELIVERY, _node, "Redirected.")
 
 
 def _node(page: TransactionPage) -> dict[str, Any]:

@@ -21,7 +21,7 @@ AS_IT_IS = "as-it-is"
 @blueprint.post("/<reference>/release")
 @needs(Function.RELEASE)
 def release(reference: str) -> ResponseReturnValue:
-    return decide(reference, CommandKind.RELEASE_DELIVERY, _identifiers, "Released. Sending begins by itself.")
+    return decide(reference, CommandKind.RELEASE_DELIVERY, _identifiers, "Released.")
 
 
 def _identifiers(page: TransactionPage) -> dict[str, Any]:

@@ -14,4 +14,4 @@ from web.transactions.decide import decide
 @blueprint.post("/<reference>/retry")
 @needs(Function.RETRY)
 def retry(reference: str) -> ResponseReturnValue:
-    return decide(reference, CommandKind.RETRY_DELIVERY, lambda page: {}, "Retried. What is missing is sent again.")
+    return decide(reference, CommandKind.RETRY_DELIVERY, lambda page: {}, "Retried.")

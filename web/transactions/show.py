@@ -19,7 +19,7 @@ from web.permission import needs, person
 from web.state_picture import picture
 from web.transactions.blueprint import blueprint
 from web.transactions.next_step import next_step, whose_move
-from web.transactions.offers import offered
+from web.transactions.offers import offered, still_wanted
 
 STOP_POLLING = 286
 """htmx takes the answer and asks no more."""
@@ -66,6 +66,8 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         picture=_picture(page),
         next_step=next_step(page),
         whose_move=whose_move(page),
+        still_wanted=still_wanted(page),
+        dicom_port=here().dicom_port,
         offered=[kind.value for kind in offered(page, viewer)],
         token=token,
         seen=_seen(page),
@@ -90,6 +92,7 @@ def _facts(page: TransactionPage) -> str:
     said = (
         *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
         *(page.study_date, page.accession, page.held_parts, page.follows, page.followed_by),
+        *(page.request, page.requests),
     )
     return hashlib.blake2b(repr(said).encode(), key=_key(), digest_size=16).hexdigest()
 
@@ -100,7 +103,7 @@ def _key() -> bytes:
 
 
 def _has_ended(page: TransactionPage) -> bool:
-    if (page.lifecycle, page.state) == ("arrival", "routed"):
+    if page.lifecycle == "arrival" and page.state in ("routed", "matched"):
         # Its delivery is about to begin.
         return False
     return page.state in {state.value for state in LIFECYCLES[page.lifecycle].terminal}

@@ -9,7 +9,10 @@ from models.domain.lifecycles.arrival import ARRIVAL
 from models.domain.lifecycles.commitment import COMMITMENT
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.lifecycles.node import NODE
+from models.domain.lifecycles.request import REQUEST
 
-LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {table.name: table for table in (ARRIVAL, DELIVERY, NODE, COMMITMENT)}
+LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {
+    table.name: table for table in (REQUEST, ARRIVAL, DELIVERY, NODE, COMMITMENT)
+}
 
-__all__ = ["ARRIVAL", "COMMITMENT", "DELIVERY", "LIFECYCLES", "NODE"]
+__all__ = ["ARRIVAL", "COMMITMENT", "DELIVERY", "LIFECYCLES", "NODE", "REQUEST"]

@@ -14,6 +14,7 @@ class State(StrEnum):
     SETTLED = "settled"
     HELD = "held"
     ROUTED = "routed"
+    MATCHED = "matched"
     REFUSED = "refused"
 
 
@@ -21,6 +22,7 @@ class Event(StrEnum):
     FORWARDED = "forwarded"
     SETTLED = "settled"
     ROUTED = "routed"
+    MATCHED = "matched"
     CONTRADICTED = "contradicted"
     HELD = "held"
     ASSIGNED = "assigned"
@@ -36,16 +38,23 @@ ARRIVAL: Lifecycle[State, Event] = Lifecycle(
         (S.RECEIVING, E.FORWARDED): S.FORWARDING,
         (S.RECEIVING, E.SETTLED): S.SETTLED,
         (S.FORWARDING, E.ROUTED): S.ROUTED,
+        (S.FORWARDING, E.MATCHED): S.MATCHED,
         (S.FORWARDING, E.CONTRADICTED): S.HELD,
         (S.SETTLED, E.ROUTED): S.ROUTED,
+        (S.SETTLED, E.MATCHED): S.MATCHED,
         (S.SETTLED, E.HELD): S.HELD,
         (S.HELD, E.ASSIGNED): S.ROUTED,
+        (S.HELD, E.MATCHED): S.MATCHED,
         (S.HELD, E.REFUSED): S.REFUSED,
     },
     meanings={
         E.FORWARDED: Meaning("the exchange", "Sending begins while the study still arrives."),
         E.SETTLED: Meaning("the exchange", "No further image is expected; the route is decided."),
         E.ROUTED: Meaning("the exchange", "All images are on their way to the destination's worklist."),
+        E.MATCHED: Meaning(
+            "the exchange, or the source's PACS officer",
+            "The study answers a request and is on its way to the requester.",
+        ),
         E.CONTRADICTED: Meaning("the exchange", "Images disagree about patient or destination; sending stops."),
         E.HELD: Meaning("the exchange", "No certain route; a person decides."),
         E.ASSIGNED: Meaning("the source's PACS officer", "The study goes to the chosen destination."),

@@ -25,6 +25,7 @@ class Event(StrEnum):
     LISTED = "listed"
     RELEASED = "released"
     REFUSED = "refused"
+    REASSIGNED = "reassigned"
     SENT = "sent"
     PARKED = "parked"
     CONFIRMED = "confirmed"
@@ -45,6 +46,7 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         (S.WAITING, E.LISTED): S.ON_WORKLIST,
         (S.ON_WORKLIST, E.RELEASED): S.SENDING,
         (S.ON_WORKLIST, E.REFUSED): S.REFUSED,
+        (S.ON_WORKLIST, E.REASSIGNED): S.ON_WORKLIST,
         (S.SENDING, E.SENT): S.SENT,
         (S.SENDING, E.PARKED): S.NEEDS_ATTENTION,
         (S.SENDING, E.REDIRECTED): S.SENDING,
@@ -64,6 +66,7 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         E.LISTED: Meaning("the exchange", "The parcel is on the destination's worklist; its people are told."),
         E.RELEASED: Meaning("the destination's PACS officer, or the exchange", "Sending begins."),
         E.REFUSED: Meaning("the destination's PACS officer", "Nothing is sent; the sender is told why."),
+        E.REASSIGNED: Meaning("the destination's PACS officer", "It waits on another of the Institution's worklists."),
         E.SENT: Meaning("the exchange", "The destination accepted every image; it is now asked for them."),
         E.PARKED: Meaning("the exchange", "Sending stopped; a person chooses what happens next."),
         E.CONFIRMED: Meaning("the exchange", "The destination itself lists every image, for the right patient."),

@@ -26,6 +26,9 @@ class Event(StrEnum):
 
 S, E = State, Event
 
+AWAY = frozenset({S.DOWN, S.HELD})
+"""Nothing is sent to a Node in these states; what is for it waits."""
+
 NODE: Lifecycle[State, Event] = Lifecycle(
     name="node",
     initial=S.UP,

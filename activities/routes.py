@@ -1,0 +1,103 @@
+"""Where an arrival may go: by the rules its transaction began with, or as a person chose; two patients go nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities.completeness import of_its_images
+from models.dicom import facts_from_json
+from models.directory import routing_directory, rules_of
+from models.domain.identity import disagreement
+from models.domain.lifecycles import DELIVERY
+from models.domain.lifecycles.arrival import State
+from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, Unrouted, route
+from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
+from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, Worklist
+
+KNOWN = "known"
+IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
+
+
+def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
+    """Where the headers of its images and the called AE title say."""
+    if arrival.standing != KNOWN:
+        return Unrouted(
+            HeldReason.CHANGED_AE_TITLE,
+            f"It came from a registered address under the unregistered AE title {arrival.calling_ae_title}.",
+        )
+    conflict = identity_conflict(session, arrival)
+    if conflict is not None:
+        return conflict
+    said = session.scalars(of_its_images(arrival, Instance.routing).distinct())
+    evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
+    rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
+    return route(rules, evidence, routing_directory(session), arrival.institution_id)
+
+
+def identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
+    """Why the images cannot be about one person; None when they can."""
+    node = session.get(Node, arrival.node_id) if arrival.node_id else None
+    may_be_nhs = bool(node and node.patient_id_may_be_nhs)
+    own = [facts_from_json(one) for one in session.scalars(of_its_images(arrival, Instance.patient).distinct()) if one]
+    conflict = disagreement(own, patient_id_may_be_nhs=may_be_nhs)
+    if conflict is not None:
+        return Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
+    others = map(facts_from_json, _other_patients(session, arrival))
+    if disagreement((*own, *others), patient_id_may_be_nhs=may_be_nhs) is not None:
+        return Unrouted(
+            HeldReason.IDENTITY_CONFLICT, "Other images of this study came with another patient's identity."
+        )
+    if came_of_another_person(session, arrival.study, own, patient_id_may_be_nhs=may_be_nhs):
+        return Unrouted(HeldReason.IDENTITY_CONFLICT, OF_ANOTHER_PERSON)
+    return None
+
+
+def _other_patients(session: Session, arrival: Arrival) -> Iterator[dict[str, Any]]:
+    """As what else has come of the same study says; what was refused may have been the mistake that this corrects."""
+    yield from session.scalars(
+        select(Instance.patient)
+        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+        .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
+        .where(
+            Instance.study_id == arrival.study_id,
+            Instance.purged_at.is_(None),
+            Arrival.id != arrival.id,
+            Arrival.state != State.REFUSED,
+        )
+        .distinct()
+    )
+    purged = select(Instance.id).where(Instance.study_id == arrival.study_id, Instance.purged_at.is_not(None))
+    if session.scalars(purged.limit(1)).first() is not None and arrival.study.patient:
+        # Purging leaves the identity of the study alone.
+        yield arrival.study.patient
+
+
+def by_a_person(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | Unrouted:
+    """A person may say where it goes, never that two patients are one."""
+    conflict = identity_conflict(session, arrival)
+    if conflict is not None:
+        return Unrouted(conflict.reason, f"{conflict.detail} {IF_IN_CONFLICT}")
+    ended = ended_before(session, arrival, worklist)
+    if ended:
+        return Unrouted(HeldReason.NO_WORKLIST, f"It was {ended} there before; ask the sender to push it again.")
+    directory = routing_directory(session)
+    destination = worklist.institution_id
+    if directory.organisations[destination].closed:
+        return Unrouted(HeldReason.CLOSED, f"{destination} is closed; choose another.")
+    if (arrival.institution_id, destination) not in directory.agreements:
+        return Unrouted(HeldReason.NO_AGREEMENT, f"No agreement lets {arrival.institution_id} send to {destination}.")
+    return Routed(destination, "person", f"{destination}, chosen by a person.")
+
+
+def ended_before(session: Session, arrival: Arrival, worklist: Worklist) -> str:
+    """How an earlier delivery of this arrival to that worklist ended; empty when there is none that has."""
+    state = session.scalars(
+        select(Delivery.state)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .where(Parcel.arrival_id == arrival.id, Delivery.worklist_id == worklist.id)
+    ).first()
+    return state if state is not None and state in DELIVERY.terminal else ""

@@ -1,0 +1,184 @@
+"""`python -m bench.pages`: how long every page takes with 1,000 and with 100,000 transactions in the database."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from bench import machine
+from bench.filling import OPEN, fill, reference
+from bench.programs import BenchError, running, scratch, until
+from demo import postgres
+from demo.hospitals import found, passphrase
+from models.accounts import add_account
+from models.db import Database
+from models.domain.permissions import Role
+from web.app import create_app
+
+RESULTS = Path(__file__).parent / "PAGES.md"
+FEW, MANY = 1_000, 100_000
+TIMES = 20
+TARGET_MS, TARGET_RATIO = 300.0, 1.5
+PEOPLE = {"officer": Role.PACS_OFFICER, "clinician": Role.CLINICIAN, "support": Role.SUPPORT}
+Timed = dict[tuple[str, str], list[float]]
+"""Milliseconds of each fetch, by person and page."""
+SAMPLES = {"worklist": 3, "held": 33, "request": 48, "confirmed": 900}
+
+
+class Gateway:
+    """The engine is not asked here."""
+
+    def try_now(self, database: Database, command_id: str) -> str:
+        return ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.pages", description=__doc__)
+    parser.add_argument("--many", type=int, default=MANY, help=f"transactions of the full database (default {MANY:,})")
+    parser.add_argument("--times", type=int, default=TIMES, help=f"how often each page is fetched (default {TIMES})")
+    parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
+    wanted = parser.parse_args()
+    try:
+        said = measure(wanted.many, wanted.times)
+    except BenchError as error:
+        raise SystemExit(str(error)) from error
+    print(said)
+    if wanted.write:
+        RESULTS.write_text(f"# Pages\n\nWritten by `python -m bench.pages --write`.\n\n{said}\n")
+
+
+def measure(many: int, times: int) -> str:
+    with _database() as (database, folder):
+        app, password = portal(database)
+        clients = {name: sign_in(app, name, password) for name in PEOPLE}
+        _fill(database, 0, FEW - 1)
+        before = _timed(app, clients, times)
+        print(f"filling to {many:,} ...", file=sys.stderr, flush=True)
+        _fill(database, FEW, many - 1)
+        after = _timed(app, clients, times)
+        facts = "\n".join(f"- {name}: {value}" for name, value in machine.facts(folder).items())
+    return _report(before, after, many, times) + facts
+
+
+def _report(before: Timed, after: Timed, many: int, times: int) -> str:
+    worst = max(_p95(fetches) for fetches in after.values())
+    ratios = {key: statistics.median(after[key]) / statistics.median(before[key]) for key in after}
+    steepest = max(ratios.values())
+    head = ("who", "page", f"median at {FEW:,}, ms", f"median at {many:,}, ms", "p95, ms", "ratio")
+    rows = [
+        (*key, *(f"{value:.1f}" for value in _figures(before[key], after[key])), f"{ratios[key]:.2f}") for key in after
+    ]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
+    return (
+        f"{times} fetches of every page, in process; {OPEN} of the transactions are open.\n\n{table}\n\n"
+        f"- slowest p95: {worst:.0f} ms; the target of {TARGET_MS:.0f} ms is {_reached(worst <= TARGET_MS)}\n"
+        f"- steepest ratio: {steepest:.2f}; the target of {TARGET_RATIO} is {_reached(steepest <= TARGET_RATIO)}\n"
+    )
+
+
+def _figures(before: list[float], after: list[float]) -> tuple[float, float, float]:
+    return statistics.median(before), statistics.median(after), _p95(after)
+
+
+def portal(database: Database) -> tuple[Flask, str]:
+    """The portal over the database, with a person of each role at ZX1, and their password."""
+    password = passphrase()
+    with database.begin() as session:
+        found(session, {"ZX1": 104, "ZX2": 104, "ZX3": 104})
+        for name, role in PEOPLE.items():
+            add_account(
+                session,
+                username=name,
+                display_name=name,
+                institution_id="ZX1",
+                role=role,
+                password=password,
+                actor="bench",
+            )
+    app = create_app(
+        database, Gateway(), secret_key=b"for measuring only", secure_cookies=False, sign_in_tries="1000 per minute"
+    )
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app, password
+
+
+def sign_in(app: Flask, name: str, password: str) -> FlaskClient:
+    client = app.test_client()
+    answer = client.post("/sign-in", data={"username": name, "password": password})
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def pages(app: Flask) -> list[str]:
+    """Every page that a GET shows, those of one transaction for a transaction of each kind."""
+    found_ = []
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.endpoint == "static":
+            continue
+        if not rule.arguments:
+            found_.append(rule.rule)
+        elif rule.arguments == {"reference"}:
+            found_ += [rule.rule.replace("<reference>", reference(number)) for number in SAMPLES.values()]
+    return sorted(found_)
+
+
+def _timed(app: Flask, clients: Mapping[str, FlaskClient], times: int) -> Timed:
+    """Pages that a person may not open are left out."""
+    measured: Timed = {}
+    for who, client in clients.items():
+        for page in pages(app):
+            status = client.get(page).status_code
+            if status in (303, 403, 404):
+                continue
+            if status not in (200, 286):
+                raise BenchError(f"{page} answers {who} with {status}.")
+            measured[who, page] = [_milliseconds(client, page) for _ in range(times)]
+    return measured
+
+
+def _milliseconds(client: FlaskClient, page: str) -> float:
+    started = time.perf_counter()
+    client.get(page)
+    return (time.perf_counter() - started) * 1000
+
+
+def _fill(database: Database, first: int, last: int) -> None:
+    with database.begin() as session:
+        fill(session, first, last)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Database, Path]]:
+    with scratch(Path(tempfile.gettempdir())) as folder:
+        argv = [sys.executable, "-m", "cli", "postgres"]
+        with running(argv, folder / "postgres.log", {"IEP_VAR": str(folder)}) as program:
+            until((postgres.socket_folder(folder) / postgres.SOCKET).exists, 60, "The start of PostgreSQL", program)
+            database = Database(postgres.url(folder))
+            until(database.is_ready, 30, "An answer of PostgreSQL", program)
+            database.upgrade()
+            yield database, folder
+            database.close()
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[max(0, round(0.95 * len(values)) - 1)]
+
+
+def _reached(is_so: bool) -> str:
+    return "reached" if is_so else "NOT reached"
+
+
+if __name__ == "__main__":
+    main()

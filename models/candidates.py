@@ -1,0 +1,159 @@
+"""Which arrivals may answer which requested studies: found by the matching rule, kept with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.directory import routing_directory
+from models.domain.errors import NotAllowed
+from models.domain.identity import nhs_numbers, unpadded
+from models.domain.lifecycles.arrival import State as ArrivalState
+from models.domain.lifecycles.request import OPEN, State
+from models.domain.matching import Arrived, Fit, Wanted, compare, fits
+from models.tables import Arrival, ArrivalInstance, Candidate, ImageRequest, Instance, Node, RequestedStudy, now
+
+# A study may come before the source has been told: the request answers as soon as it has.
+ASKED = (State.PLACED, *OPEN)
+
+
+def open_requests_for(session: Session, source_id: str) -> list[Wanted]:
+    """Every study that is still wanted of an Institution, by all who ask it."""
+    rows = session.execute(
+        select(RequestedStudy, ImageRequest)
+        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
+        .where(ImageRequest.source_id == source_id, ImageRequest.state.in_(ASKED), RequestedStudy.state == "wanted")
+        .order_by(ImageRequest.placed_at, RequestedStudy.position)
+    )
+    return [wanted_of(request, study) for study, request in rows]
+
+
+def wanted_of(request: ImageRequest, study: RequestedStudy) -> Wanted:
+    """One requested study with what its request says of the patient."""
+    return Wanted(
+        study_id=study.id,
+        request_id=request.id,
+        requester=request.institution_id,
+        nhs_number=request.nhs_number,
+        birth_date=request.birth_date,
+        family_name=request.family_name,
+        given_name=request.given_name,
+        source_patient_id=request.source_patient_id,
+        StudyInstanceUID=study.StudyInstanceUID,
+        AccessionNumber=study.AccessionNumber,
+        Modality=study.Modality,
+        study_date_from=study.study_date_from,
+        study_date_to=study.study_date_to,
+        is_prior=study.is_prior,
+        held_already=frozenset(request.held_already),
+    )
+
+
+def arrived(session: Session, arrival: Arrival) -> Arrived:
+    """What the headers of an arrival say. Where its images disagree about the patient nothing of it is matched."""
+    node = session.get(Node, arrival.node_id) if arrival.node_id else None
+    may_be_nhs = bool(node and node.patient_id_may_be_nhs)
+    rows = session.execute(
+        select(Instance.patient, Instance.AccessionNumber)
+        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+        .where(ArrivalInstance.arrival_id == arrival.id)
+        .distinct()
+    ).all()
+    patients = [facts_from_json(patient) for patient, _ in rows if patient]
+    first = patients[0] if patients else None
+    study = arrival.study
+    return Arrived(
+        StudyInstanceUID=study.StudyInstanceUID,
+        nhs_numbers=frozenset().union(*(nhs_numbers(one, patient_id_may_be_nhs=may_be_nhs) for one in patients)),
+        PatientID=unpadded(first.PatientID) if first else "",
+        PatientName=unpadded(first.PatientName) if first else "",
+        PatientBirthDate="".join(filter(str.isdigit, first.PatientBirthDate)) if first else "",
+        StudyDate=study.StudyDate,
+        accessions=frozenset(unpadded(accession) for _, accession in rows) - {""},
+        modalities=frozenset(map(str, study.ModalitiesInStudy)),
+    )
+
+
+def note_for_arrival(session: Session, arrival: Arrival) -> list[Fit]:
+    """Keep every requested study that the arrival may be; returned best first, without what a person dismissed."""
+    found = fits(arrived(session, arrival), open_requests_for(session, arrival.institution_id))
+    _note(session, arrival, found)
+    dismissed = set(
+        session.scalars(
+            select(Candidate.requested_study_id).where(
+                Candidate.arrival_id == arrival.id, Candidate.dismissed_at.is_not(None)
+            )
+        )
+    )
+    return [fit for fit in found if fit.wanted.study_id not in dismissed]
+
+
+def certain(session: Session, arrival: Arrival, found: list[Fit], addressed: str) -> tuple[str, ...]:
+    """The requests that the arrival certainly answers, of those whom the source may send to.
+
+    What is `addressed` to one Institution goes to another by itself only where the source has accepted to send it.
+    """
+    agreements = routing_directory(session).agreements
+    return tuple(
+        fit.wanted.request_id
+        for fit in found
+        if fit.is_certain
+        and (arrival.institution_id, fit.wanted.requester) in agreements
+        and (addressed in ("", fit.wanted.requester) or _accepted(session, fit.wanted.request_id))
+    )
+
+
+def _accepted(session: Session, request_id: str) -> bool:
+    return session.get_one(ImageRequest, request_id).state in (
+        State.AWAITING_STUDY,
+        State.PARTLY_ANSWERED,
+    )
+
+
+def note_for_request(session: Session, request: ImageRequest) -> None:
+    """Keep what the source holds already and a new request may be about: a person at the held desk sees it there."""
+    wanted = [wanted_of(request, study) for study in request.studies]
+    held = session.scalars(
+        select(Arrival).where(Arrival.institution_id == request.source_id, Arrival.state == ArrivalState.HELD)
+    )
+    for arrival in held:
+        _note(session, arrival, fits(arrived(session, arrival), wanted))
+
+
+def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageRequest:
+    """A person says that the arrival answers this study: its request. Raises NotAllowed when it can not."""
+    study = session.get(RequestedStudy, study_id)
+    request = session.get(ImageRequest, study.request_id) if study else None
+    if study is None or request is None or request.source_id != arrival.institution_id:
+        raise NotAllowed("There is no such request to this Institution; reload the page.")
+    if study.state != "wanted" or request.state not in (*ASKED, State.ANSWERED):
+        raise NotAllowed(f"That study is {study.state} and its request {request.state} now; reload the page.")
+    if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
+        raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
+    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(request, study))])
+    return request
+
+
+def _note(session: Session, arrival: Arrival, found: Iterable[Fit]) -> None:
+    for fit in found:
+        said = {
+            "is_certain": fit.is_certain,
+            "agrees": [field.value for field in fit.agrees],
+            "differs": [field.value for field in fit.differs],
+        }
+        session.execute(
+            insert(Candidate)
+            .values(
+                requested_study_id=fit.wanted.study_id,
+                arrival_id=arrival.id,
+                institution_id=arrival.institution_id,
+                found_at=now(),
+                actor="",
+                **said,
+            )
+            .on_conflict_do_update(index_elements=["requested_study_id", "arrival_id"], set_=said)
+        )

@@ -1,0 +1,151 @@
+"""Whether a study that arrived is one that somebody asked for, with the reasons: names of what agrees and differs.
+
+Automatic only when the patient's NHS number, birth date, family and given name all agree, or the source's own
+StudyInstanceUID or Accession Number was named; and nothing contradicts. Everything less is for a person.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Field(StrEnum):
+    """What is compared. No value of it ever stands in a verdict."""
+
+    STUDY = "Study Instance UID"
+    ACCESSION = "accession number"
+    NHS_NUMBER = "NHS number"
+    BIRTH_DATE = "birth date"
+    FAMILY_NAME = "family name"
+    GIVEN_NAME = "given name"
+    SOURCE_ID = "source's patient ID"
+    MODALITY = "modality"
+    STUDY_DATE = "study date"
+
+
+NAMED = frozenset({Field.STUDY, Field.ACCESSION})
+SAME_PERSON = frozenset({Field.NHS_NUMBER, Field.BIRTH_DATE, Field.FAMILY_NAME, Field.GIVEN_NAME})
+PERSON = SAME_PERSON | {Field.SOURCE_ID}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One study that an open request names. Dates are DICOM dates (YYYYMMDD); empty means not said."""
+
+    study_id: str
+    request_id: str
+    requester: str
+    nhs_number: str = ""
+    birth_date: str = ""
+    family_name: str = ""
+    given_name: str = ""
+    source_patient_id: str = ""
+    StudyInstanceUID: str = ""
+    AccessionNumber: str = ""
+    Modality: str = ""
+    study_date_from: str = ""
+    study_date_to: str = ""
+    is_prior: bool = False
+    held_already: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What the headers of one arrival say; several accession numbers and modalities are one study's."""
+
+    StudyInstanceUID: str
+    nhs_numbers: frozenset[str] = frozenset()
+    PatientID: str = ""
+    PatientName: str = ""
+    PatientBirthDate: str = ""
+    StudyDate: str = ""
+    accessions: frozenset[str] = frozenset()
+    modalities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well one wanted study fits: the verdict explains itself by the fields that agree and that differ."""
+
+    wanted: Wanted
+    agrees: tuple[Field, ...]
+    differs: tuple[Field, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        agrees = set(self.agrees)
+        return not self.differs and (bool(agrees & NAMED) or agrees >= SAME_PERSON)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it is worth showing to a person: it was named, or much says that it is the same patient."""
+        agrees, differs = set(self.agrees), set(self.differs)
+        if agrees & NAMED:
+            return True
+        if Field.NHS_NUMBER in differs or Field.STUDY in differs:
+            return False
+        known = bool(agrees & {Field.NHS_NUMBER, Field.SOURCE_ID}) or agrees >= {Field.BIRTH_DATE, Field.FAMILY_NAME}
+        return known and not agrees.isdisjoint(PERSON)
+
+
+def fits(arrived: Arrived, wanted: Iterable[Wanted]) -> list[Fit]:
+    """Every wanted study that the arrival may be, the best first; for each request its best one alone."""
+    best: dict[str, Fit] = {}
+    for fit in sorted((compare(arrived, each) for each in wanted), key=_rank):
+        if fit.is_possible:
+            best.setdefault(fit.wanted.request_id, fit)
+    return list(best.values())
+
+
+def compare(arrived: Arrived, wanted: Wanted) -> Fit:
+    """Field by field: what either side does not say neither agrees nor differs."""
+    family, given = _names(arrived.PatientName)
+    said: list[tuple[Field, bool | None]] = [
+        (Field.STUDY, _same(wanted.StudyInstanceUID, (arrived.StudyInstanceUID,))),
+        (Field.ACCESSION, _same(wanted.AccessionNumber, arrived.accessions)),
+        (Field.NHS_NUMBER, _same(wanted.nhs_number, arrived.nhs_numbers)),
+        (Field.BIRTH_DATE, _same(wanted.birth_date, (arrived.PatientBirthDate,))),
+        (Field.FAMILY_NAME, _same(folded(wanted.family_name), (family,))),
+        (Field.GIVEN_NAME, _same(folded(wanted.given_name), (given,))),
+        (Field.SOURCE_ID, _same(wanted.source_patient_id, (arrived.PatientID,))),
+        (Field.MODALITY, _same(wanted.Modality, arrived.modalities)),
+        (Field.STUDY_DATE, _within(arrived.StudyDate, wanted.study_date_from, wanted.study_date_to)),
+    ]
+    if wanted.is_prior and arrived.StudyInstanceUID in wanted.held_already:
+        said.append((Field.STUDY, False))
+    return Fit(
+        wanted,
+        agrees=tuple(field for field, same in said if same),
+        differs=tuple(field for field, same in said if same is False),
+    )
+
+
+def folded(name: str) -> str:
+    """A part of a name as it is compared: letters without case, accents, blanks and hyphens."""
+    plain = unicodedata.normalize("NFKD", name)
+    return "".join(filter(str.isalnum, plain)).casefold()
+
+
+def _names(person_name: str) -> tuple[str, str]:
+    """Family and given name of a DICOM person name's first component group (PS3.5 Section 6.2.1)."""
+    family, given, *_ = [*person_name.partition("=")[0].split("^"), ""]
+    return folded(family), folded(given)
+
+
+def _same(wanted: str, arrived: Collection[str]) -> bool | None:
+    said = {value.strip() for value in arrived} - {""}
+    return wanted.strip() in said if wanted.strip() and said else None
+
+
+def _within(day: str, first: str, last: str) -> bool | None:
+    if not day or not (first or last):
+        return None
+    return (not first or day >= first) and (not last or day <= last)
+
+
+def _rank(fit: Fit) -> tuple[bool, bool, int, int]:
+    """Named before described, certain before possible, fewer differences, more agreement."""
+    return not fit.is_certain, not set(fit.agrees) & NAMED, len(fit.differs), -len(fit.agrees)

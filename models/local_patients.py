@@ -1,0 +1,86 @@
+"""Whom an Institution files under which of its own Patient IDs: learned at releases, looked up before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.dicom import facts_from_json
+from models.domain.identity import PatientFacts, another_person, declared_nhs, nhs_numbers
+from models.domain.nhs_number import ISSUER
+from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node
+
+ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
+"""What crosses the engine; the page, which has it, names the ID."""
+
+
+def arriving(session: Session, delivery: Delivery) -> PatientFacts:
+    """Who is in the parcel: its images agree, and one that names the NHS number speaks for those that do not."""
+    arrival = delivery.parcel.arrival
+    sender = session.get(Node, arrival.node_id) if arrival.node_id else None
+    headers = [
+        facts_from_json(patient)
+        for patient in session.scalars(
+            select(Instance.patient)
+            .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+            .where(ArrivalInstance.arrival_id == arrival.id)
+            .distinct()
+        )
+        if patient
+    ]
+    if sender is not None and sender.patient_id_may_be_nhs:
+        headers = [declared_nhs(facts) for facts in headers]
+    return next(filter(nhs_numbers, headers), headers[0] if headers else PatientFacts())
+
+
+def known_patient(session: Session, institution_id: str, patient_id: str) -> PatientFacts | None:
+    """Whom the Institution is known to file under its own `patient_id`; None when nobody has said."""
+    row = session.get(LocalPatient, (institution_id, patient_id))
+    return None if row is None else facts_of(row)
+
+
+def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -> dict[str, tuple[LocalPatient, ...]]:
+    """By NHS number, under which local IDs the Institution files that patient; the one learned last comes first."""
+    found: dict[str, tuple[LocalPatient, ...]] = {}
+    for row in session.scalars(
+        select(LocalPatient)
+        .where(LocalPatient.institution_id == institution_id, LocalPatient.nhs_number.in_(numbers))
+        .order_by(LocalPatient.learned_at.desc())
+    ):
+        found[row.nhs_number] = (*found.get(row.nhs_number, ()), row)
+    return found
+
+
+def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime) -> bool:
+    """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
+
+    What an earlier release has told is completed, and never emptied.
+    """
+    patient = arriving(session, delivery)
+    key = (delivery.institution_id, patient_id)
+    row = session.get(LocalPatient, key, with_for_update=True)
+    if row is None:
+        row = LocalPatient(institution_id=delivery.institution_id, patient_id=patient_id, nhs_number="", learned_at=at)
+        row.PatientName = row.PatientBirthDate = ""
+        session.add(row)
+    elif another_person(facts_of(row), patient):
+        return False
+    row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
+    row.PatientName = patient.PatientName or row.PatientName
+    row.PatientBirthDate = patient.PatientBirthDate or row.PatientBirthDate
+    row.learned_at = at
+    session.flush()
+    return True
+
+
+def facts_of(row: LocalPatient) -> PatientFacts:
+    return PatientFacts(
+        PatientID=row.patient_id,
+        IssuerOfPatientID=row.institution_id,
+        PatientName=row.PatientName,
+        PatientBirthDate=row.PatientBirthDate,
+        other_ids=((row.nhs_number, ISSUER),) if row.nhs_number else (),
+    )

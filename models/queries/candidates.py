@@ -1,0 +1,80 @@
+"""Which requests a held study may answer: for each what agrees and what differs, and whom to ring about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.candidates import ASKED
+from models.domain.lifecycles.request import State
+from models.domain.urgency import Urgency
+from models.queries.viewer import Viewer
+from models.tables import Candidate, ImageRequest, Institution, RequestedStudy, Transaction
+
+
+@dataclass(frozen=True)
+class Possible:
+    """One requested study that is still wanted. What describes it is empty for whoever sees no patients."""
+
+    requested_study_id: str
+    reference: str
+    urgency: Urgency
+    requester: str
+    phone: str
+    recipient: str
+    Modality: str
+    description: str
+    study_date_from: str
+    study_date_to: str
+    is_prior: bool
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+def possible_requests(
+    session: Session, viewer: Viewer, arrival_ids: Collection[str]
+) -> dict[str, tuple[Possible, ...]]:
+    """By arrival, the one that fits best first. The caller says which arrivals the viewer may see."""
+    rows = session.execute(
+        select(Candidate, RequestedStudy, ImageRequest, Transaction, Institution.phone)
+        .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
+        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
+        .join(Transaction, Transaction.id == ImageRequest.transaction_id)
+        .join(Institution, Institution.ods_code == ImageRequest.institution_id)
+        .where(
+            Candidate.arrival_id.in_(arrival_ids),
+            Candidate.answered_at.is_(None),
+            Candidate.dismissed_at.is_(None),
+            RequestedStudy.state == "wanted",
+            ImageRequest.state.in_((*ASKED, State.ANSWERED)),
+        )
+        .order_by(Candidate.is_certain.desc(), ImageRequest.placed_at)
+    ).all()
+    found: dict[str, list[Possible]] = defaultdict(list)
+    for candidate, study, request, transaction, phone in rows:
+        shown = viewer.sees_patients
+        found[candidate.arrival_id].append(
+            Possible(
+                requested_study_id=study.id,
+                reference=transaction.reference,
+                urgency=Urgency(transaction.urgency),
+                requester=request.institution_id,
+                phone=phone,
+                recipient=request.recipient,
+                Modality=study.Modality,
+                description=study.description if shown else "",
+                study_date_from=study.study_date_from if shown else "",
+                study_date_to=study.study_date_to if shown else "",
+                is_prior=study.is_prior,
+                agrees=tuple(candidate.agrees),
+                differs=tuple(candidate.differs),
+            )
+        )
+    return {
+        arrival_id: tuple(sorted(many, key=lambda one: len(one.differs) - len(one.agrees)))
+        for arrival_id, many in found.items()
+    }

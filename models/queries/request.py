@@ -1,0 +1,199 @@
+"""What a request asks for and what came in answer; and which requests an arrival answers, or may answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from models.domain.identity import PatientFacts
+from models.domain.nhs_number import ISSUER
+from models.queries.people import names
+from models.queries.viewer import Viewer, visible
+from models.tables import Arrival, Candidate, ImageRequest, RequestedStudy, Transaction
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A study that answers a request (`answered_at` is set, by `who`) or may do so, with what agrees and differs.
+
+    `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page.
+    """
+
+    reference: str
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+    is_certain: bool
+    answered_at: datetime | None
+    who: str = ""
+    count: int = 0
+    requested_study_id: str = ""
+
+
+@dataclass(frozen=True)
+class AskedStudy:
+    """One study of a request. What describes the patient's examination is empty for whoever sees no patients."""
+
+    id: str
+    Modality: str
+    description: str
+    study_date_from: str
+    study_date_to: str
+    AccessionNumber: str
+    StudyInstanceUID: str
+    is_prior: bool
+    state: str
+    reason: str
+    fitting: tuple[Fitting, ...]
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """`nhs_number`, `source_patient_id` and `reason` are empty for whoever sees no patients."""
+
+    id: str
+    institution_id: str
+    placed_by: str
+    placed_at: datetime
+    expires_at: datetime
+    remind_at: datetime | None
+    reminded: int
+    wants: str
+    recipient: str
+    call_back: str
+    nhs_number: str
+    source_patient_id: str
+    reason: str
+    studies: tuple[AskedStudy, ...]
+
+
+def patient_of(request: ImageRequest) -> PatientFacts:
+    """The patient as the request names it: a person name in DICOM's form, the NHS number or else the source's ID."""
+    return PatientFacts(
+        PatientID=request.nhs_number or request.source_patient_id,
+        IssuerOfPatientID=ISSUER if request.nhs_number else request.source_id,
+        PatientName=f"{request.family_name}^{request.given_name}",
+        PatientBirthDate=request.birth_date,
+    )
+
+
+def description_of(request: ImageRequest) -> str:
+    """Like "CT head and 2 more"."""
+    first, *more = request.studies or [RequestedStudy(description="")]
+    words = first.description or first.Modality or ("Earlier studies" if first.is_prior else "One study")
+    return f"{words} and {len(more)} more" if more else words
+
+
+def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> RequestFacts:
+    fitting = _fitting_studies(session, viewer, request)
+    shown = viewer.sees_patients
+    return RequestFacts(
+        id=request.id,
+        institution_id=request.institution_id,
+        placed_by=names(session, [request.placed_by])[request.placed_by],
+        placed_at=request.placed_at,
+        expires_at=request.expires_at,
+        remind_at=request.next_reminder_at,
+        reminded=request.reminded,
+        wants=request.wants,
+        recipient=request.recipient,
+        call_back=request.call_back,
+        nhs_number=request.nhs_number if shown else "",
+        source_patient_id=request.source_patient_id if shown else "",
+        reason=request.reason if shown else "",
+        studies=tuple(_asked(study, shown, tuple(fitting[study.id])) for study in request.studies),
+    )
+
+
+def requests_of(session: Session, viewer: Viewer, transaction: Transaction, arrival: Arrival) -> tuple[Fitting, ...]:
+    """The requests that an arrival answers on its way to the Transaction's destination, and those it may answer."""
+    rows = session.execute(
+        select(Candidate, Transaction.reference, Transaction.destination_id)
+        .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
+        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
+        .join(Transaction, Transaction.id == ImageRequest.transaction_id)
+        .where(Candidate.arrival_id == arrival.id, Candidate.dismissed_at.is_(None), visible(viewer))
+        .order_by(Candidate.answered_at, Candidate.found_at)
+    ).all()
+    return tuple(
+        _fitting(candidate, reference)
+        for candidate, reference, requester in rows
+        if requester == transaction.destination_id or (candidate.answered_at is None and transaction.kind == "push")
+    )
+
+
+def _asked(study: RequestedStudy, shown: bool, fitting: tuple[Fitting, ...]) -> AskedStudy:
+    return AskedStudy(
+        id=study.id,
+        Modality=study.Modality,
+        description=study.description if shown else "",
+        study_date_from=study.study_date_from if shown else "",
+        study_date_to=study.study_date_to if shown else "",
+        AccessionNumber=study.AccessionNumber if shown else "",
+        StudyInstanceUID=study.StudyInstanceUID,
+        is_prior=study.is_prior,
+        state=study.state,
+        reason=study.reason,
+        fitting=fitting,
+    )
+
+
+def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) -> dict[str, list[Fitting]]:
+    """By requested study. A study that the viewer's Institution neither sent nor gets is not told of."""
+    rows = session.execute(
+        select(Candidate, Arrival.transaction_id, Arrival.count)
+        .join(Arrival, Arrival.id == Candidate.arrival_id)
+        .where(
+            Candidate.requested_study_id.in_([study.id for study in request.studies]),
+            Candidate.dismissed_at.is_(None),
+        )
+        .order_by(Candidate.answered_at, Candidate.found_at)
+    ).all()
+    references = _references(session, viewer, request, [transaction_id for _, transaction_id, _ in rows])
+    called = names(session, {candidate.actor for candidate, _, _ in rows if candidate.actor})
+    found: dict[str, list[Fitting]] = defaultdict(list)
+    for candidate, transaction_id, count in rows:
+        if transaction_id in references:
+            who = called.get(candidate.actor, "")
+            found[candidate.requested_study_id].append(_fitting(candidate, references[transaction_id], who, count))
+    return found
+
+
+def _references(
+    session: Session, viewer: Viewer, request: ImageRequest, transaction_ids: Collection[str]
+) -> dict[str, str]:
+    """By the arrival's Transaction: its reference, or that of the copy which goes to the requester."""
+    rows = session.scalars(
+        select(Transaction)
+        .where(or_(Transaction.id.in_(transaction_ids), _copies(request, transaction_ids)), visible(viewer))
+        .order_by(Transaction.kind != "copy", Transaction.opened_at.desc())
+    )
+    found: dict[str, str] = {}
+    for one in rows:
+        found.setdefault((one.follows_id or "") if one.kind == "copy" else one.id, one.reference)
+    return found
+
+
+def _copies(request: ImageRequest, transaction_ids: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        Transaction.follows_id.in_(transaction_ids),
+        Transaction.kind == "copy",
+        Transaction.destination_id == request.institution_id,
+    )
+
+
+def _fitting(candidate: Candidate, reference: str, who: str = "", count: int = 0) -> Fitting:
+    return Fitting(
+        reference=reference,
+        agrees=tuple(candidate.agrees),
+        differs=tuple(candidate.differs),
+        is_certain=candidate.is_certain,
+        answered_at=candidate.answered_at,
+        who=who,
+        count=count,
+        requested_study_id=candidate.requested_study_id,
+    )

@@ -1,0 +1,262 @@
+"""The worklist: what waits at the viewer's Institution for its release, with both sides' identifiers of the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
+from sqlalchemy.orm import Session, joinedload
+
+from models.domain.identity import PatientFacts, SentIdentity, nhs_numbers
+from models.domain.lifecycles.delivery import State
+from models.domain.matching import folded
+from models.domain.urgency import Urgency
+from models.local_patients import known_ids
+from models.queries.choices import Choice
+from models.queries.header import FirstHeader, first_headers
+from models.queries.viewer import Viewer
+from models.queries.worklist_words import Asked, LastAsked, asked_for, last_asked, why_forwarded
+from models.tables import Arrival, Delivery, Institution, LocalPatient, Node, Parcel, Transaction, Worklist
+
+PAGE = 25
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent it, and how to reach them; where they forwarded it `origin` is whose it was, and `why` their reason."""
+
+    ods_code: str
+    name: str
+    phone: str
+    email: str
+    origin: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Local:
+    """As whom the Institution knows the patient with this NHS number; `several` where under more than one ID."""
+
+    patient_id: str
+    PatientName: str
+    PatientBirthDate: str
+    several: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer.
+
+    `identity` is what it would be filed under as it is; `differs` names what the Institution knows otherwise.
+    """
+
+    delivery_id: str
+    reference: str
+    urgency: Urgency
+    since: datetime
+    worklist_id: str
+    worklist: str
+    node: str
+    sender: Sender
+    patient: PatientFacts | None
+    nhs_number: str
+    accession: str
+    modalities: tuple[str, ...]
+    description: str
+    study_date: str
+    count: int
+    basis: str
+    identity: SentIdentity | None
+    local: Local | None
+    differs: tuple[str, ...]
+    asked: tuple[Asked, ...]
+    last: LastAsked | None
+
+    @property
+    def is_unsolicited(self) -> bool:
+        return not any(one.answered for one in self.asked)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next page goes on: urgent ones come first, then the oldest."""
+
+    priority: int
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Of which worklist, or which single transaction; empty means all."""
+
+    worklist_id: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class WorklistPage:
+    rows: tuple[Waiting, ...]
+    next: Place | None
+    total: int
+    urgent: int
+    oldest: datetime | None
+
+
+PRIORITY = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
+
+
+def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | None = None) -> WorklistPage:
+    """What waits for the viewer's Institution. Pages follow a key, so that what comes meanwhile shifts no page."""
+    here = _waits(viewer, sought)
+    order = PRIORITY, Delivery.created_at, Delivery.id
+    query = (
+        select(Delivery, Transaction, Institution, Node, PRIORITY)
+        .join(Transaction, Transaction.id == Delivery.transaction_id)
+        .join(Institution, Institution.ods_code == Transaction.institution_id)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .join(Arrival, Arrival.id == Parcel.arrival_id)
+        .outerjoin(Node, Node.id == Arrival.node_id)
+        .options(
+            joinedload(Delivery.parcel).joinedload(Parcel.arrival).joinedload(Arrival.study),
+            joinedload(Delivery.worklist),
+            joinedload(Delivery.node),
+        )
+        .where(here)
+        .order_by(*order)
+        .limit(PAGE + 1)
+    )
+    if after is not None:
+        query = query.where(tuple_(*order) > (after.priority, after.created_at, after.id))
+    found = session.execute(query).all()
+    shown = found[:PAGE]
+    last = shown[-1] if len(found) > PAGE else None
+    urgent = [urgency.value for urgency in Urgency if urgency.is_urgent]
+    total, hurried, oldest = session.execute(
+        select(func.count(), func.count().filter(Transaction.urgency.in_(urgent)), func.min(Delivery.created_at))
+        .join(Transaction, Transaction.id == Delivery.transaction_id)
+        .where(here)
+    ).one()
+    return WorklistPage(
+        rows=_rows(session, viewer, [(row[0], row[1], row[2], row[3]) for row in shown]),
+        next=Place(last[4], last[0].created_at, last[0].id) if last else None,
+        total=total,
+        urgent=hurried,
+        oldest=oldest,
+    )
+
+
+def worklists_of(session: Session, viewer: Viewer) -> tuple[Choice, ...]:
+    """The worklists of the viewer's Institution, the one where studies arrive first."""
+    rows = session.scalars(
+        select(Worklist)
+        .where(Worklist.institution_id == viewer.institution_id)
+        .order_by(Worklist.is_default.desc(), Worklist.name)
+    )
+    return tuple(Choice(row.id, row.name) for row in rows)
+
+
+def _waits(viewer: Viewer, sought: Sought) -> ColumnElement[bool]:
+    here = [Delivery.institution_id == viewer.institution_id, Delivery.state == State.ON_WORKLIST]
+    if sought.worklist_id:
+        here.append(Delivery.worklist_id == sought.worklist_id)
+    if sought.reference:
+        here.append(Transaction.reference == sought.reference)
+    return and_(*here)
+
+
+Found = tuple[Delivery, Transaction, Institution, Node | None]
+
+
+def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[Waiting, ...]:
+    arrivals = {delivery.id: delivery.parcel.arrival for delivery, *_ in found}
+    headers = first_headers(session, [arrival.id for arrival in arrivals.values()])
+    numbers = {
+        delivery.id: _number(headers.get(arrivals[delivery.id].id, FirstHeader()).patient, sender)
+        for delivery, _, _, sender in found
+    }
+    known = known_ids(session, viewer.institution_id, set(numbers.values()) - {""})
+    asked = asked_for(session, viewer, [arrival.id for arrival in arrivals.values()])
+    last = last_asked(session, list(arrivals))
+    why = why_forwarded(session, list(arrivals))
+    return tuple(
+        _waiting(
+            *one,
+            header=headers.get(arrivals[one[0].id].id, FirstHeader()),
+            nhs_number=numbers[one[0].id],
+            local=_local(known, numbers[one[0].id]),
+            asked=asked.get(arrivals[one[0].id].id, ()),
+            last=last.get(one[0].id),
+            why=why.get(one[0].id, ""),
+        )
+        for one in found
+    )
+
+
+def _number(patient: PatientFacts | None, sender: Node | None) -> str:
+    may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
+    return min(nhs_numbers(patient, patient_id_may_be_nhs=may_be_nhs), default="") if patient else ""
+
+
+def _local(known: Mapping[str, tuple[LocalPatient, ...]], number: str) -> Local | None:
+    rows = known.get(number, ())
+    if not rows:
+        return None
+    return Local(rows[0].patient_id, rows[0].PatientName, rows[0].PatientBirthDate, several=len(rows) > 1)
+
+
+def _waiting(
+    delivery: Delivery,
+    transaction: Transaction,
+    institution: Institution,
+    _: Node | None,
+    *,
+    header: FirstHeader,
+    nhs_number: str,
+    local: Local | None,
+    asked: tuple[Asked, ...],
+    last: LastAsked | None,
+    why: str,
+) -> Waiting:
+    arrival = delivery.parcel.arrival
+    origin = arrival.institution_id if arrival.institution_id != institution.ods_code else ""
+    return Waiting(
+        delivery_id=delivery.id,
+        reference=transaction.reference,
+        urgency=Urgency(transaction.urgency),
+        since=delivery.created_at,
+        worklist_id=delivery.worklist_id,
+        worklist=delivery.worklist.name,
+        node=delivery.node.name,
+        sender=Sender(institution.ods_code, institution.name, institution.phone, institution.email, origin, why),
+        patient=header.patient,
+        nhs_number=nhs_number,
+        accession=header.AccessionNumber,
+        modalities=tuple(arrival.study.ModalitiesInStudy),
+        description=header.StudyDescription,
+        study_date=header.StudyDate,
+        count=arrival.count,
+        basis=arrival.basis,
+        identity=SentIdentity(**delivery.identity) if delivery.identity else None,
+        local=local,
+        differs=_differences(header.patient, local),
+        asked=asked,
+        last=last,
+    )
+
+
+def _differences(patient: PatientFacts | None, local: Local | None) -> tuple[str, ...]:
+    if patient is None or local is None:
+        return ()
+    pairs = {
+        "name": (_name(patient.PatientName), _name(local.PatientName)),
+        "birth date": (patient.PatientBirthDate, local.PatientBirthDate),
+    }
+    return tuple(what for what, (theirs, ours) in pairs.items() if theirs and ours and theirs != ours)
+
+
+def _name(person_name: str) -> str:
+    """Family and given name of the alphabetic group as they are compared (PS3.5 Section 6.2.1)."""
+    return "^".join(map(folded, person_name.partition("=")[0].split("^")[:2]))

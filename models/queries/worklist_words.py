@@ -1,0 +1,117 @@
+"""What the worklist tells beside each study: who asked for it, and what somebody has tried with it already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.domain.contracts import CommandKind
+from models.queries.people import names, with_names
+from models.queries.viewer import Viewer
+from models.tables import Candidate, Delivery, ImageRequest, OutboxCommand, RequestedStudy, Transaction, TransitionRow
+
+TRIED = (CommandKind.RELEASE_DELIVERY, CommandKind.REFUSE_DELIVERY, CommandKind.REASSIGN_DELIVERY)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An own request that the study answers, or may answer: then with what agrees and differs."""
+
+    reference: str
+    recipient: str
+    call_back: str
+    answered: bool
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LastAsked:
+    """What was asked of the engine last: not carried out yet (`refusal` empty), or refused."""
+
+    kind: str
+    who: str
+    at: datetime
+    refusal: str
+
+
+def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:
+    """By arrival: what it answers comes first."""
+    rows = session.execute(
+        select(Candidate, ImageRequest, Transaction.reference)
+        .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
+        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
+        .join(Transaction, Transaction.id == ImageRequest.transaction_id)
+        .where(
+            Candidate.arrival_id.in_(arrival_ids),
+            Candidate.dismissed_at.is_(None),
+            Candidate.answered_at.is_not(None) | (RequestedStudy.state == "wanted"),
+            ImageRequest.institution_id == viewer.institution_id,
+        )
+        .order_by(Candidate.answered_at, Candidate.found_at)
+    )
+    found: dict[str, list[Asked]] = defaultdict(list)
+    for candidate, request, reference in rows:
+        found[candidate.arrival_id].append(
+            Asked(
+                reference=reference,
+                recipient=request.recipient,
+                call_back=request.call_back,
+                answered=candidate.answered_at is not None,
+                agrees=tuple(candidate.agrees),
+                differs=tuple(candidate.differs),
+            )
+        )
+    return {arrival_id: tuple(asked) for arrival_id, asked in found.items()}
+
+
+def last_asked(session: Session, delivery_ids: Collection[str]) -> dict[str, LastAsked]:
+    """By delivery: the latest command to it that was not simply done."""
+    rows = session.scalars(
+        select(OutboxCommand)
+        .where(OutboxCommand.subject_id.in_(delivery_ids), OutboxCommand.kind.in_(TRIED))
+        .order_by(OutboxCommand.created_at)
+    ).all()
+    latest = {row.subject_id: row for row in rows}
+    called = names(session, {row.actor for row in latest.values()})
+    return {
+        subject_id: LastAsked(row.kind, called[row.actor], row.created_at, with_names(session, row.refusal))
+        for subject_id, row in latest.items()
+        if row.delivered_at is None or row.refusal
+    }
+
+
+def why_forwarded(session: Session, delivery_ids: Collection[str]) -> dict[str, str]:
+    """By delivery: why its sender forwarded it, in that person's words."""
+    rows = session.scalars(
+        select(OutboxCommand).where(
+            OutboxCommand.subject_id.in_(delivery_ids), OutboxCommand.kind == CommandKind.FORWARD_DELIVERY
+        )
+    )
+    return {row.subject_id: str(row.payload.get("reason", "")) for row in rows}
+
+
+def references_of(session: Session, delivery_ids: Collection[str]) -> dict[str, str]:
+    """By delivery: the reference of its Transaction."""
+    rows = session.execute(
+        select(Delivery.id, Transaction.reference)
+        .join(Transaction, Transaction.id == Delivery.transaction_id)
+        .where(Delivery.id.in_(delivery_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def who_decided(session: Session, delivery_id: str) -> tuple[str, str, datetime] | None:
+    """The latest step of a delivery: what it was, by whom, when."""
+    row = session.scalars(
+        select(TransitionRow)
+        .where(TransitionRow.lifecycle == "delivery", TransitionRow.subject_id == delivery_id)
+        .order_by(TransitionRow.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (row.event, names(session, [row.actor])[row.actor], row.at)

@@ -1,0 +1,199 @@
+"""What support does: acts with a reason and a second person, and looks at patients; all audited."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.audit import record_act
+from models.candidates import note_for_arrival
+from models.domain.contracts import CommandKind
+from models.domain.errors import NotAllowed, NotFound
+from models.outbox import post
+from models.tables import Arrival, Disclosure, Institution, SupportAct, Transaction, now
+
+AFTERWARDS = "afterwards"
+BEFORE = "before"
+"""The Institution wants a second person before an act of support is done, not afterwards."""
+SHOWN_FOR = timedelta(minutes=30)
+ALREADY_OVER = timedelta()
+"""Something was learned of a patient, and nothing is shown."""
+
+
+def ask_act(
+    session: Session,
+    act_id: str,
+    *,
+    kind: CommandKind,
+    subject_id: str,
+    institution_id: str,
+    transaction_id: str | None,
+    account_id: str,
+    reason: str,
+) -> SupportAct:
+    """Save an act and, where no second person is wanted first, its command. The same `act_id` twice is one act."""
+    asks = session.get_one(Institution, institution_id).second_person
+    session.execute(
+        insert(SupportAct)
+        .values(
+            id=act_id,
+            institution_id=institution_id,
+            transaction_id=transaction_id,
+            account_id=account_id,
+            kind=kind.value,
+            subject_id=subject_id,
+            reason=reason,
+            second_person=asks,
+            asked_at=now(),
+        )
+        .on_conflict_do_nothing()
+    )
+    act = session.get_one(SupportAct, act_id, with_for_update=True)
+    if (act.kind, act.subject_id, act.account_id) != (kind.value, subject_id, account_id):
+        raise NotAllowed("That form was used for something else; reload the page and send it again.")
+    if act.second_person != BEFORE and act.done_at is None:
+        _do(session, act)
+    return act
+
+
+def want_second_person(session: Session, institution_id: str, when: str, actor: str) -> None:
+    """Whether an act of support is signed `before` it is done or `afterwards`. NotFound for an unknown Institution."""
+    institution = session.get(Institution, institution_id)
+    if institution is None:
+        raise NotFound(f"There is no Institution {institution_id}; check its ODS code.")
+    institution.second_person = when
+    record_act(
+        session,
+        institution_id=institution_id,
+        actor=actor,
+        act="institution.second-person",
+        subject=institution_id,
+        facts={"when": when},
+    )
+
+
+def match_again(session: Session, act_id: str, arrival: Arrival, *, account_id: str, reason: str) -> int:
+    """Compare a held arrival with what is asked of its source now; how many requested studies it may be.
+
+    It decides nothing: the source's held desk shows what was found. So it needs no command and no second person first.
+    """
+    saved = session.execute(
+        insert(SupportAct)
+        .values(
+            id=act_id,
+            institution_id=arrival.institution_id,
+            transaction_id=arrival.transaction_id,
+            account_id=account_id,
+            kind="match-again",
+            subject_id=arrival.id,
+            reason=reason,
+            second_person=AFTERWARDS,
+            asked_at=now(),
+            done_at=now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(SupportAct.id)
+    ).scalar()
+    found = note_for_arrival(session, arrival)
+    if saved is not None:
+        record_act(
+            session,
+            institution_id=arrival.institution_id,
+            actor=account_id,
+            act="support.matched-again",
+            subject=arrival.id,
+            facts={"found": len(found)},
+        )
+    return len(found)
+
+
+def sign(session: Session, act_id: str, actor: str) -> SupportAct:
+    """A second person has looked at an act; one that waited for that is done now. Twice is once.
+
+    NotAllowed for whoever asked for it.
+    """
+    act = session.get_one(SupportAct, act_id, with_for_update=True)
+    if act.account_id == actor:
+        raise NotAllowed("You asked for this yourself; another person signs.")
+    if act.signed_at is None:
+        act.signed_by, act.signed_at = actor, now()
+        record_act(
+            session,
+            institution_id=act.institution_id,
+            actor=actor,
+            act="support.signed",
+            subject=act.id,
+            facts={"kind": act.kind},
+        )
+        if act.done_at is None:
+            _do(session, act)
+    return act
+
+
+def _do(session: Session, act: SupportAct) -> None:
+    act.done_at = now()
+    post(
+        session,
+        act.id,
+        institution_id=act.institution_id,
+        kind=CommandKind(act.kind),
+        subject_id=act.subject_id,
+        actor=act.account_id,
+        content={"reason": act.reason},
+    )
+
+
+def disclose(session: Session, transaction: Transaction, account_id: str, reason: str, shown_for: timedelta) -> None:
+    """Put on record that somebody of support sees, or has learned, whom a transaction is about."""
+    at = now()
+    for institution_id in sorted({transaction.institution_id, transaction.destination_id or ""} - {""}):
+        session.add(
+            Disclosure(
+                institution_id=institution_id,
+                transaction_id=transaction.id,
+                account_id=account_id,
+                reason=reason,
+                at=at,
+                until=at + shown_for,
+            )
+        )
+    record_act(
+        session,
+        institution_id=transaction.institution_id,
+        actor=account_id,
+        act="support.disclosed",
+        subject=transaction.id,
+        facts={"reason": reason, "minutes": int(shown_for.total_seconds() // 60)},
+        at=at,
+    )
+
+
+def see(session: Session, disclosure: Disclosure, actor: str) -> None:
+    """The Institution's officer has read of a disclosure. Twice is once."""
+    if disclosure.seen_at is not None:
+        return
+    disclosure.seen_by, disclosure.seen_at = actor, now()
+    record_act(
+        session,
+        institution_id=disclosure.institution_id,
+        actor=actor,
+        act="support.disclosure-seen",
+        subject=disclosure.id,
+    )
+
+
+def shown_until(session: Session, transaction_id: str, account_id: str) -> datetime | None:
+    """Until when this person may see the patient of a transaction; None when not now."""
+    return session.scalars(
+        select(Disclosure.until)
+        .where(
+            Disclosure.transaction_id == transaction_id,
+            Disclosure.account_id == account_id,
+            Disclosure.until > now(),
+        )
+        .order_by(Disclosure.until.desc())
+        .limit(1)
+    ).first()

@@ -1,0 +1,174 @@
+"""A local Patient ID that is another person's: by what was learned, and by what the destination's own PACS says."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.misc import is_dicom
+from sqlalchemy import select
+
+from activities.journal import JournalActivities
+from activities.local_identity import LocalIdentityActivities
+from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
+from models.local_patients import ANOTHERS_ID
+from models.outbox import post
+from models.tables import Delivery, Instance, LocalPatient, Node, new_id, now
+from tests.activities.misbehaving import misbehaving
+from tests.activities.parcels import Parcels
+from tests.demo.programs import Program, program
+from tests.ingest.filling import next_study, small_ct
+
+AGNES: dict[str, Any] = {"PatientID": "N1", "PatientName": "EXAMPLE^Agnes", "PatientBirthDate": "19510203"}
+BORIS: dict[str, Any] = {"PatientID": "N2", "PatientName": "SAMPLE^Boris", "PatientBirthDate": "19480809"}
+
+
+@pytest.fixture
+def pacs(parcels: Parcels, tmp_path: Path) -> Iterator[Program]:
+    with program(
+        tmp_path / "log", "demo.pacs", "--ae-title", "ZX2_PACS", "--folder", str(tmp_path / "pacs")
+    ) as running:
+        parcels.set_node(running.port)
+        yield running
+
+
+def image(patient: dict[str, Any], n: int = 1) -> Dataset:
+    study = next_study()
+    return small_ct(n, StudyInstanceUID=study, SOPInstanceUID=f"{study}.1", **patient)
+
+
+def entered(parcels: Parcels, delivery_id: str, patient_id: str) -> str:
+    """The command of a release under that local ID."""
+    command_id = new_id()
+    with parcels.database.begin() as session:
+        post(
+            session,
+            command_id,
+            institution_id="ZX2",
+            kind=CommandKind.RELEASE_DELIVERY,
+            subject_id=delivery_id,
+            actor="ann",
+            content={"patient_id": patient_id, "accession": ""},
+        )
+    return command_id
+
+
+def check(parcels: Parcels, delivery_id: str, patient_id: str) -> str:
+    question = LocalIdentityQuestion(delivery_id, entered(parcels, delivery_id, patient_id))
+    answer = parcels.environment.run(LocalIdentityActivities(parcels.database).check, question)
+    assert isinstance(answer, str)
+    return answer
+
+
+def released(parcels: Parcels, delivery_id: str, patient_id: str) -> None:
+    """As the journal writes a release by a person."""
+    command_id = entered(parcels, delivery_id, patient_id)
+    step = Transition(
+        "delivery", delivery_id, new_id(), 1, "released", "on-worklist", "sending", "ann", now(), content_id=command_id
+    )
+    parcels.environment.run(JournalActivities(parcels.database).record, (step,))
+
+
+def unlearned(parcels: Parcels) -> None:
+    with parcels.database.begin() as session:
+        session.query(LocalPatient).delete()
+
+
+def test_what_nobody_knows_is_free(parcels: Parcels, pacs: Program) -> None:
+    delivery_id = parcels.release(image(AGNES))
+    assert check(parcels, delivery_id, "H123") == ""
+    assert check(parcels, delivery_id, "") == "", "nothing was entered"
+
+
+def test_a_release_teaches_whose_the_id_is(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, other, again = (parcels.release(image(one)) for one in (AGNES, BORIS, AGNES | {"PatientName": "Example^A"}))
+    released(parcels, first, "H123")
+    with parcels.database.begin() as session:
+        known = session.get_one(LocalPatient, ("ZX2", "H123"))
+        assert (known.PatientName, known.PatientBirthDate) == ("EXAMPLE^Agnes", "19510203")
+    assert check(parcels, other, "H123") == ANOTHERS_ID
+    assert "H123" not in ANOTHERS_ID, "it crosses the engine"
+    assert check(parcels, again, "H123") == ""
+
+
+def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
+    released(parcels, first, "H123")
+    released(parcels, second, "H123")
+    with parcels.database.begin() as session:
+        assert session.get_one(Delivery, first).identity is not None
+        assert session.get_one(Delivery, second).identity is None, "without identity nothing is ever sent"
+        assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
+
+
+def test_the_destination_s_own_pacs_is_asked(parcels: Parcels, pacs: Program) -> None:
+    first = parcels.release(image(AGNES))
+    released(parcels, first, "H123")
+    assert parcels.send(first).accepted == 1
+    unlearned(parcels)
+    assert check(parcels, parcels.release(image(BORIS)), "H123") == ANOTHERS_ID
+    assert check(parcels, parcels.release(image(AGNES)), "H123") == ""
+    assert check(parcels, parcels.release(image(BORIS)), "H12*") == "", "a star in an ID is no wildcard"
+
+
+def test_the_delivered_object_keeps_the_source_s_identifiers(parcels: Parcels, pacs: Program, tmp_path: Path) -> None:
+    delivery_id = parcels.release(image(AGNES | {"AccessionNumber": "A1"}))
+    released(parcels, delivery_id, "H123")
+    assert parcels.send(delivery_id).accepted == 1
+    (stored,) = (path for path in (tmp_path / "pacs").rglob("*") if path.is_file() and is_dicom(path))
+    arrived = dcmread(stored)
+    assert (arrived.PatientID, arrived.IssuerOfPatientID) == ("H123", "ZX2")
+    (original,) = arrived.OriginalAttributesSequence
+    (kept,) = original.ModifiedAttributesSequence
+    assert (kept.PatientID, kept.AccessionNumber, original.SourceOfPreviousValues) == ("N1", "A1", "ZX1")
+    with parcels.database.begin() as session:
+        instance = session.scalars(select(Instance)).one()
+        assert instance.patient["PatientID"] == "N1", "what was received is not touched"
+
+
+def test_another_issuer_s_id_is_another_id(parcels: Parcels, pacs: Program) -> None:
+    """ZX1's N1 in the PACS of ZX2 says so in its issuer; ZX2's own N1 is somebody else."""
+    first = parcels.release(image(AGNES))
+    assert parcels.send(first).accepted == 1
+    with parcels.database.begin() as session:
+        identity = session.get_one(Delivery, first).identity
+        assert identity is not None
+        assert (identity["PatientID"], identity["IssuerOfPatientID"]) == ("N1", "ZX1")
+    assert check(parcels, parcels.release(image(BORIS)), "N1") == ""
+
+
+# pynetdicom leaves the socket of a refused connection to be closed when it is collected.
+@pytest.mark.filterwarnings("ignore:.*unclosed.*socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("state", ["up", "down", "held"])
+def test_a_pacs_that_does_not_answer_knows_nothing(parcels: Parcels, state: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        parcels.set_node(silent.getsockname()[1], state=state)
+        delivery_id = parcels.release(image(AGNES))
+        assert check(parcels, delivery_id, "H123") == ""
+    assert check(parcels, delivery_id, "H123") == "", "nobody listens there any more"
+
+
+def test_a_pacs_that_may_not_be_asked_is_not(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def find(*given: object, **keys: str) -> Iterator[Dataset]:
+        asked.append(keys["PatientID"])
+        return iter(())
+
+    monkeypatch.setattr("activities.local_identity.find", find)
+    with misbehaving() as peer:
+        parcels.set_node(peer.port, query_back=False)
+        delivery_id = parcels.release(image(AGNES))
+        assert check(parcels, delivery_id, "H123") == ""
+        assert asked == []
+        with parcels.database.begin() as session:
+            session.get_one(Node, parcels.node_id).query_back = True
+        assert check(parcels, delivery_id, "H123") == ""
+        assert asked == ["H123"]

@@ -1,0 +1,113 @@
+"""What a person chooses for a held study, reminders as they are counted, and what steps change in their rows."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.requests import RequestActivities
+from models.domain.contracts import CommandKind
+from models.domain.request_contracts import MatchChoice, ReminderDue
+from models.tables import (
+    Agreement,
+    ImageRequest,
+    Worklist,
+    now,
+)
+from tests.activities.desk import NAMESAKE, Desk
+from tests.workflows.rows import command
+
+
+def chosen(desk: Desk, arrival: str, study_id: str) -> str:
+    with desk.database.begin() as session:
+        choice = command(session, CommandKind.MATCH_ARRIVAL, arrival, requested_study_id=study_id)
+    return desk.environment.run(RequestActivities(desk.database).chosen, MatchChoice(arrival, choice))
+
+
+def test_a_person_may_match_what_is_only_possible(desk: Desk) -> None:
+    request, arrival = desk.place(), desk.push(patient=NAMESAKE)
+    desk.route(arrival)
+    study = desk.study(request)
+    assert chosen(desk, arrival, study.id) == request
+    desk.takes(request, arrival, requested_study_id=study.id)
+    assert len(desk.answer(arrival).deliveries) == 1
+
+
+def test_an_offer_takes_nothing_that_is_only_possible(desk: Desk) -> None:
+    request, arrival = desk.place(), desk.push(patient=NAMESAKE)
+    desk.route(arrival)
+    desk.takes(request, arrival)
+    assert desk.answer(arrival).deliveries == ()
+    assert desk.study(request).state == "wanted"
+
+
+def test_a_person_may_not_match_what_cannot_be(desk: Desk) -> None:
+    request, other, arrival = desk.place(), desk.place("ZX2"), desk.push()
+    study = desk.study(request)
+    with desk.database.begin() as session:
+        session.get_one(Agreement, ("ZX1", "ZX3")).valid_to = now()
+        session.get_one(ImageRequest, other).state = "withdrawn"
+    for study_id, words in (
+        (study.id, "No agreement lets ZX1 send to ZX3"),
+        (desk.study(other).id, "withdrawn now"),
+        ("nobody's", "no such request"),
+    ):
+        with pytest.raises(ApplicationError, match=words) as refusal:
+            chosen(desk, arrival, study_id)
+        assert refusal.value.non_retryable
+
+
+def test_a_persons_decision_dismisses_the_other_candidates(desk: Desk) -> None:
+    desk.place()
+    arrival = desk.push(patient=NAMESAKE)
+    desk.route(arrival)
+    desk.record("arrival", arrival, "refused", "refused", actor="ann")
+    (candidate,) = desk.candidates()
+    assert (candidate.dismissed_at is not None, candidate.actor) == (True, "ann")
+
+
+def test_reminders_are_counted_once(desk: Desk) -> None:
+    request = desk.place()
+    activities = RequestActivities(desk.database)
+    first = desk.environment.run(activities.outlook, request)
+    assert first.remind_at is not None
+    assert first == desk.environment.run(activities.outlook, request)
+    due = ReminderDue(request, first.remind_at)
+    second = desk.environment.run(activities.reminded, due)
+    assert second.remind_at is not None
+    assert second.remind_at > first.remind_at
+    assert desk.environment.run(activities.reminded, due) == second
+    assert not second.remind_requester
+    third = desk.environment.run(activities.reminded, ReminderDue(request, second.remind_at))
+    assert third.remind_requester
+    # Whoever is to move next is reminded anew.
+    desk.record("request", request, "accepted", "awaiting-study")
+    assert not desk.environment.run(activities.outlook, request).remind_requester
+
+
+def test_a_request_shows_its_own_state(desk: Desk) -> None:
+    request = desk.place()
+    desk.record("request", request, "accepted", "awaiting-study", actor="ann")
+    with desk.database.begin() as session:
+        row = session.get_one(ImageRequest, request)
+        assert (row.state, row.transaction.lifecycle, row.transaction.state) == (
+            "awaiting-study", "request", "awaiting-study",
+        )  # fmt: skip
+
+
+def test_reassigned_waits_on_the_other_worklist_of_the_same_institution(desk: Desk) -> None:
+    desk.route(desk.push(called="IEP_ZX3"))
+    (delivery,) = desk.deliveries()
+    with desk.database.begin() as session:
+        node = session.get_one(Worklist, delivery.worklist_id).node_id
+        second = Worklist(institution_id="ZX3", name="Neuro", node_id=node, is_default=False)
+        session.add(second)
+        session.flush()
+        there, elsewhere = (
+            command(session, CommandKind.REASSIGN_DELIVERY, delivery.id, worklist_id=worklist)
+            for worklist in (second.id, desk.registry.worklists["ZX2"])
+        )
+    desk.record("delivery", delivery.id, "reassigned", "on-worklist", content_id=there)
+    assert desk.deliveries()[0].worklist_id == second.id
+    desk.record("delivery", delivery.id, "reassigned", "on-worklist", content_id=elsewhere)
+    assert desk.deliveries()[0].worklist_id == second.id

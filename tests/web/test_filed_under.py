@@ -1,0 +1,49 @@
+"""What a transaction's page says of the patient's identifiers on both sides."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from models.db import Database
+from models.domain.identity import Basis
+from models.tables import Delivery
+from tests.database import Registry
+from tests.web.portal import make, sign_in
+from tests.web.seeded import AGNES, Seed
+from web.words import FILED
+
+
+@pytest.fixture
+def app(database: Database, registry: Registry) -> Flask:
+    return make(database)
+
+
+@pytest.mark.parametrize("basis", Basis)
+def test_a_page_says_what_the_destination_files_it_under(
+    app: Flask, database: Database, registry: Registry, basis: Basis
+) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("confirmed").reference
+        delivery = session.scalars(select(Delivery)).one()
+        delivery.identity = dict(delivery.identity or {}, basis=basis.value)
+    text = unescape(sign_in(app, "officer.zx2").get(f"/transactions/{reference}").text)
+    assert f"ZX2 files it under {FILED[basis]}." in text
+
+
+def test_a_patient_id_that_is_missing_has_no_issuer(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        given = seed.delivery("on-worklist").reference
+        missing = seed.delivery("on-worklist", patient=replace(AGNES, PatientID="")).reference
+    client = sign_in(app, "officer.zx2")
+    sent = re.compile(r'data-label="As sent">(.*?)</td>', re.DOTALL)
+    shown = [
+        re.sub(r"<[^>]*>", "", sent.findall(client.get(f"/transactions/{one}").text)[0]) for one in (given, missing)
+    ]
+    assert [words.split() for words in shown] == [["ZX1-0042", "ZX1"], ["none"]]

@@ -1,0 +1,206 @@
+"""The support desk: finding by anything, what it lists and tells; and never a patient."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from models.db import Database
+from models.domain.contracts import CommandKind
+from models.domain.lifecycles.request import State as RequestState
+from models.domain.trouble import Happening, Trouble, Troubled
+from models.tables import (
+    Arrival,
+    AuditEntry,
+    Delivery,
+    Disclosure,
+    Instance,
+    OutboxCommand,
+    Study,
+    new_id,
+    now,
+)
+from tests.database import Registry
+from tests.web.portal import sign_in
+from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
+from tests.web.seeded_requests import add_request
+from tests.web.support_desk import Recovery, app, count, gateway, look_for, parked, part_of, recovery
+
+__all__ = ["app", "gateway", "parked", "recovery"]
+
+OF_AGNES = ("Agnes", "EXAMPLE,", "February 1951", "ZX1-0042", "9990000018", "999 000 0018", "A1000042", "CT head")
+NHS_NUMBER = "999 000 0018"
+
+
+# Finding
+
+
+def test_everything_that_somebody_may_say_leads_to_it(app: Flask, database: Database, parked: str) -> None:
+    with database.begin() as session:
+        arrival = session.scalars(select(Arrival)).one()
+        instance = session.scalars(select(Instance)).first()
+        assert instance
+        instance.SeriesInstanceUID = "2.25.4711.1"
+        said = [
+            parked.lower().replace("-", " "),
+            parked.removeprefix("T-"),
+            session.scalars(select(Study.StudyInstanceUID)).one(),
+            "2.25.4711.1",
+            instance.SOPInstanceUID,
+            f"arrival-{arrival.id}",
+            f"delivery-{session.scalars(select(Delivery.id)).one()}",
+            arrival.id,
+        ]
+    client = sign_in(app, "support.zx3")
+    for words in said:
+        answer = look_for(client, sought=words)
+        assert answer.status_code == 303, words
+        assert answer.headers["Location"] == f"/support/{parked}", words
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("01632 9600-20", "Royal Example (ZX2)"),
+        ("imaging@ZX2.example", "Royal Example (ZX2)"),
+        ("officer@zx1.example", "Signs in as officer.zx1"),
+        ("zx2_pacs", "ZX2_PACS (ZX2)"),
+        ("storescu", "STORESCU (ZX1)"),
+    ],
+)
+def test_sites_people_and_nodes_are_found_too(app: Flask, parked: str, words: str, shown: str) -> None:
+    answer = look_for(sign_in(app, "support.zx3"), sought=words)
+    assert answer.status_code == 200
+    assert shown in answer.text
+    if words != "officer@zx1.example":
+        assert parked in answer.text or words == "zx2_pacs"
+
+
+def test_what_is_not_found_says_what_was_searched(app: Flask, parked: str) -> None:
+    answer = look_for(sign_in(app, "support.zx3"), sought="1.2.3.4.5")
+    assert "No record; searched <time" in answer.text
+
+
+def test_an_nhs_number_needs_a_reason_and_stands_in_no_address_and_no_record(
+    app: Flask, database: Database, parked: str
+) -> None:
+    client = sign_in(app, "support.zx3")
+    refused = look_for(client, sought=NHS_NUMBER)
+    assert refused.status_code == 422
+    assert parked not in refused.text.split('id="parked"')[0]
+    assert count(database, Disclosure) == 0
+    answer = look_for(client, sought=NHS_NUMBER, reason="The caller has nothing else.")
+    assert answer.status_code == 200
+    assert answer.request.path == "/support/find"
+    assert parked in answer.text
+    with database.begin() as session:
+        seen = session.scalars(select(Disclosure).order_by(Disclosure.institution_id)).all()
+        assert [row.institution_id for row in seen] == ["ZX1", "ZX2"]
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "support.searched-nhs-number")).one()
+        assert entry.facts == {"reason": "The caller has nothing else.", "found": [parked]}
+        assert "0018" not in "".join(str(one.facts) for one in session.scalars(select(AuditEntry)))
+    assert "Agnes" not in client.get(f"/support/{parked}").text, "to have found it discloses nothing"
+
+
+# What is listed and told
+
+
+def test_the_desk_lists_what_waits_with_its_age(
+    app: Flask, database: Database, registry: Registry, recovery: Recovery, parked: str
+) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        held = seed.arrival("held").reference
+        urgent = seed.delivery("differs-at-destination", urgency="urgent").reference
+        seed.held_object("ZX1", institution_id=None, sentence="Nobody knows this sender.")
+        command = OutboxCommand(
+            id=new_id(), institution_id="ZX2", kind=CommandKind.RELEASE_DELIVERY, subject_id="x", actor="exchange",
+            created_at=now() - timedelta(hours=3), next_try_at=now(), tried=7,
+        )  # fmt: skip
+        session.add(command)
+    delivery = part_of(database, parked, Delivery)
+    recovery.troubled = (Troubled(f"delivery-{delivery}", Trouble.TASKS_FAIL, now() - timedelta(minutes=9)),)
+    page = sign_in(app, "support.zx3").get("/support").text
+    assert page.index(urgent) < page.index(parked, page.index('id="parked"')), "the most urgent first"
+    assert held in page
+    for words in ("Tasks fail", "9 min", "Nobody knows this sender.", "tried 7 times", "2 parked, 1 in trouble"):
+        assert words in page
+
+
+def test_without_the_engine_the_desk_shows_our_own_records(app: Flask, recovery: Recovery, parked: str) -> None:
+    recovery.is_away = True
+    client = sign_in(app, "support.zx3")
+    assert "The engine is not answering" in client.get("/support").text
+    page = client.get(f"/support/{parked}").text
+    assert "The engine is not answering" in page
+    assert "Delivery parked" in page
+
+
+def test_the_timeline_is_one_list_of_words(app: Flask, database: Database, recovery: Recovery, parked: str) -> None:
+    delivery = part_of(database, parked, Delivery)
+    recovery.told[f"delivery-{delivery}"] = (
+        Happening(now() - timedelta(days=1), "The engine began to work on it."),
+        Happening(now(), "Failed 3 times: sending. ZX2_PACS does not answer.", True),
+    )
+    page = sign_in(app, "support.zx3").get(f"/support/{parked}").text
+    course = page[page.index("What happened") :]
+    order = ["ZX2_PACS does not answer.", "Delivery parked", "Delivery released", "Arrival routed", "began to work"]
+    assert [course.index(words) for words in order] == sorted(course.index(words) for words in order)
+    assert "Officer 2 Example (ZX2)" in course
+
+
+def test_an_incident_summary_holds_nothing_that_was_entered(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("abandoned").reference
+    page = sign_in(app, "support.zx3").get(f"/support/{reference}").text
+    text = page[page.index('id="summary"') : page.index("</pre>")]
+    assert "Delivery abandoned" in text
+    assert "Sent on a disc instead." in page
+    assert "Sent on a disc instead." not in text
+
+
+# Who sees what
+
+
+def test_no_page_of_support_shows_a_patient(
+    app: Flask, database: Database, registry: Registry, recovery: Recovery
+) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        references = [seed.arrival(state).reference for state in ARRIVAL_WAYS]
+        references += [seed.delivery(state).reference for state in DELIVERY_WAYS]
+        asked = [add_request(session, registry, state) for state in RequestState]
+        for one in asked:
+            one.reminded = 1
+        references += [one.transaction.reference for one in asked]
+        recovery.troubled = tuple(
+            Troubled(f"delivery-{one}", Trouble.FAILED, now()) for one in session.scalars(select(Delivery.id))
+        )
+    client = sign_in(app, "support.zx3")
+    pages = [
+        client.get(path).text for path in ("/support", "/support-acts", *(f"/support/{one}" for one in references))
+    ]
+    pages += [look_for(client, sought=words).text for words in ("STORESCU", "01632 960010")]
+    for detail in OF_AGNES:
+        for page in pages:
+            assert detail not in page, detail
+
+
+def test_nobody_else_opens_the_desk(app: Flask, parked: str) -> None:
+    for username in ("officer.zx1", "clinician.zx1"):
+        client = sign_in(app, username)
+        for page in ("/support", f"/support/{parked}", "/support/find"):
+            assert client.get(page).status_code == 403
+        assert 'href="/support"' not in client.get("/").text
+    assert sign_in(app, "clinician.zx1").get("/support-acts").status_code == 403
+
+
+def test_nothing_links_to_the_engine_s_own_pages(app: Flask, parked: str) -> None:
+    client = sign_in(app, "support.zx3")
+    for page in ("/", "/support", f"/support/{parked}"):
+        text = client.get(page).text.lower()
+        assert "8233" not in text
+        assert "/namespaces/" not in text

@@ -1,0 +1,222 @@
+"""ImageRequest: what each side may do, in either order; reminders, expiry, and what follows from what came."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from models.domain.lifecycles.request import State
+from models.domain.request_contracts import RequestProgress, StudyMatched
+from tests.workflows.fakes import Gate
+from tests.workflows.stage import Handle, Stage, by, refused
+from workflows.image_request import ImageRequest
+
+
+async def placed(stage: Stage, studies: int = 1) -> Handle:
+    stage.world.studies = studies
+    handle = await stage.request()
+    await stage.until(lambda: "request-placed" in stage.world.told)
+    return handle
+
+
+async def came(stage: Stage, handle: Handle, arrival: str = "") -> None:
+    """A study that arrived is offered; no such workflow waits for the answer here."""
+    await handle.signal(ImageRequest.study_matched, StudyMatched(arrival or stage.world.arrival_id))
+
+
+def walk(stage: Stage) -> list[str]:
+    return [step.event for step in stage.world.steps if step.lifecycle == "request"]
+
+
+async def until_walk(stage: Stage, *events: str) -> None:
+    await stage.until(lambda: walk(stage) == list(events))
+
+
+async def test_what_is_asked_for_is_accepted_comes_and_is_delivered(stage: Stage) -> None:
+    handle = await placed(stage)
+    assert await handle.execute_update(ImageRequest.accept, by("ann")) == "awaiting-study"
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+    stage.world.delivered = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    assert await handle.result() == "fulfilled"
+    assert walk(stage) == ["told", "accepted", "matched", "answered", "fulfilled"]
+    assert stage.world.told == [
+        "request-placed", "request-accepted", "request-answered", "request-fulfilled",
+    ]  # fmt: skip
+    events = len((await handle.fetch_history()).events)
+    print(f"events: request {events}")
+    assert events <= 110
+
+
+async def test_a_study_may_come_before_anybody_has_accepted(stage: Stage) -> None:
+    handle = await placed(stage)
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+    said = await refused(handle.execute_update(ImageRequest.accept, by("ann")))
+    assert said.startswith("Too late: it was answered by the exchange at ")
+
+
+async def test_what_comes_before_the_source_was_told_is_taken_too(stage: Stage) -> None:
+    handle = await stage.request()
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+    await until_walk(stage, "told", "matched", "answered")
+
+
+async def test_declined_says_so_and_ends(stage: Stage) -> None:
+    handle = await placed(stage)
+    assert await handle.execute_update(ImageRequest.decline, by("ann", "why")) == "declined"
+    assert await handle.result() == "declined"
+    assert (stage.world.steps[-1].actor, stage.world.steps[-1].content_id) == ("ann", "why")
+    assert stage.world.told == ["request-placed", "request-declined"]
+
+
+SEEN = "awaiting-source"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("accept", "decline", "accepted"),
+        ("decline", "accept", "declined"),
+        ("ask_back", "accept", "asked-back"),
+        ("withdraw", "decline", "withdrawn"),
+        ("decline", "withdraw", "declined"),
+    ],
+)
+async def test_of_two_who_looked_at_the_same_page_one_wins_and_the_other_reads_who(
+    stage: Stage, first: str, second: str, words: str
+) -> None:
+    handle = await placed(stage)
+    # Nothing is written yet when the second comes.
+    gate = stage.world.answers["record"] = Gate()
+    one = asyncio.create_task(handle.execute_update(first, by("ann", seen=SEEN)))
+    await gate.reached.wait()
+    other = asyncio.create_task(refused(handle.execute_update(second, by("bob", seen=SEEN))))
+    assert (await other).startswith(f"Too late: it was {words} by ann at ")
+    gate.opened.set()
+    await one
+    assert walk(stage) == ["told", words]
+
+
+async def test_who_accepted_may_still_decline(stage: Stage) -> None:
+    handle = await placed(stage)
+    await handle.execute_update(ImageRequest.accept, by("ann", seen=SEEN))
+    assert await handle.execute_update(ImageRequest.decline, by("ann", seen="awaiting-study")) == "declined"
+
+
+async def test_a_command_that_is_delivered_twice_is_one_act(stage: Stage) -> None:
+    handle = await placed(stage)
+    for _ in range(2):
+        assert await handle.execute_update(ImageRequest.accept, by("ann", "c"), id="c") == "awaiting-study"
+    assert walk(stage) == ["told", "accepted"]
+
+
+async def test_a_question_goes_back_and_its_answer_returns(stage: Stage) -> None:
+    handle = await placed(stage)
+    assert await handle.execute_update(ImageRequest.ask_back, by("ann", "q")) == "awaiting-requester"
+    assert await handle.execute_update(ImageRequest.reply, by("cy", "a")) == "awaiting-source"
+    await stage.until(lambda: stage.world.told[1:] == ["request-asked-back", "request-replied"])
+    await handle.execute_update(ImageRequest.withdraw, by("cy"))
+    assert await handle.result() == "withdrawn"
+
+
+async def test_withdrawn_before_it_came_is_not_answered(stage: Stage) -> None:
+    handle = await placed(stage)
+    # Written down only after the study was offered: the move itself was first.
+    gate = stage.world.answers["record"] = Gate()
+    withdrawing = asyncio.create_task(handle.execute_update(ImageRequest.withdraw, by("cy")))
+    await gate.reached.wait()
+    await came(stage, handle)
+    gate.opened.set()
+    assert await withdrawing == "withdrawn"
+    assert await handle.result() == "withdrawn"
+    assert walk(stage) == ["told", "withdrawn"]
+
+
+async def test_what_came_before_it_was_withdrawn_stays_an_answer(stage: Stage) -> None:
+    handle = await placed(stage)
+    gate = stage.world.answers["progress"] = Gate(RequestProgress(0, 1, 0, 0, 0))
+    await came(stage, handle)
+    await gate.reached.wait()
+    # It has come, and whether anything is still wanted is being looked up.
+    withdrawing = asyncio.create_task(refused(handle.execute_update(ImageRequest.withdraw, by("cy"))))
+    await stage.until_state(handle, "partly-answered")
+    gate.opened.set()
+    assert (await withdrawing).startswith("Too late: it was answered by the exchange at ")
+    await until_walk(stage, "told", "matched", "answered")
+
+
+async def test_several_studies_are_answered_one_by_one(stage: Stage) -> None:
+    handle = await placed(stage, studies=3)
+    await came(stage, handle, "1-first")
+    await stage.until_state(handle, "partly-answered")
+    assert await handle.execute_update(ImageRequest.decline_study, by("ann", "which")) == "partly-answered"
+    await came(stage, handle, "1-second")
+    await stage.until_state(handle, "answered")
+    stage.world.delivered = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await stage.until(lambda: stage.world.done.count("progress") >= 4)
+    assert await handle.query("state") == "answered"
+    stage.world.delivered = 2
+    await handle.signal(ImageRequest.delivery_moved)
+    assert await handle.result() == "fulfilled"
+    assert walk(stage) == ["told", "matched", "declined-in-part", "matched", "answered", "fulfilled"]
+
+
+async def test_a_study_that_is_offered_twice_is_one_answer(stage: Stage) -> None:
+    handle = await placed(stage, studies=2)
+    await came(stage, handle)
+    await came(stage, handle)
+    await came(stage, handle, "1-second")
+    await until_walk(stage, "told", "matched", "matched", "answered")
+
+
+async def test_declining_each_study_declines_the_request(stage: Stage) -> None:
+    handle = await placed(stage)
+    await handle.execute_update(ImageRequest.decline_study, by("ann", "it"))
+    assert await handle.result() == "declined"
+    assert walk(stage) == ["told", "declined-in-part", "declined"]
+
+
+async def test_declining_after_something_came_declines_the_rest(stage: Stage) -> None:
+    handle = await placed(stage, studies=2)
+    await came(stage, handle)
+    await stage.until_state(handle, "partly-answered")
+    await handle.execute_update(ImageRequest.decline, by("ann", "why"))
+    await until_walk(stage, "told", "matched", "declined-in-part", "answered")
+
+
+async def test_what_did_not_get_there_is_asked_for_again(stage: Stage) -> None:
+    handle = await placed(stage)
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+    stage.world.failed = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await stage.until_state(handle, "awaiting-source")
+    await stage.until(lambda: "request-reopened" in stage.world.told)
+    stage.world.failed = 0
+    await came(stage, handle, "1-again")
+    await stage.until_state(handle, "answered")
+    stage.world.delivered = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    assert await handle.result() == "fulfilled"
+
+
+async def test_word_of_a_delivery_that_was_lost_is_made_up_for(stage: Stage) -> None:
+    handle = await placed(stage)
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+    stage.world.delivered = 1
+    await stage.forward(handle, timedelta(hours=7))
+    assert await handle.result() == "fulfilled"
+
+
+async def test_it_goes_on_from_its_row(stage: Stage) -> None:
+    stage.world.answers["progress"] = RequestProgress(0, 1, 1, 0, 0)
+    handle = await stage.request(State.ANSWERED)
+    assert await handle.result() == "fulfilled"
+    assert walk(stage) == ["fulfilled"]

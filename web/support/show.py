@@ -1,0 +1,96 @@
+"""One transaction as support sees it: what happened, in our records and at the engine, in one list of words."""
+
+from __future__ import annotations
+
+from flask import abort, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from models.domain.errors import NotFound, PeerUnreachable
+from models.domain.lifecycles.arrival import State as ArrivalState
+from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.permissions import Function
+from models.queries.finding import reference_in
+from models.queries.oversight import patient_of
+from models.queries.standing import standings
+from models.queries.support import numbers
+from models.queries.timeline import Part, Told, by_reference, owner, parts, timeline
+from models.support import shown_until
+from models.tables import Transaction
+from web.asking import token
+from web.entries import Wrong
+from web.here import here
+from web.permission import needs, person
+from web.support.blueprint import blueprint
+from web.support.incident import summary
+
+MOST = 300
+ENGINE = "the engine"
+
+
+@blueprint.get("/support/<reference>")
+@needs(Function.USE_SUPPORT_DESK)
+def show(reference: str) -> ResponseReturnValue:
+    return shown(reference)
+
+
+def found(session: Session, reference: str) -> Transaction:
+    """The transaction, by its reference as it is written or as somebody says it."""
+    try:
+        return by_reference(session, reference_in(reference))
+    except NotFound:
+        abort(404)
+
+
+def shown(reference: str, wrong: Wrong | None = None) -> str:
+    """The page; with `wrong`, the entry that must be put right."""
+    who = person()
+    with here().database.begin() as session:
+        one = found(session, reference)
+        (standing,) = standings(session, [one], who.viewer.time_zone)
+        worked_on, told = parts(session, one.id), timeline(session, one)
+        until = shown_until(session, one.id, who.id)
+        sides = {one.institution_id, one.destination_id or ""} - {""}
+        facts = {
+            "page": one,
+            "sentence": standing.sentence,
+            "parts": worked_on,
+            "held": any(part.prefix == "arrival" and part.state == ArrivalState.HELD for part in worked_on),
+            "retryable": _retryable(worked_on),
+            "sides": sorted(sides),
+            "owner": owner(session, one.id),
+            "numbers": numbers(session, sides),
+            "until": until,
+            "patient": patient_of(session, one) if until else None,
+        }
+    remembered, engine_answers = _remembered(worked_on)
+    lines = sorted((*told, *remembered), key=lambda line: line.at)
+    return render_template(
+        "support/show.html",
+        title=f"Support, {one.reference}",
+        wrong=wrong,
+        token=token,
+        lines=lines[-MOST:],
+        left_out=max(0, len(lines) - MOST),
+        engine_answers=engine_answers,
+        summary=summary(one, standing.sentence, worked_on, lines),
+        **facts,
+    )
+
+
+def _remembered(worked_on: tuple[Part, ...]) -> tuple[list[Told], bool]:
+    """What the engine remembers of every part, and whether it could be asked."""
+    recovery = here().recovery
+    if recovery is None:
+        return [], False
+    try:
+        happened = [line for part in worked_on for line in recovery.story(part.workflow_id)]
+    except PeerUnreachable:
+        return [], False
+    return [Told(line.at, line.words, ENGINE, line.is_fault) for line in happened], True
+
+
+def _retryable(worked_on: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Deliveries of which what is missing can be sent again."""
+    states = (DeliveryState.NEEDS_ATTENTION, DeliveryState.DIFFERS_AT_DESTINATION)
+    return tuple(part for part in worked_on if part.prefix == "delivery" and part.state in states)
