@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from models.domain.contracts import Decision
     from models.domain.errors import ExchangeError, NotAllowed
-    from models.domain.lifecycles.request import REQUEST, Event, State
+    from models.domain.lifecycles.request import OPEN, REQUEST, Event, State
     from models.domain.request_contracts import (
         MatchAnswer,
         ReminderDue,
@@ -235,7 +235,8 @@ class ImageRequest:
             self.looking = False
 
     def _move_on(self, progress: RequestProgress) -> None:
-        if self.journey.state is State.PARTLY_ANSWERED and not progress.wanted:
+        # A question may have been asked in between: what was asked for has come all the same.
+        if self.journey.state in OPEN and not progress.wanted:
             self._close(progress)
         if self.journey.state not in (State.PARTLY_ANSWERED, State.ANSWERED):
             return

@@ -121,7 +121,9 @@ def _standing(
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
     if request is not None:
-        accepted, total = sum(study.state == "answered" for study in request.studies), len(request.studies)
+        accepted = sum(study.state == "answered" for study in request.studies)
+        # What was declined is no longer owed; of a request that was declined as a whole, all of it was asked.
+        total = sum(study.state != "declined" for study in request.studies) or len(request.studies)
     subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
     facts = Facts(
         source=transaction.institution_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, flash, redirect, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
@@ -45,6 +45,9 @@ def decide(
     subject = {"request": page.request, "arrival": page.arrival, "delivery": page.delivery}[RULES[kind].lifecycle]
     if subject is None:
         abort(404)
+    if RULES[kind].lifecycle == "request":
+        # What was decided in view of another state than the present one counts as too late.
+        content = {**content, "seen": request.form.get("seen", "")}
     ask(kind, subject.id, subject.institution_id, content, done)
     return redirect(url_for("transactions.show", reference=page.reference), 303)
 

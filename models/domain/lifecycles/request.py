@@ -54,7 +54,7 @@ REQUEST: Lifecycle[State, Event] = Lifecycle(
         **{(state, E.DECLINED): S.DECLINED for state in OPEN},
         **{(state, E.DECLINED_IN_PART): S.PARTLY_ANSWERED for state in OPEN},
         **{(state, E.MATCHED): S.PARTLY_ANSWERED for state in OPEN},
-        (S.PARTLY_ANSWERED, E.ANSWERED): S.ANSWERED,
+        **{(state, E.ANSWERED): S.ANSWERED for state in OPEN},
         (S.ANSWERED, E.MATCHED): S.ANSWERED,
         (S.ANSWERED, E.FULFILLED): S.FULFILLED,
         (S.ANSWERED, E.REOPENED): S.AWAITING_SOURCE,
