@@ -127,16 +127,12 @@ def prepare() -> None:
 def fixtures() -> None:
     """Fill a running demo, once, with transactions in different states."""
     from demo.exchange import HOSPITALS
-    from demo.fixtures import make_fixtures
+    from demo.fixtures import Fixtures
     from demo.run import joined
 
     settings = joined(Settings.load())
-    make_fixtures(
-        database(settings),
-        settings.port("dicom"),
-        {code: settings.port(f"{code}_PACS") for code in HOSPITALS},
-        settings.var / "fixtures",
-    )
+    pacs_ports = {code: settings.port(f"{code}_PACS") for code in HOSPITALS}
+    Fixtures(database(settings), settings.port("dicom"), pacs_ports, settings.var / "fixtures").make()
 
 
 @main.command()

@@ -138,6 +138,8 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         requests.reminded,
         requests.progress,
         requests.chosen,
+        requests.recognised,
+        requests.must_be_wanted,
         requests.answer,
         LocalIdentityActivities(base).check,
         NoticeActivities(base, _mail_host(settings), settings.url).tell,

@@ -20,8 +20,10 @@ class DeliveryActivities:
         """Work out under which identifiers the parcel can arrive by itself. Idempotent by delivery."""
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
-            found = automatic_identity(session, delivery)
-            delivery.identity = found
+            if delivery.released_at is None:
+                # Afterwards it stays what it was released under: a person may have, while this was asked.
+                delivery.identity = automatic_identity(session, delivery)
+            found = delivery.identity
             forwarded = session.get_one(Transaction, delivery.transaction_id).kind == "forward"
             if not delivery.worklist.auto_release:
                 return Listing(False, "", forwarded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from activities import request_effects
-from models.answers import requests_answered_by
+from models.answers import left_without, requests_answered_by
 from models.deliveries import automatic_identity
 from models.domain import identity
 from models.domain.contracts import EXCHANGE, CommandKind, Transition
@@ -87,8 +87,13 @@ def _reassigned(session: Session, delivery: Delivery, step: Transition, content:
 
 
 def _ended(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    """Whoever asked for it is to look: by a command, so that no word is lost."""
-    for request in requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id):
+    """Whoever asked for it is to look."""
+    _let_look(session, requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id))
+
+
+def _let_look(session: Session, requests: Iterable[ImageRequest]) -> None:
+    """By commands, so that no word is lost."""
+    for request in requests:
         post(
             session,
             new_id(),
@@ -100,7 +105,8 @@ def _ended(session: Session, delivery: Delivery, step: Transition, content: Cont
 
 
 def _settled(session: Session, arrival: Arrival, step: Transition, content: Content) -> None:
-    """A person has decided: what else it may have answered is not waited for."""
+    """It went where it went: a request that took it too late is to look, and after a person's decision none may yet."""
+    _let_look(session, left_without(session, arrival))
     if step.actor != EXCHANGE:
         session.execute(
             update(Candidate)
@@ -130,6 +136,7 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("delivery", "found-unverifiable"): _ended,
     ("delivery", "refused"): _ended,
     ("delivery", "abandoned"): _ended,
+    ("arrival", "routed"): _settled,
     ("arrival", "matched"): _settled,
     ("arrival", "assigned"): _settled,
     ("arrival", "refused"): _settled,
@@ -141,8 +148,8 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
 
 
 def apply_effect(session: Session, subject: Subject, step: Transition, content: Content) -> None:
-    if isinstance(subject, ImageRequest):
-        # Whoever is to move now is reminded anew.
+    if isinstance(subject, ImageRequest) and step.before != step.after:
+        # Whoever is to move now is reminded anew; who has moved in part is still counted from when the state began.
         subject.reminded, subject.next_reminder_at = 0, None
     effect = EFFECTS.get((step.lifecycle, step.event), _node_moved if isinstance(subject, Node) else None)
     if effect is not None:

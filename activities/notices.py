@@ -17,6 +17,7 @@ from models.deliveries import accepted_of
 from models.domain.contracts import NoticeRequest
 from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
+from models.queries.standing import standings
 from models.tables import Account, Arrival, Delivery, ImageRequest, Institution, Notice, Transaction, now
 
 TIMEOUT = 20.0
@@ -50,6 +51,7 @@ class NoticeActivities:
             concerned = _concerned(session, request)
             facts = concerned.facts(session, request, self.url)
             addresses = concerned.addresses(session, OCCASIONS[request.kind].to)
+            stands = {side: concerned.stands(session, side) for side in addresses}
         sent, fault = 0, None
         for side, address in addresses.items():
             key = f"{request.key}:{side}"
@@ -65,7 +67,13 @@ class NoticeActivities:
                 )
             ):
                 continue
-            message = compose(request.kind, facts, sender=self.host.sender, recipient=address, message_id=message_id)
+            message = compose(
+                request.kind,
+                facts | {"stands": stands[side]},
+                sender=self.host.sender,
+                recipient=address,
+                message_id=message_id,
+            )
             try:
                 self._submit_in_turn(message.as_bytes(), address)
             except ExchangeError as not_taken:
@@ -138,6 +146,13 @@ class _Concerned:
             if address and address not in found.values():
                 found[side] = address
         return found
+
+    def stands(self, session: Session, side: str) -> str:
+        """The sentence of list and page, in that side's time zone, without what anybody typed."""
+        institution = session.get(Institution, self.sides[side])
+        zone = institution.time_zone if institution else ""
+        (standing,) = standings(session, [self.transaction], zone, in_detail=False)
+        return standing.sentence
 
     def facts(self, session: Session, request: NoticeRequest, url: str) -> dict[str, str]:
         source = session.get(Institution, self.source)

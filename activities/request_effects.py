@@ -9,28 +9,34 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.answers import answer, close, want_again
+from models.candidates import certainly
 from models.domain.contracts import Transition
 from models.domain.urgency import Urgency
 from models.office_hours import expires_at
-from models.tables import Candidate, ImageRequest, RequestedStudy
+from models.tables import Arrival, Candidate, ImageRequest, RequestedStudy
 
 Content = Mapping[str, Any]
 
 
 def matched(session: Session, request: ImageRequest, step: Transition, content: Content) -> None:
-    for study in _answered_by(session, request, step.other_id, str(content.get("requested_study_id", ""))):
+    study = _answered_by(session, request, step.other_id, str(content.get("requested_study_id", "")))
+    if study is not None:
         answer(session, study, step.other_id, step.actor, step.at)
 
 
-def _answered_by(session: Session, request: ImageRequest, arrival_id: str, chosen: str) -> list[RequestedStudy]:
-    """The study that a person chose, else that which the arrival certainly is."""
+def _answered_by(session: Session, request: ImageRequest, arrival_id: str, chosen: str) -> RequestedStudy | None:
+    """The study that a person chose, else that of those still wanted which the arrival certainly is."""
     candidates = (
         select(RequestedStudy)
         .join(Candidate, Candidate.requested_study_id == RequestedStudy.id)
         .where(RequestedStudy.request_id == request.id, Candidate.arrival_id == arrival_id)
     )
-    certain = Candidate.is_certain & Candidate.dismissed_at.is_(None)
-    return list(session.scalars(candidates.where(RequestedStudy.id == chosen if chosen else certain)))
+    if chosen:
+        return session.scalars(candidates.where(RequestedStudy.id == chosen)).one_or_none()
+    if session.scalars(candidates.where(Candidate.answered_at.is_not(None))).first() is not None:
+        # Offered again, after a workflow was run again: one arrival is one answer.
+        return None
+    return certainly(session, request, session.get_one(Arrival, arrival_id))
 
 
 def declined_in_part(session: Session, request: ImageRequest, step: Transition, content: Content) -> None:

@@ -10,15 +10,22 @@ from activities.border import acts
 from activities.effects import content_of
 from activities.routes import IF_IN_CONFLICT, ended_before, identity_conflict
 from models.answers import open_answers, progress, requests_answered_by, start_of
-from models.candidates import note_chosen
+from models.candidates import note_chosen, recognised
 from models.db import Database
 from models.deliveries import default_worklist
 from models.domain.errors import NotAllowed
 from models.domain.lifecycles.request import State
-from models.domain.request_contracts import Answered, MatchChoice, ReminderDue, RequestOutlook, RequestProgress
+from models.domain.request_contracts import (
+    Answered,
+    MatchChoice,
+    Recognition,
+    ReminderDue,
+    RequestOutlook,
+    RequestProgress,
+)
 from models.domain.urgency import Urgency
 from models.office_hours import TELL_REQUESTER_FROM, next_reminder
-from models.tables import Arrival, ImageRequest, Institution, now
+from models.tables import Arrival, ImageRequest, Institution, RequestedStudy, now
 
 
 class RequestActivities:
@@ -68,6 +75,25 @@ class RequestActivities:
             return request.id
 
     @acts
+    def must_be_wanted(self, recognition: Recognition) -> None:
+        """NotAllowed with a sentence where the study that a person named has come or was declined. Only reads."""
+        with self.database.begin() as session:
+            named = str(content_of(session, recognition.content_id).get("requested_study_id", ""))
+            study = session.get(RequestedStudy, named)
+            if study is None or study.request_id != recognition.request_id:
+                raise NotAllowed("There is no such study in this request; reload the page.")
+            if study.state != "wanted":
+                raise NotAllowed(f"Too late: that study is {study.state} already; reload the page.")
+
+    @acts
+    def recognised(self, recognition: Recognition) -> str:
+        """The id of the arrival that a person says is the study asked for. Only reads; NotAllowed when it cannot be."""
+        with self.database.begin() as session:
+            request = session.get_one(ImageRequest, recognition.request_id)
+            content = content_of(session, recognition.content_id)
+            return recognised(session, request, str(content.get("requested_study_id")), str(content.get("arrival_id")))
+
+    @acts
     def answer(self, arrival_id: str) -> Answered:
         """Open a delivery to each Institution whose request has taken the arrival; idempotent by these two.
 
@@ -75,8 +101,14 @@ class RequestActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, arrival_id, with_for_update=True)
+            if identity_conflict(session, arrival) is not None:
+                # It was taken while it seemed to be of one patient.
+                return Answered()
             deliveries = tuple(start_of(session, delivery) for delivery in open_answers(session, arrival))
-            references = [each.transaction.reference for each in requests_answered_by(session, arrival_id)]
+            # Who else asked for it is not for this one to read.
+            requester = arrival.transaction.destination_id or ""
+            requests = requests_answered_by(session, arrival_id, requester) if requester else []
+            references = [each.transaction.reference for each in requests]
             return Answered(deliveries, f"In answer to {', '.join(references)}." if references else "")
 
 

@@ -34,21 +34,30 @@ EVIE_AT_ZX1 = Study("fixture-answers-a-request", "ZX1", patients.EVIE, "CT", 10,
 
 
 class Fixtures:
-    """Every step may be made again: what is there already stays one."""
+    """Each step once: `made` has a file for each that is done, so that an interrupted first start goes on."""
 
-    def __init__(self, database: Database, port: int, pacs_ports: dict[str, int]) -> None:
+    def __init__(self, database: Database, port: int, pacs_ports: dict[str, int], made: Path) -> None:
         self.database = database
         self.port = port
         self.pacs_ports = pacs_ports
+        self.made = made
 
     def make(self) -> None:
+        self.made.mkdir(exist_ok=True)
+        for step in (
+            self.confirmed, self.on_a_worklist, self.waiting_for_the_source, self.asked_back, self.fulfilled,
+            self.held_with_two_candidates, self.differing,
+        ):  # fmt: skip
+            marker = self.made / step.__name__
+            if not marker.exists():
+                step()
+                marker.touch()
+
+    def confirmed(self) -> None:
         push_study(FARAH_AT_ZX1, self.port, "IEP_ZX2")
+
+    def on_a_worklist(self) -> None:
         push_study(BORIS_AT_ZX1, self.port, "IEP_ZX3")
-        self.differing()
-        self.waiting_for_the_source()
-        self.asked_back()
-        self.fulfilled()
-        self.held_with_two_candidates()
 
     def differing(self) -> None:
         """ZX2's PACS has the study already, under an ID of its own."""
@@ -109,14 +118,6 @@ class Fixtures:
     def _account(self, username: str) -> str:
         with self.database.begin() as session:
             return session.scalars(select(Account.id).where(Account.username == username)).one()
-
-
-def make_fixtures(database: Database, port: int, pacs_ports: dict[str, int], marker: Path) -> None:
-    """Make them once: `marker` is written when all are there."""
-    if marker.exists():
-        return
-    Fixtures(database, port, pacs_ports).make()
-    marker.touch()
 
 
 def _asks(source: str, patient: Patient, study: StudyEntry) -> RequestEntry:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from models.deliveries import default_worklist, open_delivery
+from models.directory import routing_directory
 from models.domain.contracts import EXCHANGE, DeliveryStart
-from models.domain.lifecycles import DELIVERY
+from models.domain.lifecycles import ARRIVAL, DELIVERY
 from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
@@ -19,6 +20,8 @@ from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, Re
 PRIORS = 2
 """How many earlier studies one tick asks for."""
 ARRIVED = (State.CONFIRMED, State.UNVERIFIABLE)
+LATE = timedelta(days=1)
+"""Images that come within this after their study was complete belong to it; later ones are a push of their own."""
 FAILED = (State.REFUSED, State.ABANDONED)
 
 
@@ -41,7 +44,7 @@ def close(session: Session, study: RequestedStudy, reason: str) -> None:
 def want_again(session: Session, request: ImageRequest, at: datetime) -> None:
     """What was refused or abandoned on its way is wanted again, and not to be answered by the same arrival."""
     for candidate, study, delivery in _answers(session, request):
-        if delivery is not None and delivery.state in FAILED:
+        if _end(candidate, delivery) in FAILED:
             candidate.answered_at, candidate.dismissed_at = None, at
             study.state = "wanted"
 
@@ -49,7 +52,7 @@ def want_again(session: Session, request: ImageRequest, at: datetime) -> None:
 def progress(session: Session, request: ImageRequest) -> RequestProgress:
     """How many studies are wanted and declined; how many arrivals answered, and how their deliveries have ended."""
     states = list(session.scalars(select(RequestedStudy.state).where(RequestedStudy.request_id == request.id)))
-    ends = [delivery.state if delivery else "" for _, _, delivery in _answers(session, request)]
+    ends = [_end(candidate, delivery) for candidate, _, delivery in _answers(session, request)]
     return RequestProgress(
         wanted=states.count("wanted"),
         answered=len(ends),
@@ -75,6 +78,18 @@ def requests_answered_by(session: Session, arrival_id: str, requester: str = "")
         .order_by(urgent_first, ImageRequest.placed_at)
     )
     return list(session.scalars(query.where(ImageRequest.institution_id == requester) if requester else query))
+
+
+def left_without(session: Session, arrival: Arrival) -> list[ImageRequest]:
+    """The requests that took the arrival and to whose Institutions nothing of it goes."""
+    served = set(
+        session.scalars(
+            select(Delivery.institution_id)
+            .join(Parcel, Parcel.id == Delivery.parcel_id)
+            .where(Parcel.arrival_id == arrival.id)
+        )
+    )
+    return [each for each in requests_answered_by(session, arrival.id) if each.institution_id not in served]
 
 
 def open_answers(session: Session, arrival: Arrival) -> list[Delivery]:
@@ -103,13 +118,19 @@ def follow_late(session: Session, arrival: Arrival) -> None:
     before = session.scalars(
         select(Candidate)
         .join(Arrival, Arrival.id == Candidate.arrival_id)
+        .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
         .where(
             Arrival.transaction_id == arrival.transaction.follows_id,
             Arrival.study_id == arrival.study_id,
+            Arrival.sealed_at > arrival.opened_at - LATE,
             Candidate.answered_at.is_not(None),
         )
     )
+    agreements = routing_directory(session).agreements
     for candidate in before:
+        # A requested study is its requester's.
+        if (arrival.institution_id, candidate.study.institution_id) not in agreements:
+            continue
         session.merge(
             Candidate(
                 requested_study_id=candidate.requested_study_id,
@@ -147,6 +168,13 @@ def _answers(session: Session, request: ImageRequest) -> list[tuple[Candidate, R
         .where(RequestedStudy.request_id == request.id, Candidate.answered_at.is_not(None))
     )
     return [(candidate, study, delivery) for candidate, study, delivery in rows]
+
+
+def _end(candidate: Candidate, delivery: Delivery | None) -> str:
+    """How the delivery of what answered stands; where there is none, the arrival was refused or has gone elsewhere."""
+    if delivery is not None:
+        return delivery.state
+    return State.ABANDONED if candidate.arrival.state in ARRIVAL.terminal else ""
 
 
 def _delivery_to(session: Session, arrival: Arrival, request: ImageRequest) -> Delivery:

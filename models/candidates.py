@@ -13,9 +13,23 @@ from models.directory import routing_directory
 from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
 from models.domain.lifecycles.arrival import State as ArrivalState
-from models.domain.lifecycles.request import OPEN, State
+from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.lifecycles.request import OPEN, Event, State
 from models.domain.matching import Arrived, Fit, Wanted, compare, fits
-from models.tables import Arrival, ArrivalInstance, Candidate, ImageRequest, Instance, Node, RequestedStudy, now
+from models.tables import (
+    Arrival,
+    ArrivalInstance,
+    Candidate,
+    Delivery,
+    ImageRequest,
+    Instance,
+    Node,
+    Parcel,
+    RequestedStudy,
+    Study,
+    TransitionRow,
+    now,
+)
 
 # A study may come before the source has been told: the request answers as soon as it has.
 ASKED = (State.PLACED, *OPEN)
@@ -29,10 +43,10 @@ def open_requests_for(session: Session, source_id: str) -> list[Wanted]:
         .where(ImageRequest.source_id == source_id, ImageRequest.state.in_(ASKED), RequestedStudy.state == "wanted")
         .order_by(ImageRequest.placed_at, RequestedStudy.position)
     )
-    return [wanted_of(request, study) for study, request in rows]
+    return [wanted_of(session, request, study) for study, request in rows]
 
 
-def wanted_of(request: ImageRequest, study: RequestedStudy) -> Wanted:
+def wanted_of(session: Session, request: ImageRequest, study: RequestedStudy) -> Wanted:
     """One requested study with what its request says of the patient."""
     return Wanted(
         study_id=study.id,
@@ -49,8 +63,24 @@ def wanted_of(request: ImageRequest, study: RequestedStudy) -> Wanted:
         study_date_from=study.study_date_from,
         study_date_to=study.study_date_to,
         is_prior=study.is_prior,
-        held_already=frozenset(request.held_already),
+        report_only=request.wants == "report",
+        held_already=frozenset(request.held_already) | (_came_or_named(session, request) if study.is_prior else set()),
     )
+
+
+def _came_or_named(session: Session, request: ImageRequest) -> set[str]:
+    """What is no earlier study: the UIDs that the request names, and of what has answered it."""
+    named = {study.StudyInstanceUID for study in request.studies} - {""}
+    came = session.scalars(
+        select(Study.StudyInstanceUID)
+        .join(Arrival, Arrival.study_id == Study.id)
+        .join(Candidate, Candidate.arrival_id == Arrival.id)
+        .where(
+            Candidate.requested_study_id.in_([study.id for study in request.studies]),
+            Candidate.answered_at.is_not(None),
+        )
+    )
+    return named | set(came)
 
 
 def arrived(session: Session, arrival: Arrival) -> Arrived:
@@ -108,15 +138,29 @@ def certain(session: Session, arrival: Arrival, found: list[Fit], addressed: str
 
 
 def _accepted(session: Session, request_id: str) -> bool:
-    return session.get_one(ImageRequest, request_id).state in (
-        State.AWAITING_STUDY,
-        State.PARTLY_ANSWERED,
+    by_a_person = select(TransitionRow.id).where(
+        TransitionRow.subject_id == request_id, TransitionRow.event == Event.ACCEPTED
     )
+    return session.scalars(by_a_person.limit(1)).first() is not None
+
+
+def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> RequestedStudy | None:
+    """Of the studies of a request that are wanted now, the one that the arrival certainly is; kept with its reasons.
+
+    What seemed to fit while another arrival was on its way may have been answered by that one.
+    """
+    wanted = [wanted_of(session, request, study) for study in request.studies if study.state == "wanted"]
+    for fit in fits(arrived(session, arrival), wanted):
+        before = session.get(Candidate, (fit.wanted.study_id, arrival.id))
+        if fit.is_certain and (before is None or before.dismissed_at is None):
+            _note(session, arrival, [fit])
+            return session.get_one(RequestedStudy, fit.wanted.study_id)
+    return None
 
 
 def note_for_request(session: Session, request: ImageRequest) -> None:
     """Keep what the source holds already and a new request may be about: a person at the held desk sees it there."""
-    wanted = [wanted_of(request, study) for study in request.studies]
+    wanted = [wanted_of(session, request, study) for study in request.studies]
     held = session.scalars(
         select(Arrival).where(Arrival.institution_id == request.source_id, Arrival.state == ArrivalState.HELD)
     )
@@ -134,8 +178,34 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
         raise NotAllowed(f"That study is {study.state} and its request {request.state} now; reload the page.")
     if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
         raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
-    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(request, study))])
+    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(session, request, study))])
     return request
+
+
+def recognised(session: Session, request: ImageRequest, study_id: str, arrival_id: str) -> str:
+    """The arrival that a person says is this study of the request: one that goes to the requester, or is there.
+
+    Raises NotAllowed with a sentence when it can not be.
+    """
+    study, candidate = session.get(RequestedStudy, study_id), session.get(Candidate, (study_id, arrival_id))
+    if study is None or candidate is None or study.request_id != request.id:
+        raise NotAllowed("That study is not one that may answer this request; reload the page.")
+    if study.state != "wanted":
+        raise NotAllowed(f"That study is {study.state} already; reload the page.")
+    goes_there = (
+        select(Delivery.id)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .where(
+            Parcel.arrival_id == arrival_id,
+            Delivery.institution_id == request.institution_id,
+            Delivery.state.not_in((DeliveryState.REFUSED, DeliveryState.ABANDONED)),
+        )
+    )
+    if session.scalars(goes_there).first() is None:
+        raise NotAllowed(
+            f"That study does not go to {request.institution_id}; push it to IEP_{request.institution_id}."
+        )
+    return arrival_id
 
 
 def _note(session: Session, arrival: Arrival, found: Iterable[Fit]) -> None:

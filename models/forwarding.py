@@ -11,6 +11,7 @@ from models.audit import record_act
 from models.deliveries import open_delivery
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed, NotFound
+from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import DELIVERY, State
 from models.outbox import post
 from models.purge import hold_off_purge
@@ -28,6 +29,7 @@ from models.tables import (
     now,
 )
 
+ARRIVED = (ArrivalState.ROUTED, ArrivalState.MATCHED)
 FORWARDABLE = (State.ON_WORKLIST, State.CONFIRMED, State.UNVERIFIABLE)
 
 
@@ -61,6 +63,10 @@ def forward(
     if before is not None:
         return _reference_of(session, before, account_id)
     delivery = _own(session, institution_id, delivery_id)
+    # Of two clicks at once the second has waited for the first one's row.
+    before = session.get(OutboxCommand, command_id)
+    if before is not None:
+        return _reference_of(session, before, account_id)
     refused = why_not(session, delivery)
     if refused:
         raise NotAllowed(refused)
@@ -101,6 +107,8 @@ def why_not(session: Session, delivery: Delivery) -> str:
         return f"It is {delivery.state.replace('-', ' ')}; only what is on the worklist or was delivered is forwarded."
     if not _lets_forward(session, source, delivery.institution_id):
         return f"The agreement with {source} does not let you forward what it sends; ask {source} to send it there."
+    if delivery.stopped or delivery.parcel.sealed_at is None or delivery.parcel.arrival.state not in ARRIVED:
+        return f"Not all of it has come, or {source} must decide about it first; forward it when its page says so."
     hold_off_purge(session)
     if _is_purged(session, delivery.parcel):
         return f"Its images are no longer kept here; forward it from your PACS, or ask {source} to send it there."

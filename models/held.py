@@ -1,4 +1,4 @@
-"""Closing what is held apart: somebody of the source has looked."""
+"""Closing what is held apart: somebody of the source has looked, or of support where no Institution sent it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ class Outcome(StrEnum):
 
 
 def resolve(
-    session: Session, held_id: str, *, institution_id: str, actor: str, outcome: Outcome, resolution: str
+    session: Session, held_id: str, *, institution_id: str | None, actor: str, outcome: Outcome, resolution: str
 ) -> None:
-    """The object leaves the list of what waits; the first to say so counts. Raises NotFound for another's object."""
+    """The object leaves the list of what waits; the first to say so counts.
+
+    Raises NotFound for another's than that of `institution_id`, which is None for what came from no Institution.
+    """
     held = session.get(HeldObject, held_id, with_for_update=True)
     if held is None or held.institution_id != institution_id:
         raise NotFound("There is no such object held apart.")

@@ -122,7 +122,7 @@ OCCASIONS: Mapping[str, Occasion] = {
 
 
 def compose(kind: str, facts: Mapping[str, str], *, sender: str, recipient: str, message_id: str) -> EmailMessage:
-    """The mail for an occasion. `facts` hold names, counts, the reference and the link, never patient detail."""
+    """The mail for an occasion. `facts` hold names, counts, reference, link and the one sentence, no patient detail."""
     occasion = OCCASIONS[kind]
     message = EmailMessage()
     message["Subject"] = f"[Image Exchange] {occasion.subject.format_map(facts)} - ref {facts['reference']}"
@@ -132,6 +132,7 @@ def compose(kind: str, facts: Mapping[str, str], *, sender: str, recipient: str,
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         f"{occasion.body.format_map(facts)}\n\n"
+        f"How it stands: {facts['stands']}\n\n"
         f"Reference {facts['reference']}\nSign in: {facts['link']}\n\n"
         "This message contains no patient details.\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -33,6 +34,7 @@ def ask_act(
     transaction_id: str | None,
     account_id: str,
     reason: str,
+    content: dict[str, Any] | None = None,
 ) -> SupportAct:
     """Save an act and, where no second person is wanted first, its command. The same `act_id` twice is one act."""
     asks = session.get_one(Institution, institution_id).second_person
@@ -45,6 +47,7 @@ def ask_act(
             account_id=account_id,
             kind=kind.value,
             subject_id=subject_id,
+            content=content or {},
             reason=reason,
             second_person=asks,
             asked_at=now(),
@@ -89,6 +92,7 @@ def match_again(session: Session, act_id: str, arrival: Arrival, *, account_id: 
             account_id=account_id,
             kind="match-again",
             subject_id=arrival.id,
+            content={},
             reason=reason,
             second_person=AFTERWARDS,
             asked_at=now(),
@@ -113,11 +117,13 @@ def match_again(session: Session, act_id: str, arrival: Arrival, *, account_id: 
 def sign(session: Session, act_id: str, actor: str) -> SupportAct:
     """A second person has looked at an act; one that waited for that is done now. Twice is once.
 
-    NotAllowed for whoever asked for it.
+    NotAllowed for whoever asked for it, and after somebody has said no.
     """
     act = session.get_one(SupportAct, act_id, with_for_update=True)
     if act.account_id == actor:
         raise NotAllowed("You asked for this yourself; another person signs.")
+    if act.signed_at is not None and act.done_at is None:
+        raise NotAllowed("Too late: a second person said that it is not done; ask for it again.")
     if act.signed_at is None:
         act.signed_by, act.signed_at = actor, now()
         record_act(
@@ -133,6 +139,27 @@ def sign(session: Session, act_id: str, actor: str) -> SupportAct:
     return act
 
 
+def say_no(session: Session, act_id: str, actor: str) -> SupportAct:
+    """What waits for a second person is not done; whoever asked for it may take it back so. Twice is once.
+
+    NotAllowed for what is done already.
+    """
+    act = session.get_one(SupportAct, act_id, with_for_update=True)
+    if act.done_at is not None:
+        raise NotAllowed("Too late: it is done already.")
+    if act.signed_at is None:
+        act.signed_by, act.signed_at = actor, now()
+        record_act(
+            session,
+            institution_id=act.institution_id,
+            actor=actor,
+            act="support.said-no",
+            subject=act.id,
+            facts={"kind": act.kind},
+        )
+    return act
+
+
 def _do(session: Session, act: SupportAct) -> None:
     act.done_at = now()
     post(
@@ -142,18 +169,21 @@ def _do(session: Session, act: SupportAct) -> None:
         kind=CommandKind(act.kind),
         subject_id=act.subject_id,
         actor=act.account_id,
-        content={"reason": act.reason},
+        content={**act.content, "reason": act.reason},
     )
 
 
 def disclose(session: Session, transaction: Transaction, account_id: str, reason: str, shown_for: timedelta) -> None:
-    """Put on record that somebody of support sees, or has learned, whom a transaction is about."""
+    """Put on record that somebody of support sees, or has learned, whom a transaction is about.
+
+    Whoever sent the images first reads it, too: by the transaction that it knows.
+    """
     at = now()
-    for institution_id in sorted({transaction.institution_id, transaction.destination_id or ""} - {""}):
+    for institution_id, transaction_id in _concerned(session, transaction).items():
         session.add(
             Disclosure(
                 institution_id=institution_id,
-                transaction_id=transaction.id,
+                transaction_id=transaction_id,
                 account_id=account_id,
                 reason=reason,
                 at=at,
@@ -169,6 +199,18 @@ def disclose(session: Session, transaction: Transaction, account_id: str, reason
         facts={"reason": reason, "minutes": int(shown_for.total_seconds() // 60)},
         at=at,
     )
+
+
+def _concerned(session: Session, transaction: Transaction) -> dict[str, str]:
+    """By Institution: the id of its own transaction, of this one and of those that it follows."""
+    sides = sorted({transaction.institution_id, transaction.destination_id or ""} - {""})
+    concerned = dict.fromkeys(sides, transaction.id)
+    earlier = transaction.follows_id
+    while earlier is not None:
+        one = session.get_one(Transaction, earlier)
+        concerned.setdefault(one.institution_id, one.id)
+        earlier = one.follows_id
+    return concerned
 
 
 def see(session: Session, disclosure: Disclosure, actor: str) -> None:

@@ -86,36 +86,29 @@ class Gateway:
         self._call(self._start(NodeHealth.run, start, f"node-{start.node_id}"))
 
     def start_commitment(self, start: CommitmentStart) -> None:
-        """Start it once: what was answered is not answered again."""
-        with contextlib.suppress(WorkflowAlreadyStartedError):
-            self._call(
-                self._start(
-                    CommitmentAnswer.run,
-                    start,
-                    f"commitment-{start.request_id}",
-                    WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                )
-            )
+        """What was answered is not answered again."""
+        self._start_once(CommitmentAnswer.run, start, f"commitment-{start.request_id}")
 
     def start_request(self, start: RequestStart) -> None:
         self._call(self._start(ImageRequest.run, start, f"request-{start.request_id}"))
 
     def place_request(self, start: RequestStart) -> None:
-        """Start it once: a request that has ended is not asked again."""
-        with contextlib.suppress(WorkflowAlreadyStartedError):
-            self._call(
-                self._start(
-                    ImageRequest.run,
-                    start,
-                    f"request-{start.request_id}",
-                    WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                )
-            )
+        """A request that has ended is not asked again."""
+        self._start_once(ImageRequest.run, start, f"request-{start.request_id}")
+
+    def forward_delivery(self, start: DeliveryStart) -> None:
+        """A delivery onward that has ended is not begun again."""
+        self._start_once(Delivery.run, start, f"delivery-{start.delivery_id}")
 
     def node_answered(self, delivery_id: str) -> None:
         """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
         with contextlib.suppress(NotFound):
             self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.node_answered))
+
+    def let_look(self, request_id: str) -> None:
+        """Tell a request that a delivery of what came has ended; one that has ended itself needs no word."""
+        with contextlib.suppress(NotFound):
+            self._call(self._signal(ImageRequest.run, f"request-{request_id}", ImageRequest.delivery_moved))
 
     def is_running(self, workflow_id: str) -> bool:
         """Whether the engine knows such a workflow and it has not ended."""
@@ -141,10 +134,10 @@ class Gateway:
         elif kind is CommandKind.PLACE_REQUEST:
             self.place_request(RequestStart(command.subject_id))
         elif kind is CommandKind.LOOK_AT_REQUEST:
-            self._call(self._signal(ImageRequest.run, f"request-{command.subject_id}", ImageRequest.delivery_moved))
+            self.let_look(command.subject_id)
         elif kind is CommandKind.FORWARD_DELIVERY:
             urgency = Urgency(command.payload.get("urgency", Urgency.ROUTINE))
-            self.start_delivery(DeliveryStart(command.subject_id, urgency))
+            self.forward_delivery(DeliveryStart(command.subject_id, urgency))
         elif kind is CommandKind.REPORT_NODE_FAULT:
             self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
         else:
@@ -219,6 +212,11 @@ class Gateway:
             id_reuse_policy=again,
             rpc_timeout=self._rpc_timeout,
         )
+
+    def _start_once(self, run: Any, start: Any, workflow_id: str) -> None:
+        """Start it unless it runs or has come to its end: a command that is carried twice is one start."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            self._call(self._start(run, start, workflow_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY))
 
     async def _is_running(self, workflow_id: str) -> bool:
         try:

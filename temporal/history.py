@@ -28,8 +28,16 @@ ACTS: Mapping[str, str] = {
     "ArrivalActivities.seal": "looking whether the study is complete",
     "ArrivalActivities.route": "deciding the route",
     "ArrivalActivities.left_over": "looking for early deliveries that are no longer wanted",
+    "LocalIdentityActivities.check": "looking whose the local ID is",
     "DeliveryActivities.put_on_worklist": "putting it on the worklist",
     "DeliveryActivities.forget_answers": "forgetting what the Node accepted before",
+    "RequestActivities.outlook": "working out when to remind",
+    "RequestActivities.reminded": "counting a reminder",
+    "RequestActivities.progress": "looking how far the request has got",
+    "RequestActivities.chosen": "looking whether the study can answer the chosen request",
+    "RequestActivities.recognised": "looking whether the chosen study can answer the request",
+    "RequestActivities.must_be_wanted": "looking whether the study is still wanted",
+    "RequestActivities.answer": "opening deliveries to those who asked for the study",
     "CommitmentActivities.answer": "telling the sender which images are kept",
 }
 """What each activity does; one that is not here is called by its name."""

@@ -30,6 +30,7 @@ MESSAGES: Mapping[CommandKind, Message] = {
     K.DECLINE_REQUEST: Message("request", ImageRequest.decline),
     K.DECLINE_STUDY_REQUEST: Message("request", ImageRequest.decline_study),
     K.WITHDRAW_REQUEST: Message("request", ImageRequest.withdraw),
+    K.MATCH_REQUEST: Message("request", ImageRequest.match),
     K.MATCH_ARRIVAL: Message("arrival", StudyArrival.match),
     K.ASSIGN_ARRIVAL: Message("arrival", StudyArrival.assign),
     K.REFUSE_ARRIVAL: Message("arrival", StudyArrival.refuse),

@@ -27,8 +27,19 @@ def held() -> ResponseReturnValue:
 @blueprint.post("/held/<held_id>/resolve")
 @needs(Function.ASSIGN_HELD)
 def resolved(held_id: str) -> ResponseReturnValue:
-    """Somebody has looked at an object that is held apart; it needs no engine, and a second click changes nothing."""
-    who = person()
+    """Somebody of the source has looked at an object that is held apart."""
+    return _resolve(held_id, person().viewer.institution_id)
+
+
+@blueprint.post("/held/<held_id>/resolve-of-nobody")
+@needs(Function.USE_SUPPORT_DESK)
+def resolved_of_nobody(held_id: str) -> ResponseReturnValue:
+    """What came from no Institution is looked at by support."""
+    return _resolve(held_id, None)
+
+
+def _resolve(held_id: str, institution_id: str | None) -> ResponseReturnValue:
+    """It needs no engine, and a second click changes nothing."""
     try:
         outcome = Outcome(request.form.get("outcome", ""))
     except ValueError:
@@ -42,8 +53,8 @@ def resolved(held_id: str) -> ResponseReturnValue:
             resolve(
                 session,
                 held_id,
-                institution_id=who.viewer.institution_id,
-                actor=who.id,
+                institution_id=institution_id,
+                actor=person().id,
                 outcome=outcome,
                 resolution=resolution,
             )

@@ -7,10 +7,12 @@ only say that it is worth looking. A history that grows long goes on in a new on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
@@ -19,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.lifecycles.request import OPEN, REQUEST, Event, State
     from models.domain.request_contracts import (
         MatchAnswer,
+        Recognition,
         ReminderDue,
         RequestOutlook,
         RequestProgress,
@@ -26,8 +29,9 @@ with workflow.unsafe.imports_passed_through():
         StudyMatched,
     )
 from workflows import policies
-from workflows.journey import Journey
+from workflows.journey import Journey, sentence_of
 
+Answer = TypeVar("Answer")
 LOOK_AGAIN = timedelta(hours=6)
 """Unasked, at deliveries that are under way: word of their ends may be lost, nothing else."""
 NOT_IN_TIME = "Not sent in time."
@@ -97,7 +101,7 @@ class ImageRequest:
     async def decline(self, decision: Decision) -> str:
         """The source's person sends nothing; if something came already, nothing more."""
         progress = await self._progress()
-        event = Event.DECLINED_IN_PART if progress.answered or self.taken else Event.DECLINED
+        event = Event.DECLINED_IN_PART if progress.answered else Event.DECLINED
         return await self._decided(event, decision, "request-declined")
 
     @decline.validator
@@ -107,6 +111,7 @@ class ImageRequest:
     @workflow.update
     async def decline_study(self, decision: Decision) -> str:
         """The source's person does not send one of the studies; which one is in the database."""
+        await self._asked(RequestActivities.must_be_wanted, decision)
         return await self._decided(Event.DECLINED_IN_PART, decision, "request-declined")
 
     @decline_study.validator
@@ -121,6 +126,19 @@ class ImageRequest:
     @withdraw.validator
     def _may_withdraw(self, decision: Decision) -> None:
         self.journey.may(Event.WITHDRAWN, decision.seen)
+
+    @workflow.update
+    async def match(self, decision: Decision) -> str:
+        """A person of either side says that a study which goes to the requester anyhow is what was asked for."""
+        arrival_id = await self._asked(RequestActivities.recognised, decision)
+        self.journey.may(Event.MATCHED)
+        self._take(StudyMatched(arrival_id, decision.actor, content_id=decision.content_id))
+        await self.journey.recorded()
+        return self.journey.state.value
+
+    @match.validator
+    def _may_match(self, decision: Decision) -> None:
+        self.journey.may(Event.MATCHED)
 
     @workflow.signal
     async def study_matched(self, matched: StudyMatched) -> None:
@@ -151,11 +169,21 @@ class ImageRequest:
         self.taken.add(matched.arrival_id)
         self.moved = True
 
+    async def _asked(self, whether: Callable[[RequestActivities, Recognition], Answer], decision: Decision) -> Answer:
+        """What the database says to a person's choice; an ApplicationError with its sentence when it cannot be."""
+        choice = Recognition(self.request_id, decision.content_id)
+        try:
+            return await workflow.execute_activity_method(whether, choice, **policies.DATABASE)
+        except ActivityError as failure:
+            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
+
     async def _decided(self, event: Event, decision: Decision, kind: str) -> str:
         # What has come comes first: a request that is answered by it is not withdrawn in the same moment.
         await workflow.wait_condition(self._is_settled)
         # The first of two moves here, before anything is awaited; the second is told who was first.
         self.journey.may(event, decision.seen)
+        if event is Event.DECLINED and self.taken:
+            event = Event.DECLINED_IN_PART
         after = self.journey.take(event, decision.actor, content_id=decision.content_id)
         self.moved = self.moved or event is Event.DECLINED_IN_PART
         self.journey.tell(kind, each_time=True)
@@ -240,10 +268,12 @@ class ImageRequest:
             self._close(progress)
         if self.journey.state not in (State.PARTLY_ANSWERED, State.ANSWERED):
             return
-        if progress.answered and progress.failed == progress.answered:
+        if progress.delivered + progress.failed != progress.answered:
+            return
+        if progress.failed:
             self.journey.take(Event.REOPENED)
             self.journey.tell("request-reopened", each_time=True)
-        elif self.journey.state is State.ANSWERED and progress.delivered + progress.failed == progress.answered:
+        elif self.journey.state is State.ANSWERED:
             self.journey.take(Event.FULFILLED)
             self.journey.tell("request-fulfilled")
 

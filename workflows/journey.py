@@ -59,11 +59,19 @@ class Journey(Generic[State, Event]):
         except NotAllowed as refusal:
             if not self._taken:
                 raise
-            last = self._taken[-1]
-            who = "the exchange" if last.actor == EXCHANGE else last.actor
+            step = self._made_too_late(event, seen)
+            who = "the exchange" if step.actor == EXCHANGE else step.actor
             raise NotAllowed(
-                f"Too late: it was {last.event} by {who} at {last.at:%H:%M} UTC and is now {self.state.value}."
+                f"Too late: it was {step.event} by {who} at {step.at:%H:%M} UTC and is now {self.state.value}."
             ) from refusal
+
+    def _made_too_late(self, event: Event, seen: str) -> Transition:
+        """The step that left the state in which `event` was still possible; else the latest one, a person's if any."""
+        in_time = {seen} if seen else {state.value for state, possible in self.lifecycle.table if possible == event}
+        latest = tuple(reversed(self._taken))
+        left = (step for step in latest if step.before in in_time and step.after not in in_time)
+        by_a_person = (step for step in latest if step.actor != EXCHANGE)
+        return next(left, None) or next(by_a_person, latest[0])
 
     def may(self, event: Event, seen: str = "") -> None:
         """`check` for who asks from outside: an ApplicationError with the sentence when `event` is not possible."""

@@ -62,7 +62,8 @@ class StudyArrival:
         self.outlook: ArrivalOutlook | None = None
         self.choosing = asyncio.Lock()
         self.answers: dict[str, MatchAnswer] = {}
-        self.answered_late = False
+        # Where it is held as this run begins, an answer may have come before.
+        self.answered_late = self.journey.state is State.HELD
 
     @workflow.run
     async def run(self, start: ArrivalStart) -> str:
@@ -90,8 +91,8 @@ class StudyArrival:
     def match_answered(self, answer: MatchAnswer) -> None:
         """A request to which the study was offered has taken it, or says why not."""
         self.answers[answer.request_id] = answer
-        if answer.accepted and self.journey.state is State.HELD and not self.choosing.locked():
-            self.answered_late = True
+        # Whoever waits for it now takes it; where nobody does, or goes another way, it is looked at while held.
+        self.answered_late = self.answered_late or answer.accepted
 
     @workflow.query
     def state(self) -> str:
@@ -121,16 +122,12 @@ class StudyArrival:
             self.journey.may(Event.MATCHED)
             answered = await self._matched_by(decision)
             self.journey.may(Event.MATCHED)
-            after = self.journey.take(Event.MATCHED, decision.actor, answered.detail, decision.content_id)
-            await self.journey.recorded()
-            for start in answered.deliveries:
-                await self._deliver(start)
-            await self._withdraw_others(decision.actor)
-        return after.value
+            return await self._goes_to(answered, decision)
 
     @match.validator
     def _may_match(self, decision: Decision) -> None:
-        self.journey.may(Event.MATCHED)
+        # Before that the exchange itself asks the requests.
+        self.journey.may(Event.MATCHED, State.HELD)
 
     @workflow.update
     async def refuse(self, decision: Decision) -> str:
@@ -231,13 +228,18 @@ class StudyArrival:
         """A request took the study after it was no longer waited for: it goes there, unless a person was faster."""
         self.answered_late = False
         async with self.choosing:
-            answered = await self._answered()
-            if answered.deliveries and self.journey.state is State.HELD:
-                self.journey.take(Event.MATCHED, detail=answered.detail)
-                await self.journey.recorded()
-                for start in answered.deliveries:
-                    await self._deliver(start)
-                await self._withdraw_others(EXCHANGE)
+            # Looking opens deliveries: none for what a person has refused or sent elsewhere meanwhile.
+            if self.journey.state is State.HELD and (answered := await self._answered()).deliveries:
+                await self._goes_to(answered, THE_EXCHANGE)
+
+    async def _goes_to(self, answered: Answered, decision: Decision) -> str:
+        """Out of being held, to those whose requests have taken it."""
+        after = self.journey.take(Event.MATCHED, decision.actor, answered.detail, decision.content_id)
+        await self.journey.recorded()
+        for start in answered.deliveries:
+            await self._deliver(start)
+        await self._withdraw_others(decision.actor)
+        return after.value
 
     async def _answered(self) -> Answered:
         return await workflow.execute_activity_method(RequestActivities.answer, self.arrival_id, **policies.DATABASE)

@@ -240,6 +240,7 @@ class CommandKind(StrEnum):
     ASK_BACK_REQUEST = "ask-back-request"
     REPLY_REQUEST = "reply-request"
     WITHDRAW_REQUEST = "withdraw-request"
+    MATCH_REQUEST = "match-request"
     LOOK_AT_REQUEST = "look-at-request"
     MATCH_ARRIVAL = "match-arrival"
     ASSIGN_ARRIVAL = "assign-arrival"

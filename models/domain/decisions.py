@@ -21,7 +21,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """`sides` may decide with `function`; support needs the Function alone, since it belongs to no side."""
+    """`sides` may decide with `function`; support, which belongs to no side, needs the Function alone."""
 
     lifecycle: str
     event: StrEnum
@@ -39,6 +39,7 @@ RULES: Mapping[CommandKind, Rule] = {
     K.DECLINE_REQUEST: Rule("request", request.Event.DECLINED, Function.ANSWER_REQUEST, SOURCE),
     K.DECLINE_STUDY_REQUEST: Rule("request", request.Event.DECLINED_IN_PART, Function.ANSWER_REQUEST, SOURCE),
     K.REPLY_REQUEST: Rule("request", request.Event.REPLIED, Function.PLACE_REQUEST, DESTINATION),
+    K.MATCH_REQUEST: Rule("request", request.Event.MATCHED, Function.PLACE_REQUEST, EITHER),
     K.WITHDRAW_REQUEST: Rule("request", request.Event.WITHDRAWN, Function.PLACE_REQUEST, DESTINATION),
     K.RELEASE_DELIVERY: Rule("delivery", delivery.Event.RELEASED, Function.RELEASE, DESTINATION),
     K.REFUSE_DELIVERY: Rule("delivery", delivery.Event.REFUSED, Function.RELEASE, DESTINATION),

@@ -24,10 +24,13 @@ class Field(StrEnum):
     SOURCE_ID = "source's patient ID"
     MODALITY = "modality"
     STUDY_DATE = "study date"
+    REPORT = "report"
 
 
 NAMED = frozenset({Field.STUDY, Field.ACCESSION})
 SAME_PERSON = frozenset({Field.NHS_NUMBER, Field.BIRTH_DATE, Field.FAMILY_NAME, Field.GIVEN_NAME})
+REPORTS = frozenset({"SR", "DOC"})
+"""Modalities of what carries a report (PS3.3 Section C.7.3.1.1.1)."""
 PERSON = SAME_PERSON | {Field.SOURCE_ID}
 
 
@@ -49,6 +52,7 @@ class Wanted:
     study_date_from: str = ""
     study_date_to: str = ""
     is_prior: bool = False
+    report_only: bool = False
     held_already: frozenset[str] = frozenset()
 
 
@@ -114,6 +118,8 @@ def compare(arrived: Arrived, wanted: Wanted) -> Fit:
         (Field.MODALITY, _same(wanted.Modality, arrived.modalities)),
         (Field.STUDY_DATE, _within(arrived.StudyDate, wanted.study_date_from, wanted.study_date_to)),
     ]
+    if wanted.report_only:
+        said.append((Field.REPORT, not arrived.modalities.isdisjoint(REPORTS)))
     if wanted.is_prior and arrived.StudyInstanceUID in wanted.held_already:
         said.append((Field.STUDY, False))
     return Fit(

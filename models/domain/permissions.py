@@ -52,10 +52,10 @@ FUNCTIONS: Mapping[Role, frozenset[Function]] = {
         }
     ),
     # Support sees references, states and nodes of every Institution; patient detail only after a reason, never images.
+    # What it does about a delivery it does at its desk: with a reason, on record, and with a second person.
     Role.SUPPORT: frozenset(
         {
             F.VIEW_TRANSACTIONS,
-            F.RETRY,
             F.VIEW_NODES,
             F.TEST_NODES,
             F.HOLD_NODES,

@@ -36,6 +36,14 @@ class MatchChoice:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """A person says which arrival, on its way to the requester, answers; that is in the database under `content_id`."""
+
+    request_id: str
+    content_id: str
+
+
+@dataclass(frozen=True)
 class Answered:
     """The deliveries to the worklists of those whose requests have taken an arrival; `detail` names the requests."""
 

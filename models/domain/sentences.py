@@ -87,9 +87,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
     ("request", R.DECLINED): lambda f: f"Declined by {f.source}: {f.detail} Nothing is sent.",
     ("request", R.WITHDRAWN): lambda f: f"Withdrawn by {f.destination}: {f.detail} Nothing more is awaited.",
-    ("request", R.EXPIRED): lambda f: (
-        f"Expired: {f.source} did not answer in time. {f.destination} may ask again, or ring."
-    ),
+    ("request", R.EXPIRED): lambda f: f"Expired: nobody answered in time. {f.destination} may ask again, or ring.",
     ("arrival", A.RECEIVING): lambda f: f"{_images(f.total)} received from {f.source}; waiting for the last one.",
     ("arrival", A.FORWARDING): lambda f: (
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from models.candidates import ASKED
@@ -49,8 +49,7 @@ def possible_requests(
             Candidate.arrival_id.in_(arrival_ids),
             Candidate.answered_at.is_(None),
             Candidate.dismissed_at.is_(None),
-            RequestedStudy.state == "wanted",
-            ImageRequest.state.in_((*ASKED, State.ANSWERED)),
+            still_wanted(),
         )
         .order_by(Candidate.is_certain.desc(), ImageRequest.placed_at)
     ).all()
@@ -78,3 +77,8 @@ def possible_requests(
         arrival_id: tuple(sorted(many, key=lambda one: len(one.differs) - len(one.agrees)))
         for arrival_id, many in found.items()
     }
+
+
+def still_wanted() -> ColumnElement[bool]:
+    """Of a RequestedStudy with its ImageRequest: a study may yet answer it."""
+    return and_(RequestedStudy.state == "wanted", ImageRequest.state.in_((*ASKED, State.ANSWERED)))

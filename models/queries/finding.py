@@ -23,6 +23,7 @@ from models.tables import (
     Instance,
     Institution,
     Node,
+    Parcel,
     RequestedStudy,
     Study,
     Transaction,
@@ -62,11 +63,11 @@ def reference_in(words: str) -> str:
     return f"T-{letters[:4]}-{letters[4:]}" if len(letters) == 7 and set(letters) <= set(ALPHABET) else ""
 
 
-def find(session: Session, words: str) -> tuple[Found, ...]:
-    """All that `words` may mean, except an NHS number."""
+def find(session: Session, words: str, zone: str = "") -> tuple[Found, ...]:
+    """All that `words` may mean, except an NHS number. Sentences name times as clocks show them in `zone`."""
     found: dict[tuple[str, str], Found] = {}
     for look in (_by_reference, _by_workflow, _by_uid, _by_phone, _by_address, _by_ae_title):
-        for one in look(session, words):
+        for one in look(session, words, zone):
             found.setdefault((one.what, one.reference or one.node_id or one.name), one)
     return tuple(found.values())
 
@@ -77,9 +78,9 @@ def find_patient(session: Session, nhs_number: str) -> list[Transaction]:
         Study.patient.contains({"PatientID": nhs_number}),
         Study.patient.contains({"other_ids": [[nhs_number]]}),
     )
-    pushed = select(Arrival.transaction_id).join(Study, Study.id == Arrival.study_id).where(or_(*contained))
+    studies = select(Study.id).where(or_(*contained))
     asked = select(ImageRequest.transaction_id).where(ImageRequest.nhs_number == nhs_number)
-    return _transactions(session, pushed.union(asked))
+    return _transactions(session, asked.union(*_carrying(studies)))
 
 
 def searched_from(session: Session) -> datetime | None:
@@ -87,10 +88,10 @@ def searched_from(session: Session) -> datetime | None:
     return session.scalar(select(func.min(Transaction.opened_at)))
 
 
-def as_found(session: Session, transactions: Collection[Transaction]) -> tuple[Found, ...]:
+def as_found(session: Session, transactions: Collection[Transaction], zone: str = "") -> tuple[Found, ...]:
     return tuple(
         Found("Transaction", one.transaction.reference, one.sentence, reference=one.transaction.reference)
-        for one in standings(session, transactions)
+        for one in standings(session, transactions, zone)
     )
 
 
@@ -100,13 +101,23 @@ def _transactions(session: Session, ids: Select[tuple[str]] | object) -> list[Tr
     return list(session.scalars(rows))
 
 
-def _by_reference(session: Session, words: str) -> tuple[Found, ...]:
+def _carrying(study_ids: Select[str] | Collection[str]) -> tuple[Select[str], Select[str]]:
+    """Ids of the transactions by which these studies came, and of those that carry them on: copies and forwards too."""
+    arrivals = select(Arrival.id).where(Arrival.study_id.in_(study_ids))
+    on = select(Delivery.transaction_id).join(Parcel, Parcel.id == Delivery.parcel_id)
+    return (
+        select(Arrival.transaction_id).where(Arrival.study_id.in_(study_ids)),
+        on.where(Parcel.arrival_id.in_(arrivals)),
+    )
+
+
+def _by_reference(session: Session, words: str, zone: str) -> tuple[Found, ...]:
     reference = reference_in(words)
     rows = session.scalars(select(Transaction).where(Transaction.reference == reference)).all() if reference else ()
-    return as_found(session, rows)
+    return as_found(session, rows, zone)
 
 
-def _by_workflow(session: Session, words: str) -> Iterator[Found]:
+def _by_workflow(session: Session, words: str, zone: str) -> Iterator[Found]:
     """A workflow's id, or the id of any row that has one."""
     match = WORKFLOW.fullmatch(words.strip().lower())
     if match is None:
@@ -118,7 +129,7 @@ def _by_workflow(session: Session, words: str) -> Iterator[Found]:
         select(ImageRequest.transaction_id).where(ImageRequest.id == row_id),
         select(Transaction.id).where(Transaction.id == row_id),
     )
-    yield from as_found(session, _transactions(session, ids[0].union(*ids[1:])))
+    yield from as_found(session, _transactions(session, ids[0].union(*ids[1:])), zone)
     yield from _nodes(session, Node.id == row_id)
     if asked := session.get(CommitmentRequest, row_id):
         yield Found(
@@ -129,7 +140,7 @@ def _by_workflow(session: Session, words: str) -> Iterator[Found]:
         )
 
 
-def _by_uid(session: Session, words: str) -> tuple[Found, ...]:
+def _by_uid(session: Session, words: str, zone: str) -> tuple[Found, ...]:
     uid = words.strip()
     if not UID.fullmatch(uid) or len(uid) > 64:
         return ()
@@ -139,31 +150,30 @@ def _by_uid(session: Session, words: str) -> tuple[Found, ...]:
     series = select(Instance.study_id).where(Instance.SeriesInstanceUID == uid).distinct().limit(MOST)
     images = select(Instance.study_id).where(Instance.institution_id.in_(institutions), Instance.SOPInstanceUID == uid)
     study_ids = {row for query in (studies, series, images) for row in session.scalars(query)}
-    pushed = select(Arrival.transaction_id).where(Arrival.study_id.in_(study_ids))
     asked = (
         select(ImageRequest.transaction_id)
         .join(RequestedStudy, RequestedStudy.request_id == ImageRequest.id)
         .where(RequestedStudy.StudyInstanceUID == uid)
     )
-    return as_found(session, _transactions(session, pushed.union(asked)))
+    return as_found(session, _transactions(session, asked.union(*_carrying(study_ids))), zone)
 
 
-def _by_phone(session: Session, words: str) -> Iterator[Found]:
+def _by_phone(session: Session, words: str, zone: str) -> Iterator[Found]:
     digits = INTERNATIONAL.sub("0", DIGITS.sub("", words)) if words.strip()[:1] in "+(" else DIGITS.sub("", words)
     if len(digits) < SHORTEST_PHONE or not re.fullmatch(r"[\d ()+./-]+", words.strip()):
         return
-    yield from _institutions(session, _only_digits(Institution.phone) == digits)
+    yield from _institutions(session, _only_digits(Institution.phone) == digits, zone)
     for contact in session.scalars(select(Contact).where(_only_digits(Contact.phone) == digits)):
         yield Found("Contact", f"{contact.name} ({contact.institution_id})", contact.duty)
     asked = select(ImageRequest.transaction_id).where(_only_digits(ImageRequest.call_back) == digits)
-    yield from as_found(session, _transactions(session, asked))
+    yield from as_found(session, _transactions(session, asked), zone)
 
 
-def _by_address(session: Session, words: str) -> Iterator[Found]:
+def _by_address(session: Session, words: str, zone: str) -> Iterator[Found]:
     address = words.strip().lower()
     if "@" not in address:
         return
-    yield from _institutions(session, func.lower(Institution.email) == address)
+    yield from _institutions(session, func.lower(Institution.email) == address, zone)
     for account in session.scalars(select(Account).where(func.lower(Account.email) == address)):
         yield Found(
             "Account",
@@ -172,7 +182,7 @@ def _by_address(session: Session, words: str) -> Iterator[Found]:
         )
 
 
-def _by_ae_title(session: Session, words: str) -> Iterator[Found]:
+def _by_ae_title(session: Session, words: str, zone: str) -> Iterator[Found]:
     title = words.strip()
     if not AE_TITLE.fullmatch(title):
         return
@@ -183,17 +193,17 @@ def _by_ae_title(session: Session, words: str) -> Iterator[Found]:
         .order_by(Arrival.opened_at.desc())
         .limit(MOST)
     )
-    yield from as_found(session, _transactions(session, sent))
+    yield from as_found(session, _transactions(session, sent), zone)
 
 
-def _institutions(session: Session, which: ColumnElement[bool]) -> Iterator[Found]:
+def _institutions(session: Session, which: ColumnElement[bool], zone: str) -> Iterator[Found]:
     """Institutions, and the latest transactions of each."""
     for institution in session.scalars(select(Institution).where(which)):
         name = f"{institution.name} ({institution.ods_code})"
         yield Found("Institution", name, f"{institution.phone or 'No number given'}, {institution.email or 'no mail'}")
         for side in (Transaction.institution_id, Transaction.destination_id):
             latest = select(Transaction).where(side == institution.ods_code).order_by(Transaction.opened_at.desc())
-            yield from as_found(session, session.scalars(latest.limit(MOST // 2)).all())
+            yield from as_found(session, session.scalars(latest.limit(MOST // 2)).all(), zone)
 
 
 def _nodes(session: Session, which: ColumnElement[bool]) -> Iterator[Found]:

@@ -28,7 +28,10 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Act:
-    """`waits`: nothing is done before a second person signs. `may_sign` is false for whoever asked for it."""
+    """`waits`: nothing is done before a second person signs. `may_sign` is false for whoever asked for it.
+
+    `was_refused`: the second person said no.
+    """
 
     id: str
     kind: str
@@ -40,6 +43,7 @@ class Act:
     waits: bool
     signed_by: str
     signed_at: datetime | None
+    was_refused: bool
     may_sign: bool
 
 
@@ -77,9 +81,10 @@ def acts(session: Session, viewer: Viewer, account_id: str) -> tuple[Act, ...]:
             who=called[act.account_id],
             reason=act.reason,
             at=act.asked_at,
-            waits=act.done_at is None,
+            waits=act.done_at is None and act.signed_at is None,
             signed_by=called[act.signed_by] if act.signed_by else "",
             signed_at=act.signed_at,
+            was_refused=act.done_at is None and act.signed_at is not None,
             may_sign=act.signed_at is None and act.account_id != account_id,
         )
         for act, reference in rows

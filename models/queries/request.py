@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from models.domain.identity import PatientFacts
+from models.domain.lifecycles.request import State
 from models.domain.nhs_number import ISSUER
+from models.queries.candidates import still_wanted
 from models.queries.people import names
 from models.queries.viewer import Viewer, visible
 from models.tables import Arrival, Candidate, ImageRequest, RequestedStudy, Transaction
+
+UNANSWERED = (State.DECLINED, State.WITHDRAWN, State.EXPIRED)
+"""Requests that have ended so want nothing any more."""
 
 
 @dataclass(frozen=True)
 class Fitting:
     """A study that answers a request (`answered_at` is set, by `who`) or may do so, with what agrees and differs.
+
+    Of one that `goes_to_requester` already, either side may say that it is what was asked for.
 
     `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page.
     """
@@ -32,6 +39,8 @@ class Fitting:
     who: str = ""
     count: int = 0
     requested_study_id: str = ""
+    arrival_id: str = ""
+    goes_to_requester: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> Re
         nhs_number=request.nhs_number if shown else "",
         source_patient_id=request.source_patient_id if shown else "",
         reason=request.reason if shown else "",
-        studies=tuple(_asked(study, shown, tuple(fitting[study.id])) for study in request.studies),
+        studies=tuple(_asked(study, request.state, shown, fitting[study.id]) for study in request.studies),
     )
 
 
@@ -116,7 +125,12 @@ def requests_of(session: Session, viewer: Viewer, transaction: Transaction, arri
         .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
         .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
         .join(Transaction, Transaction.id == ImageRequest.transaction_id)
-        .where(Candidate.arrival_id == arrival.id, Candidate.dismissed_at.is_(None), visible(viewer))
+        .where(
+            Candidate.arrival_id == arrival.id,
+            Candidate.dismissed_at.is_(None),
+            or_(Candidate.answered_at.is_not(None), still_wanted()),
+            visible(viewer),
+        )
         .order_by(Candidate.answered_at, Candidate.found_at)
     ).all()
     return tuple(
@@ -126,7 +140,9 @@ def requests_of(session: Session, viewer: Viewer, transaction: Transaction, arri
     )
 
 
-def _asked(study: RequestedStudy, shown: bool, fitting: tuple[Fitting, ...]) -> AskedStudy:
+def _asked(study: RequestedStudy, ended: str, shown: bool, fitting: Collection[Fitting]) -> AskedStudy:
+    """With how its request `ended`, if it did: then nothing is wanted any more."""
+    state = ended if study.state == "wanted" and ended in UNANSWERED else study.state
     return AskedStudy(
         id=study.id,
         Modality=study.Modality,
@@ -136,9 +152,9 @@ def _asked(study: RequestedStudy, shown: bool, fitting: tuple[Fitting, ...]) -> 
         AccessionNumber=study.AccessionNumber if shown else "",
         StudyInstanceUID=study.StudyInstanceUID,
         is_prior=study.is_prior,
-        state=study.state,
+        state=state,
         reason=study.reason,
-        fitting=fitting,
+        fitting=tuple(one for one in fitting if one.answered_at or state == "wanted"),
     )
 
 
@@ -159,22 +175,25 @@ def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) ->
     for candidate, transaction_id, count in rows:
         if transaction_id in references:
             who = called.get(candidate.actor, "")
-            found[candidate.requested_study_id].append(_fitting(candidate, references[transaction_id], who, count))
+            reference, destination = references[transaction_id]
+            fitting = _fitting(candidate, reference, who, count)
+            goes_there = destination == request.institution_id
+            found[candidate.requested_study_id].append(replace(fitting, goes_to_requester=goes_there))
     return found
 
 
 def _references(
     session: Session, viewer: Viewer, request: ImageRequest, transaction_ids: Collection[str]
-) -> dict[str, str]:
-    """By the arrival's Transaction: its reference, or that of the copy which goes to the requester."""
+) -> dict[str, tuple[str, str | None]]:
+    """By the arrival's Transaction: its reference and destination, or those of the copy that goes to the requester."""
     rows = session.scalars(
         select(Transaction)
         .where(or_(Transaction.id.in_(transaction_ids), _copies(request, transaction_ids)), visible(viewer))
         .order_by(Transaction.kind != "copy", Transaction.opened_at.desc())
     )
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str | None]] = {}
     for one in rows:
-        found.setdefault((one.follows_id or "") if one.kind == "copy" else one.id, one.reference)
+        found.setdefault((one.follows_id or "") if one.kind == "copy" else one.id, (one.reference, one.destination_id))
     return found
 
 
@@ -196,4 +215,5 @@ def _fitting(candidate: Candidate, reference: str, who: str = "", count: int = 0
         who=who,
         count=count,
         requested_study_id=candidate.requested_study_id,
+        arrival_id=candidate.arrival_id,
     )

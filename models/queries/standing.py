@@ -43,10 +43,13 @@ class Standing:
 Counted = tuple[Delivery, int, int]
 
 
-def standings(session: Session, transactions: Collection[Transaction], zone: str = "") -> list[Standing]:
+def standings(
+    session: Session, transactions: Collection[Transaction], zone: str = "", *, in_detail: bool = True
+) -> list[Standing]:
     """One for each of `transactions`, in their order; five selects however many they are.
 
-    Sentences name times as clocks show them in the time zone `zone`; without one they leave them out.
+    Sentences name times as clocks show them in the time zone `zone`; without one they leave them out. Nor do they,
+    unless `in_detail`, repeat what a person typed or what a Node said.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
@@ -61,6 +64,7 @@ def standings(session: Session, transactions: Collection[Transaction], zone: str
             headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(),
             deliveries.get(one.id),
             zone,
+            in_detail,
         )
         for one in transactions
         for arrival in [arrivals.get(one.id)]
@@ -118,6 +122,7 @@ def _standing(
     header: FirstHeader,
     counted: Counted | None,
     zone: str,
+    in_detail: bool,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
     if request is not None:
@@ -131,8 +136,8 @@ def _standing(
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
-        detail=subject.state_detail if subject else "",
-        fault=delivery.fault if delivery else "",
+        detail=subject.state_detail if subject and in_detail else "",
+        fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
     )

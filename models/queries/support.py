@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.domain.errors import NotFound
@@ -38,6 +38,7 @@ LATELY = timedelta(days=1)
 NOTES = 20
 PARTS: Mapping[str, Any] = {"arrival": Arrival, "delivery": Delivery, "request": ImageRequest}
 """The tables of what a workflow works on in a transaction, by the first word of its id."""
+OF_NOBODY = and_(HeldObject.institution_id.is_(None), HeldObject.resolved_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -107,32 +108,31 @@ class Number:
     on_call_to: datetime | None
 
 
-def parked(session: Session) -> tuple[Stands, ...]:
+def parked(session: Session, zone: str) -> tuple[Stands, ...]:
     states = (delivery.State.NEEDS_ATTENTION, delivery.State.DIFFERS_AT_DESTINATION)
-    return _standing(session, and_(Transaction.lifecycle == "delivery", Transaction.state.in_(states)))
+    return _standing(session, zone, and_(Transaction.lifecycle == "delivery", Transaction.state.in_(states)))
 
 
-def held(session: Session) -> tuple[Stands, ...]:
-    return _standing(session, and_(Transaction.lifecycle == "arrival", Transaction.state == arrival.State.HELD))
+def held(session: Session, zone: str) -> tuple[Stands, ...]:
+    return _standing(session, zone, and_(Transaction.lifecycle == "arrival", Transaction.state == arrival.State.HELD))
 
 
-def overdue(session: Session) -> tuple[Stands, ...]:
+def overdue(session: Session, zone: str) -> tuple[Stands, ...]:
     """Requests whose source was reminded in vain, or could not be told at all."""
     late = or_(
         and_(ImageRequest.state.in_(request.OPEN), or_(ImageRequest.reminded > 0, ImageRequest.expires_at < now())),
         and_(ImageRequest.state == request.State.PLACED, ImageRequest.placed_at < now() - LONG),
     )
-    return _standing(session, Transaction.id.in_(select(ImageRequest.transaction_id).where(late)))
+    return _standing(session, zone, Transaction.id.in_(select(ImageRequest.transaction_id).where(late)))
 
 
 def orphans(session: Session) -> tuple[Orphan, ...]:
-    rows = session.scalars(
-        select(HeldObject)
-        .where(HeldObject.institution_id.is_(None), HeldObject.resolved_at.is_(None))
-        .order_by(HeldObject.held_at)
-        .limit(MOST)
-    )
+    rows = session.scalars(select(HeldObject).where(OF_NOBODY).order_by(HeldObject.held_at).limit(MOST))
     return tuple(Orphan(row.sentence, row.calling_ae_title, row.held_at) for row in rows)
+
+
+def how_many_orphans(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(HeldObject).where(OF_NOBODY)) or 0
 
 
 def commands(session: Session) -> tuple[Command, ...]:
@@ -255,7 +255,7 @@ def numbers(session: Session, institution_ids: set[str] | None = None) -> tuple[
     return tuple(sorted(found, key=lambda one: (one.institution_id, not one.is_on_call, not one.id, one.name)))
 
 
-def _standing(session: Session, which: ColumnElement[bool]) -> tuple[Stands, ...]:
+def _standing(session: Session, zone: str, which: ColumnElement[bool]) -> tuple[Stands, ...]:
     """The most urgent first, then the oldest."""
     priority = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
     rows = session.scalars(select(Transaction).where(which).order_by(priority, Transaction.state_since).limit(MOST))
@@ -269,5 +269,5 @@ def _standing(session: Session, which: ColumnElement[bool]) -> tuple[Stands, ...
             since=one.transaction.state_since,
             sentence=one.sentence,
         )
-        for one in standings(session, rows.all())
+        for one in standings(session, rows.all(), zone)
     )

@@ -176,10 +176,11 @@ def _of_support(session: Session, one: Transaction) -> Iterator[Told]:
     called = names(session, people)
     for act in acts:
         what = act.kind.replace("-", " ")
-        waits = "" if act.done_at else " It waits for a second person."
+        waits = "" if act.done_at or act.signed_at else " It waits for a second person."
         yield Told(act.asked_at, f"Support: {what}.{waits}", called[act.account_id], entered=act.reason)
         if act.signed_at:
-            yield Told(act.signed_at, f"Signed as second person: {what}.", called[act.signed_by])
+            said = "Signed as second person" if act.done_at else "Not to be done, said a second person"
+            yield Told(act.signed_at, f"{said}: {what}.", called[act.signed_by])
     for row in seen:
         yield Told(row.at, "Support looked at the patient.", called[row.account_id], entered=row.reason)
     for note in read_notes(session, ShiftNote.transaction_id == one.id):

@@ -161,9 +161,9 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         identity=SentIdentity(**identity) if identity else None,
         steps=_steps(session, one),
         held_parts=_held_parts(session, standing),
-        follows=next(iter(_references(session, viewer, Transaction.id == one.follows_id)), ""),
-        followed_by=_references(session, viewer, Transaction.follows_id == one.id),
-        other_nodes=_other_nodes(session, delivery),
+        follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
+        followed_by=references(session, viewer, Transaction.follows_id == one.id),
+        other_nodes=other_nodes(session, delivery),
         worklists=worklists_open_to(session, arrival.institution_id) if arrival else (),
     )
 
@@ -225,12 +225,13 @@ def _held_parts(session: Session, standing: Standing) -> tuple[HeldPart, ...]:
     return tuple(HeldPart(row.sentence, row.held_at) for row in rows)
 
 
-def _references(session: Session, viewer: Viewer, which: ColumnElement[bool]) -> tuple[str, ...]:
+def references(session: Session, viewer: Viewer, which: ColumnElement[bool]) -> tuple[str, ...]:
+    """Of those that the viewer may see, the oldest first."""
     found = select(Transaction.reference).where(visible(viewer), which).order_by(Transaction.opened_at)
     return tuple(session.scalars(found))
 
 
-def _other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
+def other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
     """The destination's other Nodes that receive."""
     if delivery is None:
         return ()

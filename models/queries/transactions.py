@@ -135,7 +135,7 @@ def needs(viewer: Viewer) -> ColumnElement[bool]:
     if viewer.may(Function.RELEASE):
         mine.append(and_(destination, _stands("delivery", DeliveryState.ON_WORKLIST)))
         mine.append(and_(destination, _stands("delivery", DeliveryState.DIFFERS_AT_DESTINATION)))
-    if viewer.may(Function.RETRY):
+    if viewer.may(Function.RETRY) or viewer.may(Function.USE_SUPPORT_DESK):
         mine.append(_stands("delivery", DeliveryState.NEEDS_ATTENTION))
     return or_(*mine) if mine else false()
 

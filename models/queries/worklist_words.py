@@ -11,6 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
+from models.domain.lifecycles.delivery import State
+from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.viewer import Viewer
 from models.tables import Candidate, Delivery, ImageRequest, OutboxCommand, RequestedStudy, Transaction, TransitionRow
@@ -50,7 +52,7 @@ def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) ->
         .where(
             Candidate.arrival_id.in_(arrival_ids),
             Candidate.dismissed_at.is_(None),
-            Candidate.answered_at.is_not(None) | (RequestedStudy.state == "wanted"),
+            Candidate.answered_at.is_not(None) | still_wanted(),
             ImageRequest.institution_id == viewer.institution_id,
         )
         .order_by(Candidate.answered_at, Candidate.found_at)
@@ -107,10 +109,14 @@ def references_of(session: Session, delivery_ids: Collection[str]) -> dict[str, 
 
 
 def who_decided(session: Session, delivery_id: str) -> tuple[str, str, datetime] | None:
-    """The latest step of a delivery: what it was, by whom, when."""
+    """The step by which a delivery left the worklist at last: what it was, by whom, when."""
     row = session.scalars(
         select(TransitionRow)
-        .where(TransitionRow.lifecycle == "delivery", TransitionRow.subject_id == delivery_id)
+        .where(
+            TransitionRow.lifecycle == "delivery",
+            TransitionRow.subject_id == delivery_id,
+            TransitionRow.before == State.ON_WORKLIST,
+        )
         .order_by(TransitionRow.id.desc())
         .limit(1)
     ).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -69,7 +70,8 @@ class SupportAct(Base):
     """What support did about something of `institution_id`, and the second person who looked at it.
 
     `id` is that of its command. `second_person` is the Institution's setting of that moment: with "before" the command
-    is posted (`done_at`) only once another person has signed, with "afterwards" at once.
+    is posted (`done_at`) only once another person has signed, with "afterwards" at once. Signed and yet not done: that
+    person said no. `content` is what was chosen with it.
     """
 
     __tablename__ = "support_act"
@@ -79,6 +81,7 @@ class SupportAct(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
     kind: Mapped[str]
     subject_id: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(default=dict)
     reason: Mapped[str]
     second_person: Mapped[str]
     asked_at: Mapped[datetime]

@@ -83,8 +83,8 @@ class Desk:
     def record(self, lifecycle: str, subject_id: str, event: str, after: str, **more: Any) -> None:
         self.steps += 1
         step = Transition(
-            lifecycle, subject_id, "run", self.steps, event, "before", after, more.pop("actor", "exchange"), now(),
-            **more,
+            lifecycle, subject_id, "run", self.steps, event, more.pop("before", "before"), after,
+            more.pop("actor", "exchange"), now(), **more,
         )  # fmt: skip
         self.environment.run(JournalActivities(self.database).record, (step,))
 

@@ -14,8 +14,10 @@ from models.requests import StudyEntry
 from models.tables import (
     Agreement,
     Arrival,
+    ArrivalInstance,
     Delivery,
     ImageRequest,
+    Instance,
     OutboxCommand,
     RequestedStudy,
     Transaction,
@@ -77,7 +79,8 @@ def test_what_is_addressed_to_one_goes_to_another_by_itself_only_where_the_sourc
 
 
 def test_a_named_destination_and_a_request_both_get_it(desk: Desk) -> None:
-    request, arrival = desk.place("ZX3", state="awaiting-study"), desk.push(called="IEP_ZX2")
+    request, arrival = desk.place("ZX3"), desk.push(called="IEP_ZX2")
+    desk.record("request", request, "accepted", "awaiting-study", actor="somebody")
     verdict = desk.route(arrival)
     assert (verdict.matches, verdict.reason) == ((request,), None)
     desk.takes(request, arrival)
@@ -120,9 +123,9 @@ def test_two_requesters_get_the_same_parcel_each_under_its_own_transaction(desk:
         push = session.get_one(Arrival, arrival).transaction
         copy = session.get_one(Transaction, second.transaction_id)
         assert (push.destination_id, push.id, copy.follows_id) == ("ZX2", first.transaction_id, push.id)
-        references = session.scalars(select(Transaction.reference).where(Transaction.kind == "request")).all()
-    assert all(reference in answered.detail for reference in references)
-    assert copy.reference not in answered.detail
+        own = session.get_one(ImageRequest, urgent).transaction.reference
+    # Who else has asked for it is not for ZX2 to read.
+    assert answered.detail == f"In answer to {own}."
 
 
 def test_late_images_go_to_whoever_took_their_study(desk: Desk) -> None:
@@ -185,6 +188,50 @@ def test_what_was_refused_is_wanted_again_and_not_answered_by_the_same(desk: Des
     assert desk.answer(arrival).deliveries == ()
     assert desk.route(arrival).matches == ()
     assert desk.route(desk.push("2")).matches == (request,)
+
+
+def taken_late(desk: Desk, called: str = "IEP") -> tuple[str, str]:
+    """A request that took an arrival which has opened no delivery for it."""
+    request, arrival = desk.place(), desk.push(called=called)
+    desk.record("request", request, "accepted", "awaiting-study", actor="somebody")
+    desk.route(arrival)
+    desk.takes(request, arrival)
+    assert desk.progress(request) == RequestProgress(0, 1, 0, 0, 0), "it may go there yet"
+    return request, arrival
+
+
+@pytest.mark.parametrize(("called", "event", "state"), [("IEP", "refused", "refused"), ("IEP_ZX2", "routed", "routed")])
+def test_what_was_taken_and_ended_without_going_there_is_wanted_again(
+    desk: Desk, called: str, event: str, state: str
+) -> None:
+    request, arrival = taken_late(desk, called)
+    desk.record("arrival", arrival, event, state)
+    assert desk.progress(request) == RequestProgress(0, 1, 0, 1, 0)
+    with desk.database.begin() as session:
+        looks = select(OutboxCommand.subject_id).where(OutboxCommand.kind == CommandKind.LOOK_AT_REQUEST.value)
+        assert session.scalars(looks).all() == [request]
+    desk.record("request", request, "reopened", "awaiting-source")
+    assert desk.progress(request) == RequestProgress(1, 0, 0, 0, 0)
+
+
+def test_who_gets_what_it_took_needs_no_word(desk: Desk) -> None:
+    _, arrival = taken_late(desk)
+    desk.answer(arrival)
+    desk.record("arrival", arrival, "matched", "matched")
+    with desk.database.begin() as session:
+        looks = select(OutboxCommand.id).where(OutboxCommand.kind == CommandKind.LOOK_AT_REQUEST.value)
+        assert session.scalars(looks).all() == []
+
+
+def test_what_turns_out_to_be_of_two_patients_goes_to_nobody_who_took_it(desk: Desk) -> None:
+    _, arrival = taken_late(desk)
+    another = desk.push("2", patient=BETA)
+    with desk.database.begin() as session:
+        study = session.get_one(Arrival, arrival).study_id
+        image = select(Instance).join(ArrivalInstance).where(ArrivalInstance.arrival_id == another)
+        session.scalars(image).one().study_id = study
+    assert desk.answer(arrival).deliveries == ()
+    assert desk.deliveries() == []
 
 
 def test_priors_are_answered_by_two(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
+from activities.deliveries import DeliveryActivities
 from activities.journal import JournalActivities
 from models.domain.contracts import CommandKind, Transition
 from models.outbox import post
@@ -131,6 +132,16 @@ def test_a_release_by_a_person_uses_what_was_entered(parcels: Parcels, delivery:
     assert row.identity is not None
     assert (row.identity["PatientID"], row.identity["AccessionNumber"]) == ("L42", "A7")
     assert (row.released_by, row.released_at) == (officer, released.at)
+
+
+def test_what_a_person_released_it_under_outlives_a_look_at_the_worklist(parcels: Parcels, delivery: str) -> None:
+    """It was reassigned, and somebody released it before the other worklist was looked at."""
+    content = command(parcels, delivery, patient_id="L42", accession="A7")
+    record(parcels, step(delivery, "released", "sending", actor="ann", content_id=content))
+    DeliveryActivities(parcels.database).put_on_worklist(delivery)
+    identity = delivery_of(parcels, delivery).identity
+    assert identity is not None
+    assert (identity["PatientID"], identity["AccessionNumber"]) == ("L42", "A7")
 
 
 def test_a_release_without_a_local_id_keeps_what_was_found(parcels: Parcels, delivery: str) -> None:

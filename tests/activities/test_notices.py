@@ -15,6 +15,7 @@ from models.deliveries import open_delivery
 from models.domain.contracts import NoticeRequest
 from models.domain.errors import PeerRefuses
 from models.mail import OCCASIONS
+from models.queries.standing import standings
 from models.requests import RequestEntry, StudyEntry, place
 from models.tables import Account, Arrival, ImageRequest, Institution, Notice, Transaction, Worklist, new_id, now
 from tests.activities.parcels import Parcels
@@ -81,6 +82,7 @@ def test_each_occasion_reaches_its_people_without_patient_detail(
         assert named in mail.subject
         assert f"http://127.0.0.1:8080/transactions/{named}" in mail.body
         assert "no patient details" in mail.body
+        assert "How it stands: " in mail.body
         raw = (folder / f"{mail.name}.eml").read_text()
         assert not [secret for secret in SECRETS if secret in raw]
         assert "{" not in mail.body + mail.subject
@@ -97,6 +99,35 @@ def about(parcels: Parcels, kind: str) -> tuple[str, str]:
     with parcels.database.begin() as session:
         arrival = session.scalars(select(Arrival.id)).one()
     return delivery if kind.startswith("delivery") else arrival, reference(parcels)
+
+
+def test_the_mail_says_what_list_and_page_say_without_what_anybody_typed(
+    parcels: Parcels, mailbox: Program, folder: Path
+) -> None:
+    subject, _ = about(parcels, "request-declined")
+    with parcels.database.begin() as session:
+        asked = session.get_one(ImageRequest, subject)
+        asked.state = asked.transaction.state = "declined"
+        asked.state_detail = "Zebra was never here."
+    tell(parcels, mailbox.port, NoticeRequest("k", "request-declined", subject))
+    for mail in by_address(folder).values():
+        assert "How it stands: Declined by ZX1: Nothing is sent." in mail.body
+        assert "Zebra" not in mail.body
+
+
+def test_each_side_reads_times_as_its_own_clocks_show_them(parcels: Parcels, mailbox: Program, folder: Path) -> None:
+    subject, _ = about(parcels, "delivery-parked")
+    with parcels.database.begin() as session:
+        session.get_one(Institution, "ZX2").time_zone = "Pacific/Auckland"
+        (transaction,) = session.scalars(select(Transaction)).all()
+        said = {
+            f"imaging@{zx}.example": standings(session, [transaction], zone, in_detail=False)[0].sentence
+            for zx, zone in (("zx1", "Europe/London"), ("zx2", "Pacific/Auckland"))
+        }
+    tell(parcels, mailbox.port, NoticeRequest("k", "delivery-parked", subject, "The Node is full."))
+    assert len(set(said.values())) == 2
+    for address, mail in by_address(folder).items():
+        assert f"How it stands: {said[address]}" in mail.body
 
 
 def test_one_address_of_the_person_and_the_institution_gets_one_mail(

@@ -85,6 +85,17 @@ def test_reminders_are_counted_once(desk: Desk) -> None:
     assert not desk.environment.run(activities.outlook, request).remind_requester
 
 
+def test_what_moves_and_leaves_the_state_as_it_was_does_not_begin_the_reminders_anew(desk: Desk) -> None:
+    """They count from when the state began: begun anew, the next would lie in the past and go out at once."""
+    request = desk.place(state="partly-answered")
+    activities = RequestActivities(desk.database)
+    first = desk.environment.run(activities.outlook, request)
+    assert first.remind_at is not None
+    second = desk.environment.run(activities.reminded, ReminderDue(request, first.remind_at))
+    desk.record("request", request, "declined-in-part", "partly-answered", before="partly-answered")
+    assert desk.environment.run(activities.outlook, request) == second
+
+
 def test_a_request_shows_its_own_state(desk: Desk) -> None:
     request = desk.place()
     desk.record("request", request, "accepted", "awaiting-study", actor="ann")

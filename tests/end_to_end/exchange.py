@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ BASES = range(20_000, 32_000, 100)
 class Exchange:
     """A running demo: its ports, folders and database, and what can be done to its parts."""
 
-    def __init__(self, var: Path, base: int) -> None:
+    def __init__(self, var: Path, base: int, *options: str) -> None:
         self.var = var
         self.own = {"IEP_PORT_BASE": str(base), "IEP_VAR": str(var)}
         plain = {name: value for name, value in os.environ.items() if not name.startswith("IEP_")}
@@ -48,7 +49,7 @@ class Exchange:
         self._plain = plain
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli", "demo", "--empty"],
+                [sys.executable, "-m", "cli", "demo", *options],
                 cwd=ROOT,
                 env=plain | self.own,
                 stdout=output,
@@ -207,10 +208,17 @@ def _is_free(port: int) -> bool:
 @pytest.fixture(scope="session")
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """One demo for the whole run. Its folder stays for a look when a test failed."""
+    with started(request, "--empty") as running:
+        yield running
+
+
+@contextmanager
+def started(request: pytest.FixtureRequest, *options: str) -> Iterator[Exchange]:
+    """A demo of its own, gone afterwards."""
     # Not in pytest's own folder: PostgreSQL runs as another user where we are root.
     var = Path(tempfile.mkdtemp(prefix="iep-test-"))
     var.chmod(0o755)
-    running = Exchange(var, free_base())
+    running = Exchange(var, free_base(), *options)
     try:
         running.wait_until_ready()
         yield running

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from demo.patients import PATIENTS
 from dicom_edge.spool import FOLDERS
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.request import OPEN
 from models.part10 import opened
 from models.queries.standing import standings
 from models.tables import ArrivalInstance, Delivery, Instance, OutboxCommand, Parcel, Transaction
@@ -60,7 +61,9 @@ def assert_settled(exchange: Exchange, timeout: float) -> None:
 
 def _is_quiet(lifecycle: str, state: str) -> bool:
     table = LIFECYCLES[lifecycle]
-    return state in {*map(str, table.terminal), *map(str, table.parked)}
+    # A request that is open is a person's move, too; it is reminded of, and expires.
+    waits = OPEN if lifecycle == "request" else ()
+    return state in {*map(str, table.terminal), *map(str, table.parked), *map(str, waits)}
 
 
 def damaged(exchange: Exchange) -> list[str]:

@@ -48,6 +48,21 @@ def to(database: Database, registry: Registry, delivery_id: str, institution: st
         return forward(session, **given | more)
 
 
+@pytest.mark.parametrize("change", ["held", "growing", "stopped"])
+def test_what_is_not_whole_and_certain_goes_nowhere(database: Database, registry: Registry, change: str) -> None:
+    delivery_id = delivered(database, registry, "on-worklist")
+    with database.begin() as session:
+        delivery = session.get_one(Delivery, delivery_id)
+        if change == "held":
+            delivery.parcel.arrival.state = "held"
+        elif change == "growing":
+            delivery.parcel.sealed_at = None
+        else:
+            delivery.stopped = "The images carry different NHS numbers."
+    with pytest.raises(NotAllowed, match="Not all of it has come, or ZX1 must decide about it first"):
+        to(database, registry, delivery_id)
+
+
 def count(database: Database, table: Any) -> int:
     with database.begin() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0

@@ -90,5 +90,11 @@ def test_what_the_requester_holds_already_is_no_prior() -> None:
     assert not compare(ARRIVED, prior).is_possible
 
 
+@pytest.mark.parametrize(("modalities", "certain"), [({"CT"}, False), ({"CT", "SR"}, True), ({"DOC"}, True)])
+def test_images_alone_are_no_report(modalities: set[str], certain: bool) -> None:
+    arrived = replace(ARRIVED, modalities=frozenset(modalities))
+    assert compare(arrived, replace(PERSON, report_only=True)).is_certain is certain
+
+
 def test_names_are_compared_without_case_accents_blanks_and_hyphens() -> None:
     assert folded("Möller-van Dyke") == folded("MOLLER VANDYKE")

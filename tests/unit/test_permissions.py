@@ -28,7 +28,7 @@ def test_a_clinician_looks_and_moves_nothing(function: Function) -> None:
     assert not may(Role.CLINICIAN, function)
 
 
-@pytest.mark.parametrize("function", [Function.VIEW_PATIENT, Function.RELEASE, Function.ASSIGN_HELD, Function.FORWARD])
+@pytest.mark.parametrize("function", [Function.VIEW_PATIENT, *ACTS_ON_IMAGES])
 def test_support_sees_no_patient_and_decides_nothing_about_one(function: Function) -> None:
     assert not may(Role.SUPPORT, function)
 

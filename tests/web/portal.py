@@ -79,8 +79,8 @@ def send(client: FlaskClient, page: str, action: str, **entries: str) -> TestRes
     text = client.get(page).text
     form = re.search(rf'<form[^>]*action="{re.escape(action)}"[^>]*>(.*?)</form>', text, re.DOTALL)
     assert form, f"no form for {action} on {page}"
-    hidden = {name: field_of(form[1], name) for name in ("csrf_token", "command")}
-    return client.post(action, data=hidden | entries)
+    hidden = [name for name in ("csrf_token", "command", "seen") if f'name="{name}"' in form[1]]
+    return client.post(action, data={name: field_of(form[1], name) for name in hidden} | entries)
 
 
 def from_environment() -> Flask:

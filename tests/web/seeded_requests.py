@@ -131,7 +131,9 @@ def add_candidate(
     return one
 
 
-def add_copy(session: Session, registry: Registry, push: Transaction, destination: str) -> Transaction:
+def add_copy(
+    session: Session, registry: Registry, push: Transaction, destination: str, worklist_id: str = ""
+) -> Transaction:
     """The images of `push` on the worklist of a further requester."""
     parcel = session.scalars(select(Parcel).where(Parcel.transaction_id == push.id)).one()
     one = Transaction(
@@ -154,7 +156,7 @@ def add_copy(session: Session, registry: Registry, push: Transaction, destinatio
             institution_id=destination,
             transaction_id=one.id,
             parcel_id=parcel.id,
-            worklist_id=registry.worklists[destination],
+            worklist_id=worklist_id or registry.worklists[destination],
             node_id=registry.nodes[f"{destination}_PACS"],
             state="on-worklist",
             created_at=now(),

@@ -48,7 +48,11 @@ def test_both_lead_to_each_other(app: Flask, database: Database, registry: Regis
         new = session.get_one(Delivery, command.subject_id)
         new.state = session.get_one(Transaction, new.transaction_id).state = "on-worklist"
     third = sign_in(app, "officer.zx3")
-    assert third.get(onward).status_code == 200
+    read = third.get(onward).text
+    assert "As ZX1 sent it" in read
+    assert "ZX1 sent " in read[read.index('id="patient_id"') - 400 :]
+    assert "As ZX2 sent it" not in read
+    assert "ZX2 sent " not in read
     assert third.get(page).status_code == 404, "what ZX1 sent to ZX2 stays theirs"
     listed = third.get("/worklist").text
     assert "Sent by Royal Example (ZX2), who forwarded it from ZX1" in listed

@@ -173,6 +173,30 @@ def test_what_came_from_nobody_belongs_to_support(app: Flask, database: Database
     assert "It came from nobody." not in sign_in(app, "officer.zx1").get("/held").text
 
 
+def test_support_has_looked_at_what_came_from_nobody(
+    app: Flask, database: Database, registry: Registry, held_id: str
+) -> None:
+    with database.begin() as session:
+        orphan_id = Seed(session, registry).held_object("ZX1", institution_id=None).id
+    client = sign_in(app, "support.zx2")
+    assert "1 object from no Institution." in client.get("/support").text
+    page = client.get("/held").text
+    assert f'action="/held/{held_id}/' not in page, "that has a source"
+    form = {"csrf_token": field_of(page, "csrf_token"), "outcome": "kept-apart", "reason": "A modality on trial."}
+    assert client.post(f"/held/{held_id}/resolve-of-nobody", data=form).status_code == 404
+    officer = sign_in(app, "officer.zx1")
+    token = field_of(officer.get("/held").text, "csrf_token")
+    for path, code in (("resolve", 404), ("resolve-of-nobody", 403)):
+        answer = officer.post(f"/held/{orphan_id}/{path}", data=form | {"csrf_token": token})
+        assert answer.status_code == code
+    assert acts(database) == []
+    assert f'action="/held/{orphan_id}/resolve-of-nobody"' in page
+    for _ in range(2):
+        assert client.post(f"/held/{orphan_id}/resolve-of-nobody", data=form).status_code == 303
+    assert orphan_id not in client.get("/held").text
+    assert [(act.subject, act.institution_id) for act in acts(database)] == [(orphan_id, None)]
+
+
 @pytest.mark.parametrize(("person", "code"), [("officer.zx2", 403), ("officer.zx3", 404), ("clinician.zx1", 403)])
 def test_only_the_source_says_what_a_study_answers(
     app: Flask, database: Database, registry: Registry, person: str, code: int

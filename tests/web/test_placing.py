@@ -117,8 +117,15 @@ def test_back_and_again_is_the_same_request(client: FlaskClient, database: Datab
     entered = form(client)
     first = client.post(NEW, data=entered).headers["Location"]
     assert client.post(NEW, data=entered | {"recipient": "Dr O Ther"}).headers["Location"] == first
+    page = client.get(first).text
+    assert f"This form was placed already as {first.rpartition('/')[2]}; open a new one to ask anew." in page
+    assert page.count("Placed. ZX1 is told.") == 1, "the first answer's"
     assert client.get(f"/requests/drafts/{entered['command']}").headers["Location"] == first
-    client.post("/requests/drafts", data=entered)
+    answer = client.post("/requests/drafts", data=entered)
+    assert "Not kept: this form was placed already." in answer.text
+    assert "HX-Replace-Url" not in answer.headers
+    client.post(NEW, data=entered | {"keep": ""})
+    assert "Nothing was kept" in client.get("/requests").text
     assert drafts(database) == []
     assert len(requests(database)) == 1
 

@@ -83,11 +83,11 @@ def test_an_act_with_its_words(
         assert f'href="#{field}"' in answer.text
         assert wrong in answer.text, "what was typed is not lost"
     assert commands(database) == []
-    form = {name: field_of(client.get(page).text, name) for name in ("csrf_token", "command")}
+    form = {name: field_of(client.get(page).text, name) for name in ("csrf_token", "command")} | {"seen": state.value}
     for _ in range(2):
         assert client.post(f"{page}/{act}", data=form | {"reason": " Because  of it. "}).headers["Location"] == page
     (command,) = commands(database)
-    assert (command.kind, command.payload) == (kind, {"reason": "Because of it."})
+    assert (command.kind, command.payload) == (kind, {"reason": "Because of it.", "seen": state.value})
     with database.begin() as session:
         assert command.subject_id == session.scalars(select(ImageRequest.id)).one()
     assert command.institution_id == "ZX2"
@@ -97,7 +97,7 @@ def test_it_is_accepted(app: Flask, database: Database, registry: Registry) -> N
     page = f"/transactions/{requested(database, registry)}"
     client = sign_in(app, "officer.zx1")
     assert send(client, page, f"{page}/accept").status_code == 303
-    assert [(one.kind, one.payload) for one in commands(database)] == [("accept-request", {})]
+    assert [(one.kind, one.payload) for one in commands(database)] == [("accept-request", {"seen": "awaiting-source"})]
     assert "Accepted. Now send the study from your PACS." in client.get(page).text
 
 
@@ -111,7 +111,7 @@ def test_one_study_is_declined(app: Flask, database: Database, registry: Registr
     assert send(client, page, act, requested_study_id=other, reason="No.").status_code == 422
     assert send(client, page, act, requested_study_id=first, reason="").status_code == 422
     assert send(client, page, act, requested_study_id=second, reason="Lost.").status_code == 303
-    payload = {"requested_study_id": second, "reason": "Lost."}
+    payload = {"requested_study_id": second, "reason": "Lost.", "seen": "awaiting-source"}
     assert [(one.kind, one.payload) for one in commands(database)] == [("decline-study-request", payload)]
 
 

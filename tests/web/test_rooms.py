@@ -17,7 +17,7 @@ from models.domain.identity import PatientFacts
 from models.domain.lifecycles import LIFECYCLES
 from models.tables import Account, Delivery, Institution, Node, Slot, Transaction, now
 from tests.database import Registry
-from tests.web.portal import field_of, make, sign_in
+from tests.web.portal import field_of, make, send, sign_in
 from tests.web.seeded import Seed
 from tests.web.test_pages import inspect
 from web.state_picture import layout, picture
@@ -79,10 +79,21 @@ def test_a_reference_is_found_as_it_is_said(app: Flask, database: Database, regi
         reference = Seed(session, registry).delivery("confirmed").reference
     client = sign_in(app, "officer.zx2")
     for said in (reference, reference.lower(), reference.replace("-", " "), reference[2:]):
-        answer = client.get("/transactions/find", query_string={"reference": said})
+        answer = send(client, "/transactions", "/transactions/find", reference=said)
         assert answer.headers["Location"] == f"/transactions/{reference}"
-    answer = client.get("/transactions/find?reference=<b>", follow_redirects=True)
-    assert "check the reference" in answer.text
+    send(client, "/transactions", "/transactions/find", reference="7F3K 2QM")
+    assert "No transaction T-7F3K-2QM of yours; check the reference." in client.get("/transactions").text
+
+
+def test_what_may_be_a_patient_stands_in_no_address_and_is_not_told_again(app: Flask) -> None:
+    client = sign_in(app, "officer.zx2")
+    assert client.get("/transactions/find?reference=9990000018").status_code in (404, 405)
+    for typed in ("999 000 0018", "EXAMPLE, Agnes", "<b>"):
+        answer = send(client, "/transactions", "/transactions/find", reference=typed)
+        assert answer.headers["Location"] == "/transactions"
+        page = client.get("/transactions").text
+        assert "No transaction like that of yours; check the reference." in page
+        assert typed not in page
 
 
 def test_home_counts_what_needs_whom(app: Flask, database: Database, registry: Registry) -> None:

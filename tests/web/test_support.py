@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -20,13 +21,15 @@ from models.tables import (
     Instance,
     OutboxCommand,
     Study,
+    Transaction,
+    Worklist,
     new_id,
     now,
 )
 from tests.database import Registry
-from tests.web.portal import sign_in
+from tests.web.portal import send, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
-from tests.web.seeded_requests import add_request
+from tests.web.seeded_requests import add_copy, add_request
 from tests.web.support_desk import Recovery, app, count, gateway, look_for, parked, part_of, recovery
 
 __all__ = ["app", "gateway", "parked", "recovery"]
@@ -105,6 +108,46 @@ def test_an_nhs_number_needs_a_reason_and_stands_in_no_address_and_no_record(
     assert "Agnes" not in client.get(f"/support/{parked}").text, "to have found it discloses nothing"
 
 
+@pytest.fixture
+def handed_on(database: Database, registry: Registry, parked: str) -> tuple[str, str]:
+    """References of a copy of the parked study for ZX3, and of what ZX2 forwards to ZX3."""
+    with database.begin() as session:
+        push = session.scalars(select(Transaction).where(Transaction.reference == parked)).one()
+        copied = add_copy(session, registry, push, "ZX3")
+        worklist = Worklist(institution_id="ZX3", name="Second", node_id=registry.nodes["ZX3_PACS"], is_default=False)
+        session.add(worklist)
+        session.flush()
+        forwarded = add_copy(session, registry, push, "ZX3", worklist_id=worklist.id)
+        forwarded.kind, forwarded.institution_id = "forward", "ZX2"
+        return copied.reference, forwarded.reference
+
+
+def test_copies_and_forwards_are_found_and_lead_to_each_other(
+    app: Flask, database: Database, parked: str, handed_on: tuple[str, str]
+) -> None:
+    with database.begin() as session:
+        uid = session.scalars(select(Study.StudyInstanceUID)).one()
+    client = sign_in(app, "support.zx3")
+    for sought in ({"sought": uid}, {"sought": NHS_NUMBER, "reason": "The caller has nothing else."}):
+        text = look_for(client, **sought).text
+        assert all(reference in text for reference in (parked, *handed_on)), sought
+    page = client.get(f"/support/{parked}").text
+    for reference in handed_on:
+        assert f'href="/support/{reference}"' in page
+        assert f'href="/support/{parked}"' in client.get(f"/support/{reference}").text
+
+
+def test_whoever_sent_it_first_reads_who_looked(
+    app: Flask, database: Database, parked: str, handed_on: tuple[str, str]
+) -> None:
+    client, path = sign_in(app, "support.zx3"), f"/support/{handed_on[1]}"
+    send(client, path, f"{path}/disclose", reason="Two patients of one name.")
+    with database.begin() as session:
+        told = session.execute(select(Disclosure.institution_id, Transaction.reference).join(Transaction)).all()
+    assert {tuple(row) for row in told} == {("ZX1", parked), ("ZX2", handed_on[1]), ("ZX3", handed_on[1])}
+    assert "Two patients of one name." in sign_in(app, "officer.zx1").get("/support-acts").text
+
+
 # What is listed and told
 
 
@@ -128,6 +171,16 @@ def test_the_desk_lists_what_waits_with_its_age(
     assert held in page
     for words in ("Tasks fail", "9 min", "Nobody knows this sender.", "tried 7 times", "2 parked, 1 in trouble"):
         assert words in page
+
+
+def test_the_desk_and_what_is_found_name_times_as_the_page_does(app: Flask, parked: str) -> None:
+    client = sign_in(app, "support.zx3")
+    sentence = re.search(r'<p class="iep-lead">(.*?)</p>', client.get(f"/support/{parked}").text)
+    assert sentence
+    assert " Since " in sentence[1]
+    assert sentence[1] in client.get("/support").text
+    assert sentence[1] in look_for(client, sought=NHS_NUMBER, reason="Nothing else is known.").text
+    assert sentence[1] in look_for(client, sought="storescu").text
 
 
 def test_without_the_engine_the_desk_shows_our_own_records(app: Flask, recovery: Recovery, parked: str) -> None:

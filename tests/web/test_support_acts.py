@@ -10,14 +10,12 @@ from sqlalchemy import func, select, update
 from models.db import Database
 from models.domain.trouble import Trouble, Troubled
 from models.tables import (
-    Account,
     AuditEntry,
     Banner,
     Candidate,
     Contact,
     Delivery,
     Disclosure,
-    Institution,
     OutboxCommand,
     ShiftNote,
     SupportAct,
@@ -56,7 +54,12 @@ def test_a_double_click_runs_it_again_once(app: Flask, database: Database, gatew
 def test_no_act_without_a_reason(app: Flask, database: Database, parked: str) -> None:
     client = sign_in(app, "support.zx3")
     workflow_id = f"delivery-{part_of(database, parked, Delivery)}"
-    for action, more in (("run-again", {"workflow_id": workflow_id}), ("resend", {}), ("disclose", {})):
+    for action, more in (
+        ("run-again", {"workflow_id": workflow_id}),
+        ("resend", {}),
+        ("abandon", {}),
+        ("disclose", {}),
+    ):
         answer = send(client, f"/support/{parked}", f"/support/{parked}/{action}", reason=" ", **more)
         assert answer.status_code == 422, action
         assert "Give a reason" in answer.text
@@ -104,48 +107,6 @@ def test_what_is_missing_is_sent_again(app: Flask, database: Database, parked: s
         asked = session.scalars(select(OutboxCommand)).one()
         assert asked.kind == "retry-delivery"
         assert asked.subject_id == session.scalars(select(Delivery.id)).one()
-
-
-def test_a_second_person_first_where_the_institution_wants_that(
-    app: Flask, database: Database, gateway: Gateway, parked: str
-) -> None:
-    with database.begin() as session:
-        session.get_one(Institution, "ZX2").second_person = "before"
-    client = sign_in(app, "support.zx3")
-    send(client, f"/support/{parked}", f"/support/{parked}/resend", reason="It may be mended.")
-    assert count(database, OutboxCommand) == 0
-    with database.begin() as session:
-        act_id = session.scalars(select(SupportAct.id)).one()
-    own = client.get("/support-acts").text
-    assert f"/support-acts/{act_id}/sign" not in own
-    token = field_of(own, "csrf_token")
-    client.post(f"/support-acts/{act_id}/sign", data={"csrf_token": token})
-    assert "another person signs" in client.get("/support-acts").text
-    assert count(database, OutboxCommand) == 0
-    officer = sign_in(app, "officer.zx2")
-    token = field_of(officer.get("/support-acts").text, "csrf_token")
-    for _ in range(2):
-        officer.post(f"/support-acts/{act_id}/sign", data={"csrf_token": token})
-    assert gateway.tried == [act_id]
-    with database.begin() as session:
-        assert session.scalars(select(OutboxCommand.id)).one() == act_id
-        assert (
-            session.get_one(SupportAct, act_id).signed_by
-            == session.scalars(select(Account.id).where(Account.username == "officer.zx2")).one()
-        )
-
-
-def test_afterwards_is_signed_by_another_person(app: Flask, database: Database, parked: str) -> None:
-    send(sign_in(app, "support.zx3"), f"/support/{parked}", f"/support/{parked}/resend", reason="It may be mended.")
-    assert count(database, OutboxCommand) == 1
-    another = sign_in(app, "support.zx1")
-    page = another.get("/support-acts").text
-    assert "1 act of support nobody has signed yet." in page
-    with database.begin() as session:
-        act_id = session.scalars(select(SupportAct.id)).one()
-    another.post(f"/support-acts/{act_id}/sign", data={"csrf_token": field_of(page, "csrf_token")})
-    assert "Every act of support has been looked at" in another.get("/support-acts").text
-    assert count(database, OutboxCommand) == 1
 
 
 def test_a_held_study_is_matched_again_with_what_was_asked_since(

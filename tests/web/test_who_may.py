@@ -145,7 +145,6 @@ def test_nothing_of_other_institutions(app: Flask, database: Database, registry:
         "/worklist",
         "/held",
         "/nodes",
-        f"/transactions/find?reference={theirs[0]}",
     ):
         text = caller.client.get(page).text
         for secret in (*theirs, "EXAMPLE, Agnes", "ZX1-0042", "CT head", "STORESCU", "SOPInstanceUID"):
@@ -189,13 +188,14 @@ def test_support_sees_no_patient(app: Flask, database: Database, registry: Regis
     assert all(reference in client.get("/transactions").text for reference in references)
 
 
-# Who may take each decision on what ZX1 sends to ZX2: officer of the source, officer of the destination, support.
+# Who may take each decision on what ZX1 sends to ZX2: officer of the source, officer of the destination, support (which
+# acts at its desk, with a reason and a second person).
 DECISIONS = {
     ("release", "on-worklist"): (False, True, False),
     ("refuse", "on-worklist"): (False, True, False),
-    ("retry", "needs-attention"): (True, True, True),
-    ("redirect", "needs-attention"): (False, True, True),
-    ("abandon", "needs-attention"): (True, True, True),
+    ("retry", "needs-attention"): (True, True, False),
+    ("redirect", "needs-attention"): (False, True, False),
+    ("abandon", "needs-attention"): (True, True, False),
     ("assign", "held"): (True, False, False),
     ("refuse-held", "held"): (True, False, False),
 }

@@ -6,11 +6,12 @@ import re
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from models.db import Database
 from models.domain.identity import PatientFacts
 from models.local_patients import ANOTHERS_ID
-from models.tables import LocalPatient, now
+from models.tables import Instance, LocalPatient, Study, now
 from tests.database import Registry
 from tests.web.portal import Gateway, field_of, make, sign_in
 from tests.web.seeded import AGNES, Seed
@@ -50,6 +51,25 @@ def test_both_sides_stand_beside_each_other(app: Flask, database: Database, regi
     assert "Northern Example (ZX1); ring" in text, "an unsolicited push is shown with its sender's contact"
     assert "01632 960010" in text
     assert "imaging@zx1.example" in text
+
+
+def test_what_the_sender_does_not_give_is_not_said_to_agree(app: Flask, database: Database, registry: Registry) -> None:
+    waiting(database, registry)
+    with database.begin() as session:
+        session.add(
+            LocalPatient(
+                institution_id="ZX2", patient_id="H77", nhs_number="9990000018", PatientName="EXAMPLE^Agnes",
+                PatientBirthDate="19510203", learned_at=now(),
+            )
+        )  # fmt: skip
+        for study in session.scalars(select(Study)):
+            study.patient = study.patient | {"PatientBirthDate": ""}
+        for instance in session.scalars(select(Instance)):
+            instance.patient = instance.patient | {"PatientBirthDate": ""}
+    text = sign_in(app, "officer.zx2").get("/worklist").text
+    assert "agrees: </span>EXAMPLE, Agnes" in text
+    assert "3 February 1951 (not compared)" in text
+    assert "agrees: </span>3 February 1951" not in text
 
 
 def test_another_institution_s_patients_are_no_knowledge(app: Flask, database: Database, registry: Registry) -> None:

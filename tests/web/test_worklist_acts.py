@@ -98,6 +98,19 @@ def test_of_two_at_once_the_later_reads_who_and_when(
     assert commands(database) == []
 
 
+def test_whoever_is_too_late_reads_who_decided_however_far_it_went_since(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    ((only, reference),) = waiting(database, registry)
+    client = sign_in(app, "officer.zx2")
+    sent = form(client) | {"delivery": only, "command": new_id()}
+    decided(database, registry, only, "released", "sending", "clinician.zx2")
+    decided(database, registry, only, "sent", "sent", "", before="sending")
+    decided(database, registry, only, "confirmed", "confirmed", "", before="sent")
+    text = client.post("/worklist/release", data=sent).text
+    assert f"{reference}: Too late: it was released by Clinician 2 Example (ZX2) on " in text
+
+
 def test_a_refusal_tells_the_sender_why(app: Flask, database: Database, registry: Registry) -> None:
     ((only, _),) = waiting(database, registry)
     client = sign_in(app, "officer.zx2")

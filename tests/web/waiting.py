@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from models.db import Database
+from models.domain.contracts import EXCHANGE
 from models.tables import Delivery, OutboxCommand, Transaction, TransitionRow, new_id, now
 from tests.database import Registry
 from tests.web.portal import field_of
@@ -41,8 +42,17 @@ def change(database: Database, delivery_id: str, **columns: Any) -> None:
             setattr(session.get_one(Delivery, delivery_id), name, value)
 
 
-def decided(database: Database, registry: Registry, delivery_id: str, event: str, after: str, who: str) -> None:
-    """As the journal has written somebody's decision."""
+def decided(
+    database: Database,
+    registry: Registry,
+    delivery_id: str,
+    event: str,
+    after: str,
+    who: str,
+    *,
+    before: str = "on-worklist",
+) -> None:
+    """As the journal has written somebody's decision; the exchange's own without `who`."""
     with database.begin() as session:
         delivery = session.get_one(Delivery, delivery_id)
         delivery.state = after
@@ -56,9 +66,9 @@ def decided(database: Database, registry: Registry, delivery_id: str, event: str
                 run_id=new_id(),
                 sequence=9,
                 event=event,
-                before="on-worklist",
+                before=before,
                 after=after,
-                actor=registry.accounts[who],
+                actor=registry.accounts[who] if who else EXCHANGE,
                 detail="",
                 at=now(),
             )

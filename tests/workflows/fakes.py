@@ -30,7 +30,14 @@ from models.domain.contracts import (
     Transition,
     Verdict,
 )
-from models.domain.request_contracts import Answered, MatchChoice, ReminderDue, RequestOutlook, RequestProgress
+from models.domain.request_contracts import (
+    Answered,
+    MatchChoice,
+    Recognition,
+    ReminderDue,
+    RequestOutlook,
+    RequestProgress,
+)
 from models.domain.urgency import Urgency
 
 PERMANENT = ApplicationError("It was refused for good.", type="PeerRefuses", non_retryable=True)
@@ -82,6 +89,8 @@ class World:
             "reminded": RequestOutlook(IN_A_FORTNIGHT),
             "progress": lambda _: self.progress(),
             "chosen": self.asked_id,
+            "recognised": self.arrival_id,
+            "must_be_wanted": None,
             "answered": lambda _: self.answered(),
         }
 
@@ -212,6 +221,14 @@ class Fakes:
     async def chosen(self, choice: MatchChoice) -> str:
         return await self._act("chosen", choice.arrival_id, choice)  # type: ignore[no-any-return]
 
+    @activity.defn(name="RequestActivities.recognised")
+    async def recognised(self, recognition: Recognition) -> str:
+        return await self._act("recognised", recognition.request_id, recognition)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RequestActivities.must_be_wanted")
+    async def must_be_wanted(self, recognition: Recognition) -> None:
+        await self._act("must_be_wanted", recognition.request_id, recognition)
+
     @activity.defn(name="RequestActivities.answer")
     async def answered(self, arrival_id: str) -> Answered:
         return await self._act("answered", arrival_id, arrival_id)  # type: ignore[no-any-return]
@@ -221,7 +238,8 @@ class Fakes:
         """What the worker of workflows does."""
         return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
                 self.forget_answers, self.check, self.look, self.tell, self.request_outlook, self.reminded,
-                self.progress, self.chosen, self.answered]  # fmt: skip
+                self.progress, self.chosen, self.recognised, self.must_be_wanted,
+                self.answered]  # fmt: skip
 
     @property
     def transfers(self) -> list[Callable[..., Any]]:

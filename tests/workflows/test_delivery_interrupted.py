@@ -32,6 +32,18 @@ async def test_of_release_and_refuse_at_once_one_wins_and_the_other_reads_who(st
     assert await handle.result() == ("confirmed" if winner.event == "released" else "refused")
 
 
+async def test_whoever_is_too_late_reads_who_decided_however_far_it_went_since(stage: Stage) -> None:
+    handle = await on_worklist(stage)
+    gate = stage.world.answers["compare"] = Gate(Comparison(Verdict.CONFIRMED, 3, 3))
+    await handle.execute_update(Delivery.release, by("ann"))
+    await gate.reached.wait()
+    said = await refused(handle.execute_update(Delivery.refuse, by("bob")))
+    assert said.startswith("Too late: it was released by ann at ")
+    assert said.endswith(" and is now sent.")
+    gate.opened.set()
+    assert await handle.result() == "confirmed"
+
+
 async def test_one_form_sent_twice_is_one_act(stage: Stage) -> None:
     handle = await on_worklist(stage)
     stage.world.answers["send"] = Gate(SendReport(3, 3), beating=True)
@@ -148,7 +160,8 @@ async def test_an_ended_delivery_says_what_happened(stage: Stage) -> None:
     handle = await stage.delivery()
     await gate.reached.wait()
     said = await refused(handle.execute_update(Delivery.abandon, by("ann")))
-    assert said.startswith("Too late: it was confirmed by the exchange at ")
+    assert said.startswith("Too late: it was sent by the exchange at ")
+    assert said.endswith(" and is now confirmed.")
     gate.opened.set()
     assert await handle.result() == "confirmed"
 

@@ -26,8 +26,10 @@ from tests.engine import Server, free_port
 from tests.eventually import eventually
 from tests.workflows.fakes import Gate
 from tests.workflows.rows import command
-from tests.workflows.stage import Stage
+from tests.workflows.stage import Stage, by
+from tests.workflows.test_image_request import placed
 from tests.workflows.test_study_arrival import NO_ROUTE
+from workflows.image_request import ImageRequest
 
 ROOT = Path(__file__).parents[2]
 Answer = TypeVar("Answer")
@@ -127,6 +129,32 @@ async def test_nodes_are_started_once_and_hear_of_faults(
     fault = saved(database, CommandKind.REPORT_NODE_FAULT, stage.world.node_id)
     assert await beside(gateway.try_now, database, fault.id) == ""
     await stage.until(lambda: stage.world.done == ["look"])
+
+
+async def test_word_to_a_request_that_has_ended_is_no_refusal(
+    stage: Stage, gateway: Gateway, database: Database, registry: Registry
+) -> None:
+    request = await placed(stage)
+    look = saved(database, CommandKind.LOOK_AT_REQUEST, stage.world.asked_id)
+    assert await beside(gateway.try_now, database, look.id) == ""
+    await stage.until(lambda: "progress" in stage.world.done)
+    await request.execute_update(ImageRequest.withdraw, by("cy"))
+    await request.result()
+    late = saved(database, CommandKind.LOOK_AT_REQUEST, stage.world.asked_id)
+    assert await beside(gateway.try_now, database, late.id) == ""
+    assert again(database, late).refusal == ""
+
+
+async def test_a_delivery_onward_is_not_begun_again_after_its_end(
+    stage: Stage, gateway: Gateway, database: Database, registry: Registry
+) -> None:
+    onward = saved(database, CommandKind.FORWARD_DELIVERY, stage.world.delivery_id)
+    await beside(gateway.execute, onward)
+    assert await stage.handle_of_delivery.result() == "confirmed"
+    # Carried again, as where the first answer was lost before it could be written down.
+    await beside(gateway.execute, onward)
+    assert (await stage.handle_of_delivery.describe()).close_time is not None
+    assert stage.world.walk.count("delivery.listed") == 1
 
 
 async def test_announcing_begins_an_arrival_and_may_come_too_late(stage: Stage, gateway: Gateway) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.domain.lifecycles.request import State
 from models.domain.request_contracts import RequestProgress, StudyMatched
-from tests.workflows.fakes import Gate
+from tests.workflows.fakes import PERMANENT, Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from workflows.image_request import ImageRequest
 
@@ -56,7 +56,8 @@ async def test_a_study_may_come_before_anybody_has_accepted(stage: Stage) -> Non
     await came(stage, handle)
     await stage.until_state(handle, "answered")
     said = await refused(handle.execute_update(ImageRequest.accept, by("ann")))
-    assert said.startswith("Too late: it was answered by the exchange at ")
+    assert said.startswith("Too late: it was matched by the exchange at ")
+    assert said.endswith(" and is now answered.")
 
 
 async def test_what_comes_before_the_source_was_told_is_taken_too(stage: Stage) -> None:
@@ -215,8 +216,45 @@ async def test_word_of_a_delivery_that_was_lost_is_made_up_for(stage: Stage) -> 
     assert await handle.result() == "fulfilled"
 
 
+async def test_a_person_says_that_what_goes_there_anyhow_is_the_study(stage: Stage) -> None:
+    handle = await placed(stage)
+    assert await handle.execute_update(ImageRequest.match, by("ann", "that one")) == "partly-answered"
+    await stage.until_state(handle, "answered")
+    step = next(step for step in stage.world.steps if step.event == "matched")
+    assert (step.actor, step.content_id, step.other_id) == ("ann", "that one", stage.world.arrival_id)
+    stage.world.delivered = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    assert await handle.result() == "fulfilled"
+
+
+async def test_what_a_person_says_and_cannot_be_is_refused_with_its_sentence(stage: Stage) -> None:
+    stage.world.answers["recognised"] = PERMANENT
+    handle = await placed(stage)
+    assert await refused(handle.execute_update(ImageRequest.match, by("ann"))) == "It was refused for good."
+    assert walk(stage) == ["told"]
+
+
+async def test_of_two_that_came_one_that_was_refused_is_asked_for_again(stage: Stage) -> None:
+    handle = await placed(stage, studies=2)
+    await came(stage, handle)
+    await came(stage, handle, "another-arrival")
+    await stage.until_state(handle, "answered")
+    stage.world.delivered, stage.world.failed = 1, 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await stage.until(lambda: "request-reopened" in stage.world.told)
+    assert await handle.query("state") == "awaiting-source"
+    assert "request-fulfilled" not in stage.world.told
+
+
 async def test_it_goes_on_from_its_row(stage: Stage) -> None:
     stage.world.answers["progress"] = RequestProgress(0, 1, 1, 0, 0)
     handle = await stage.request(State.ANSWERED)
     assert await handle.result() == "fulfilled"
     assert walk(stage) == ["fulfilled"]
+
+
+async def test_a_question_asked_as_the_last_study_comes_holds_nothing_up(stage: Stage) -> None:
+    stage.world.answers["progress"] = RequestProgress(0, 1, 1, 0, 0)
+    handle = await stage.request(State.AWAITING_REQUESTER)
+    assert await handle.result() == "fulfilled"
+    assert walk(stage) == ["answered", "fulfilled"]

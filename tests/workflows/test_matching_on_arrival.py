@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from models.domain.contracts import ArrivalOutlook, DeliveryStart, RouteVerdict, SendReport
-from models.domain.request_contracts import Answered
+from models.domain.request_contracts import Answered, MatchAnswer
 from models.domain.routing import HeldReason
 from models.domain.urgency import Urgency
 from tests.workflows.fakes import PERMANENT, Fakes, Gate
@@ -128,6 +129,83 @@ async def test_one_that_does_not_answer_is_not_waited_for_for_ever(stage: Stage)
     assert await stage.handle_of_delivery.result() == "confirmed"
 
 
+async def answers_late(stage: Stage, arrival: Handle) -> None:
+    """The request that was offered the study says yes now."""
+    stage.world.answers["answered"] = Answered((DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE),), "In answer.")
+    await arrival.signal(StudyArrival.match_answered, MatchAnswer(stage.world.asked_id, True))
+
+
+async def test_a_yes_that_comes_while_a_person_looks_elsewhere_is_not_lost(stage: Stage) -> None:
+    looking = Gate(unrouted())
+    stage.world.answers["route"] = [unrouted(), looking]
+    arrival = await held(stage)
+    assigning = asyncio.create_task(refused(arrival.execute_update(StudyArrival.assign, by("ann", "where"))))
+    await looking.reached.wait()
+    await answers_late(stage, arrival)
+    looking.opened.set()
+    assert await assigning == NO_ROUTE
+    await stage.until_state(arrival, "matched")
+    assert await arrival.result() == "matched"
+    assert await stage.handle_of_delivery.result() == "confirmed"
+
+
+async def test_a_yes_that_comes_as_it_is_being_held_is_not_lost(stage: Stage) -> None:
+    looking = Gate(Answered())
+    stage.world.answers["route"], stage.world.answers["answered"] = unrouted("1-nobody"), looking
+    arrival = await stage.arrival()
+    await looking.reached.wait()
+    await answers_late(stage, arrival)
+    looking.opened.set()
+    await stage.until_state(arrival, "matched")
+    assert of_arrival(stage) == ["settled", "held", "matched"]
+
+
+async def test_a_yes_that_comes_as_a_person_sends_it_elsewhere_opens_nothing(stage: Stage) -> None:
+    looking = Gate(RouteVerdict(stage.world.delivery_id, detail="by a person"))
+    stage.world.answers["route"] = [unrouted(), looking]
+    arrival = await held(stage)
+    assigning = asyncio.create_task(arrival.execute_update(StudyArrival.assign, by("ann", "where")))
+    await looking.reached.wait()
+    await answers_late(stage, arrival)
+    looking.opened.set()
+    assert await assigning == await arrival.result() == "routed"
+    assert "answered" not in stage.world.done
+
+
+async def test_one_that_was_held_when_its_workflow_was_rebuilt_looks_once_whether_a_request_took_it(
+    stage: Stage,
+) -> None:
+    arrival = await stage.arrival("held")
+    await stage.until(lambda: "answered" in stage.world.done)
+    assert await arrival.query("state") == "held"
+    await arrival.execute_update(StudyArrival.refuse, by("ann", "why"))
+    assert await arrival.result() == "refused"
+    assert stage.world.done.count("answered") == 1
+
+
+async def test_one_that_a_request_took_before_its_workflow_was_rebuilt_goes_there(stage: Stage) -> None:
+    stage.world.answers["answered"] = Answered((DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE),), "In answer.")
+    arrival = await stage.arrival("held")
+    await stage.until_state(arrival, "matched")
+    assert await arrival.result() == "matched"
+    assert await stage.handle_of_delivery.result() == "confirmed"
+
+
+async def test_nobody_matches_what_the_exchange_is_offering_itself(stage: Stage) -> None:
+    await placed(stage)
+    looking = Gate(Answered((DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE),), "In answer."))
+    stage.world.answers["route"], stage.world.answers["answered"] = unrouted(stage.world.asked_id), looking
+    arrival = await stage.arrival()
+    await looking.reached.wait()
+    pressed = asyncio.create_task(arrival.execute_update(StudyArrival.match, by("ann", "which")))
+    with pytest.raises(WorkflowUpdateFailedError):
+        # At once: not after what is under way is over.
+        await asyncio.wait_for(pressed, 10)
+    looking.opened.set()
+    await stage.until_state(arrival, "matched")
+    assert "chosen" not in stage.world.done
+
+
 async def test_what_was_already_on_its_way_goes_to_the_requester_as_well(stage: Stage) -> None:
     await placed(stage)
     stage.world.answers["outlook"] = ArrivalOutlook(delivery_id=stage.world.delivery_id)
@@ -158,6 +236,17 @@ async def test_a_person_says_which_request_it_answers(stage: Stage) -> None:
     steps = {step.lifecycle: step for step in stage.world.steps if step.event == "matched"}
     assert {(step.actor, step.content_id) for step in steps.values()} == {("ann", "which")}
     assert steps["request"].other_id == stage.world.arrival_id
+
+
+async def test_nobody_matches_while_the_exchange_itself_still_looks(stage: Stage) -> None:
+    looking = stage.world.answers["route"] = Gate(unrouted())
+    arrival = await stage.arrival()
+    await looking.reached.wait()
+    said = await refused(arrival.execute_update(StudyArrival.match, by("ann", "which")))
+    assert said.startswith("Too late: it was settled by the exchange at ")
+    assert "chosen" not in stage.world.done
+    looking.opened.set()
+    await stage.until_state(arrival, "held")
 
 
 async def test_a_person_whose_request_was_withdrawn_reads_by_whom_and_the_study_stays_held(stage: Stage) -> None:

@@ -207,6 +207,7 @@ async def test_a_lost_engine_knows_requests_by_their_rows(desk: Desk) -> None:
 
 async def test_a_placed_request_that_is_carried_twice_is_one(desk: Desk) -> None:
     handle = await desk.place()
+    await desk.until("request.told")
     await handle.execute_update(RequestWorkflow.decline, Decision("ann"))
     await handle.result()
     with desk.exchange.database.begin() as session:

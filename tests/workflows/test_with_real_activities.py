@@ -79,7 +79,7 @@ async def exchange(database: Database, registry: Registry, tmp_path: Path) -> As
         arrivals.outlook, arrivals.seal, arrivals.route, arrivals.left_over,
         deliveries.put_on_worklist, deliveries.forget_answers, LocalIdentityActivities(database).check,
         requests.outlook, requests.reminded, requests.progress, requests.chosen, requests.answer,
-        fakes.tell,
+        requests.recognised, requests.must_be_wanted, fakes.tell,
     ]  # fmt: skip
     try:
         client = await server.client()

@@ -19,8 +19,9 @@ from web.requests.partners import meant
 
 
 def rescue(account: Account) -> str:
-    """Keep the form of somebody whose session has ended, as a draft of that account."""
-    return _path(account.id, account.institution_id)
+    """Keep the form of somebody whose session has ended, as a draft of that account; where it is found again."""
+    _kept(account.id, account.institution_id)
+    return url_for("requests.new") if is_empty(typed(request.form)) else _path()
 
 
 @blueprint.post("/drafts")
@@ -29,14 +30,16 @@ def rescue(account: Account) -> str:
 def autosave() -> ResponseReturnValue:
     """What is typed by now; answers the line below the form, and the address at which a reload finds it again."""
     who, content = person(), typed(request.form)
-    path = _path(who.id, who.viewer.institution_id)
+    is_kept = _kept(who.id, who.viewer.institution_id)
     with here().database.begin() as session:
         asked = meant(content.get("source", ""), askable(session, who.viewer.institution_id))
     answer = make_response(
-        render_template("requests/kept.html", asked=asked, hours=hours(asked), is_kept=not is_empty(content))
+        render_template(
+            "requests/kept.html", asked=asked, hours=hours(asked), is_kept=is_kept, is_empty=is_empty(content)
+        )
     )
-    if not is_empty(content):
-        answer.headers["HX-Replace-Url"] = path
+    if is_kept:
+        answer.headers["HX-Replace-Url"] = _path()
     return answer
 
 
@@ -69,12 +72,21 @@ def discarded(draft_id: str) -> ResponseReturnValue:
     return redirect(url_for(".listing"), 303)
 
 
-def _path(account_id: str, institution_id: str) -> str:
-    draft_id, content = request.form.get(FIELD, ""), typed(request.form)
+def _kept(account_id: str, institution_id: str) -> bool:
+    """Whether there was anything to keep, and it is kept: what was placed already is no draft any more."""
+    draft_id, content = _draft_id(), typed(request.form)
+    if is_empty(content):
+        return False
+    with here().database.begin() as session:
+        return keep(session, draft_id, institution_id=institution_id, account_id=account_id, content=content)
+
+
+def _path() -> str:
+    return url_for("requests.opened", draft_id=_draft_id())
+
+
+def _draft_id() -> str:
+    draft_id = request.form.get(FIELD, "")
     if not TOKEN.fullmatch(draft_id):
         abort(400)
-    if is_empty(content):
-        return url_for("requests.new")
-    with here().database.begin() as session:
-        keep(session, draft_id, institution_id=institution_id, account_id=account_id, content=content)
-    return url_for("requests.opened", draft_id=draft_id)
+    return draft_id

@@ -54,8 +54,10 @@ def sent() -> ResponseReturnValue:
 
 
 def _keep(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
-    _kept(content, command_id)
-    flash("Kept as a draft; nobody has been asked yet.", "done")
+    if _kept(content, command_id):
+        flash("Kept as a draft; nobody has been asked yet.", "done")
+    else:
+        flash("Nothing was kept: the form is empty, or was placed already.", "refused")
     return redirect(url_for(".listing"), 303)
 
 
@@ -81,6 +83,7 @@ def _place(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
 def _placed(entry: RequestEntry, command_id: str) -> ResponseReturnValue:
     who = person()
     with here().database.begin() as session:
+        before = session.get(OutboxCommand, command_id) is not None
         reference = place(
             session,
             institution_id=who.viewer.institution_id,
@@ -89,6 +92,10 @@ def _placed(entry: RequestEntry, command_id: str) -> ResponseReturnValue:
             command_id=command_id,
         )
         discard(session, who.id, command_id)
+    if before:
+        # What was typed into it since is asked of nobody.
+        flash(f"This form was placed already as {reference}; open a new one to ask anew.", "refused")
+        return redirect(url_for("transactions.show", reference=reference), 303)
     said = here().gateway.try_now(here().database, command_id)
     with here().database.begin() as session:
         said = with_names(session, said)
@@ -98,12 +105,12 @@ def _placed(entry: RequestEntry, command_id: str) -> ResponseReturnValue:
     return redirect(url_for("transactions.show", reference=reference), 303)
 
 
-def _kept(content: Mapping[str, str], command_id: str) -> None:
+def _kept(content: Mapping[str, str], command_id: str) -> bool:
     who = person()
     if is_empty(content):
-        return
+        return False
     with here().database.begin() as session:
-        keep(
+        return keep(
             session,
             command_id,
             institution_id=who.viewer.institution_id,

@@ -1,9 +1,24 @@
 """The support desk: find anything, see what happened to it, and mend it, without seeing a patient."""
 
-from web.support import acts, banner, contacts, desk, disclose, find, match_again, notes, resend, run_again, show
+from web.support import (
+    abandon,
+    acts,
+    banner,
+    contacts,
+    desk,
+    disclose,
+    find,
+    match_again,
+    notes,
+    redirect,
+    resend,
+    run_again,
+    show,
+)
 from web.support.blueprint import blueprint
 
 __all__ = [
+    "abandon",
     "acts",
     "banner",
     "blueprint",
@@ -13,6 +28,7 @@ __all__ = [
     "find",
     "match_again",
     "notes",
+    "redirect",
     "resend",
     "run_again",
     "show",

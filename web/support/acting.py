@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from flask import abort
 
@@ -19,7 +20,12 @@ WAITS = "Saved. It is done once a second person has signed it under Support acts
 
 
 def act(
-    kind: CommandKind, subject_id: str, institution_id: str, transaction_id: str | None, reason: str
+    kind: CommandKind,
+    subject_id: str,
+    institution_id: str,
+    transaction_id: str | None,
+    reason: str,
+    content: dict[str, Any] | None = None,
 ) -> tuple[str, str]:
     """Do it, once for each form and subject; a message's category and its sentence, empty when it is done."""
     act_id = act_id_of(kind.value, subject_id)
@@ -34,6 +40,7 @@ def act(
                 transaction_id=transaction_id,
                 account_id=person().id,
                 reason=reason,
+                content=content,
             )
             waits = saved.done_at is None
     except NotAllowed:

@@ -9,7 +9,7 @@ from models.domain.errors import NotAllowed, NotFound
 from models.domain.permissions import Function
 from models.queries.oversight import act_of, acts, look_of, looks
 from models.queries.support import handed_to
-from models.support import see, sign
+from models.support import say_no, see, sign
 from web.here import here
 from web.permission import needs, person
 from web.support.acting import tried
@@ -45,6 +45,23 @@ def sign_act(act_id: str) -> ResponseReturnValue:
         return redirect(url_for("support.support_acts"), 303)
     category, said = tried(act_id) if waited else ("done", "")
     flash(said or ("Signed, and done." if waited else "Signed."), category)
+    return redirect(url_for("support.support_acts"), 303)
+
+
+@blueprint.post("/support-acts/<act_id>/refuse")
+@needs(Function.COUNTERSIGN)
+def refuse_act(act_id: str) -> ResponseReturnValue:
+    """What waits for a second person is not done."""
+    who = person()
+    try:
+        with here().database.begin() as session:
+            say_no(session, act_of(session, who.viewer, act_id).id, who.id)
+    except NotFound:
+        abort(404)
+    except NotAllowed as refusal:
+        flash(str(refusal), "refused")
+    else:
+        flash("It is not done; that is on record.", "done")
     return redirect(url_for("support.support_acts"), 303)
 
 

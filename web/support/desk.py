@@ -47,10 +47,11 @@ def shown(wrong: Wrong | None = None) -> str:
     with here().database.begin() as session:
         nodes = [node for node in node_standings(session, person().viewer) if node.receives and node.state != "up"]
         facts = {
-            "parked": support.parked(session),
-            "held": support.held(session),
+            "parked": support.parked(session, person().time_zone),
+            "held": support.held(session, person().time_zone),
             "orphans": support.orphans(session),
-            "overdue": support.overdue(session),
+            "how_many_orphans": support.how_many_orphans(session),
+            "overdue": support.overdue(session, person().time_zone),
             "commands": support.commands(session),
             "notes": support.notes(session),
             "numbers": support.numbers(session),

@@ -40,7 +40,7 @@ def find_anything() -> ResponseReturnValue:
     except Wrong:
         return shown(Wrong("find_reason", "That is an NHS number: say why you look for it; it is put on record.")), 422
     with here().database.begin() as session:
-        found = _of_patient(session, number, reason) if number else find(session, words)
+        found = _of_patient(session, number, reason) if number else find(session, words, person().time_zone)
         began = searched_from(session)
     if not number and len(found) == 1 and found[0].reference:
         return redirect(url_for("support.show", reference=found[0].reference), 303)
@@ -64,4 +64,4 @@ def _of_patient(session: Session, nhs_number: str, reason: str) -> tuple[Found, 
     )
     for one in transactions:
         disclose(session, one, who.id, reason, ALREADY_OVER)
-    return as_found(session, transactions)
+    return as_found(session, transactions, who.time_zone)

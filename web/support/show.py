@@ -8,15 +8,17 @@ from sqlalchemy.orm import Session
 
 from models.domain.errors import NotFound, PeerUnreachable
 from models.domain.lifecycles.arrival import State as ArrivalState
-from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.permissions import Function
+from models.queries.choices import Choice
 from models.queries.finding import reference_in
 from models.queries.oversight import patient_of
 from models.queries.standing import standings
 from models.queries.support import numbers
 from models.queries.timeline import Part, Told, by_reference, owner, parts, timeline
+from models.queries.transaction import other_nodes, references
 from models.support import shown_until
-from models.tables import Transaction
+from models.tables import Delivery, Transaction
 from web.asking import token
 from web.entries import Wrong
 from web.here import here
@@ -56,8 +58,11 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
             "sentence": standing.sentence,
             "parts": worked_on,
             "held": any(part.prefix == "arrival" and part.state == ArrivalState.HELD for part in worked_on),
-            "retryable": _retryable(worked_on),
+            "possible": _possible(worked_on),
+            "other_nodes": _other_nodes(session, worked_on),
             "sides": sorted(sides),
+            "follows": references(session, who.viewer, Transaction.id == one.follows_id),
+            "followed_by": references(session, who.viewer, Transaction.follows_id == one.id),
             "owner": owner(session, one.id),
             "numbers": numbers(session, sides),
             "until": until,
@@ -90,7 +95,16 @@ def _remembered(worked_on: tuple[Part, ...]) -> tuple[list[Told], bool]:
     return [Told(line.at, line.words, ENGINE, line.is_fault) for line in happened], True
 
 
-def _retryable(worked_on: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Deliveries of which what is missing can be sent again."""
-    states = (DeliveryState.NEEDS_ATTENTION, DeliveryState.DIFFERS_AT_DESTINATION)
-    return tuple(part for part in worked_on if part.prefix == "delivery" and part.state in states)
+def _possible(worked_on: tuple[Part, ...]) -> frozenset[str]:
+    """What can happen to the latest delivery where it stands."""
+    latest = _latest_delivery(worked_on)
+    return frozenset(event.value for state, event in DELIVERY.table if latest and state == latest.state)
+
+
+def _other_nodes(session: Session, worked_on: tuple[Part, ...]) -> tuple[Choice, ...]:
+    latest = _latest_delivery(worked_on)
+    return other_nodes(session, session.get_one(Delivery, latest.id)) if latest else ()
+
+
+def _latest_delivery(worked_on: tuple[Part, ...]) -> Part | None:
+    return next((part for part in reversed(worked_on) if part.prefix == "delivery"), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.lifecycles import ARRIVAL, DELIVERY, REQUEST
@@ -45,19 +45,23 @@ def listing() -> ResponseReturnValue:
         is_first="after" not in request.args,
         next=url_for(".listing", after=written(shown.next), **kept) if shown.next else "",
         first=url_for(".listing", **kept),
-        unknown=request.args.get("unknown", "")[:12],
     )
 
 
-@blueprint.get("/find")
+@blueprint.post("/find")
 @needs(Function.VIEW_TRANSACTIONS)
 def find() -> ResponseReturnValue:
-    """By the reference as somebody said it: small letters, spaces and a missing T- do not matter."""
-    letters = "".join(letter for letter in request.args.get("reference", "").upper() if letter.isalnum())
+    """By the reference as somebody said it: small letters, spaces and a missing T- do not matter.
+
+    Sent, never part of an address, and told again only where it looks like a reference: people enter NHS numbers, too.
+    """
+    letters = "".join(letter for letter in request.form.get("reference", "").upper() if letter.isalnum())
     letters = letters.removeprefix("T") if len(letters) == 8 else letters
+    sought = "like that"
     if len(letters) == 7 and set(letters) <= set(ALPHABET):
-        reference = f"T-{letters[:4]}-{letters[4:]}"
+        sought = f"T-{letters[:4]}-{letters[4:]}"
         with here().database.begin() as session:
-            if reference_exists(session, person().viewer, reference):
-                return redirect(url_for("transactions.show", reference=reference), 303)
-    return redirect(url_for(".listing", unknown=letters[:12] or "that"), 303)
+            if reference_exists(session, person().viewer, sought):
+                return redirect(url_for("transactions.show", reference=sought), 303)
+    flash(f"No transaction {sought} of yours; check the reference. It looks like T-7F3K-2QM.", "refused")
+    return redirect(url_for(".listing"), 303)

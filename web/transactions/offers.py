@@ -7,6 +7,7 @@ from flask import abort
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES, may_decide
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.arrival import State as ArrivalState
 from models.queries.request import AskedStudy, Fitting
 from models.queries.transaction import TransactionPage
 from models.queries.viewer import Viewer
@@ -16,6 +17,9 @@ def is_possible(kind: CommandKind, page: TransactionPage) -> bool:
     """Whether the lifecycle has such a step from where the transaction stands."""
     rule = RULES[kind]
     if rule.lifecycle != page.lifecycle:
+        return False
+    if kind is CommandKind.MATCH_ARRIVAL and page.state != ArrivalState.HELD:
+        # Before that the exchange itself asks the requests.
         return False
     lifecycle = LIFECYCLES[rule.lifecycle]
     return any(state == page.state and event == rule.event for state, event in lifecycle.table)
@@ -46,6 +50,12 @@ def may_answer(page: TransactionPage) -> tuple[Fitting, ...]:
     return tuple(one for one in page.requests if one.answered_at is None)
 
 
+def recognisable(page: TransactionPage) -> tuple[Fitting, ...]:
+    """Studies that go to the requester already and may be what is still wanted."""
+    candidates = (one for study in still_wanted(page) for one in study.fitting)
+    return tuple(one for one in candidates if one.goes_to_requester and one.answered_at is None)
+
+
 def has_answers(page: TransactionPage) -> bool:
     """Whether a study has come: such a request is not declined as a whole any more."""
     return page.request is not None and any(study.state == "answered" for study in page.request.studies)
@@ -56,6 +66,7 @@ def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
         CommandKind.REDIRECT_DELIVERY: page.other_nodes,
         CommandKind.ASSIGN_ARRIVAL: page.worklists,
         CommandKind.MATCH_ARRIVAL: may_answer(page),
+        CommandKind.MATCH_REQUEST: recognisable(page),
         CommandKind.DECLINE_REQUEST: not has_answers(page),
         CommandKind.DECLINE_STUDY_REQUEST: still_wanted(page) if page.request and page.request.studies[1:] else (),
     }

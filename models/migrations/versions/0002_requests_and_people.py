@@ -124,6 +124,7 @@ def upgrade() -> None:
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
     sa.Column('subject_id', sa.String(), nullable=False),
+    sa.Column('content', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('reason', sa.String(), nullable=False),
     sa.Column('second_person', sa.String(), nullable=False),
     sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
