@@ -90,9 +90,19 @@ def _figures(before: list[float], after: list[float]) -> tuple[float, float, flo
     return statistics.median(before), statistics.median(after), _p95(after)
 
 
-def portal(database: Database) -> tuple[Flask, str]:
-    """The portal over the database, with a person of each role at ZX1, and their password."""
-    password = passphrase()
+def portal(database: Database, password: str = "") -> tuple[Flask, str]:
+    """The portal over the database, and the password of its people: one of each role, made unless it is given."""
+    if not password:
+        password = passphrase()
+        _register(database, password)
+    app = create_app(
+        database, Gateway(), secret_key=b"for measuring only", secure_cookies=False, sign_in_tries="1000 per minute"
+    )
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app, password
+
+
+def _register(database: Database, password: str) -> None:
     with database.begin() as session:
         found(session, {"ZX1": 104, "ZX2": 104, "ZX3": 104})
         for name, role in PEOPLE.items():
@@ -105,11 +115,6 @@ def portal(database: Database) -> tuple[Flask, str]:
                 password=password,
                 actor="bench",
             )
-    app = create_app(
-        database, Gateway(), secret_key=b"for measuring only", secure_cookies=False, sign_in_tries="1000 per minute"
-    )
-    app.config["WTF_CSRF_ENABLED"] = False
-    return app, password
 
 
 def sign_in(app: Flask, name: str, password: str) -> FlaskClient:

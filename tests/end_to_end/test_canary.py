@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from sqlalchemy import select
 
 from demo.patients import Patient
 from demo.studies import Study, make_study
 from models.domain.contracts import CommandKind
+from models.requests import RequestEntry, StudyEntry, place
+from models.tables import Account, ImageRequest, Transaction, new_id
 from tests.conftest import Peers
 from tests.edge import sender
 from tests.edge.objects import data_set_of
@@ -23,9 +26,9 @@ from tests.faults.recording_pacs import RecordingPacs
 CANARY = Patient("QUILLFEATHER^ZEBEDEE^^^MR", "9997313119", "19530417", "M")
 WORDS = (
     "QUILLFEATHER", "ZEBEDEE", "9997313119", "CANARYID5521", "CANACC90317", "Canary^protocol", "CANARYLOCAL77",
-    "CANLOCACC88", "canaryreason",
+    "CANLOCACC88", "canaryreason", "canaryrequest", "canaryquestion",
 )  # fmt: skip
-"""Name, NHS number, sender's ID, accession number and description; then what the destination's officer enters."""
+"""Name, NHS number, sender's ID, accession number and description; then what people enter."""
 
 
 @pytest.fixture
@@ -56,6 +59,7 @@ def test_no_patient_detail_outside(
     assert count(peers, "ZX7_PACS", recorder.port, uid) == 3
     _release_by_hand(exchange, peers, uid, tmp_path)
     _conflict(exchange, peers, tmp_path / "2.dcm")
+    _ask(exchange)
     mails = eventually(lambda: found if len(found := exchange.mails(held.transaction.reference)) >= 3 else None)
     assert mails
     assert {mail.subject.split("] ")[1].split(" - ")[0] for mail in mails} >= {"Study held", "Study needs attention"}
@@ -82,6 +86,26 @@ def _release_by_hand(exchange: Exchange, peers: Peers, uid: str, folder: Path) -
     )
     assert refusal == ""
     exchange.in_state(uid, "confirmed", "confirmed")
+
+
+def _ask(exchange: Exchange) -> None:
+    """A request that names the patient, and a question about it."""
+    family, given = WORDS[:2]
+    entry = RequestEntry(
+        source_id="ZX1", nhs_number=CANARY.nhs_number, family_name=family, given_name=given, recipient="Dr Example",
+        birth_date=CANARY.birth_date, source_patient_id=WORDS[3], reason=WORDS[9],
+        studies=(StudyEntry(AccessionNumber="OTHER", description=WORDS[5]),),
+    )  # fmt: skip
+    with exchange.database.begin() as session:
+        account = session.scalars(select(Account.id).where(Account.username == "clinician.zx3")).one()
+        reference = place(session, institution_id="ZX3", account_id=account, entry=entry, command_id=new_id())
+        request = session.scalars(
+            select(ImageRequest).join(Transaction).where(Transaction.reference == reference)
+        ).one()
+    eventually(lambda: "Request for images" in " ".join(mail.subject for mail in exchange.mails(reference)))
+    assert site.decide(exchange, CommandKind.ASK_BACK_REQUEST, request, "ZX1", reason=WORDS[10]) == ""
+    assert site.decide(exchange, CommandKind.WITHDRAW_REQUEST, request, "ZX3", reason=WORDS[9]) == ""
+    eventually(lambda: len(exchange.mails(reference)) >= 3)
 
 
 def _conflict(exchange: Exchange, peers: Peers, file: Path) -> None:
