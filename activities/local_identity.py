@@ -20,7 +20,7 @@ from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, another_person, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.local_patients import ANOTHERS_ID, arriving, known_patient
+from models.local_patients import ANOTHERS_ID, arriving, known_patient, names_another
 from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
@@ -49,7 +49,7 @@ class LocalIdentityActivities:
             patient, own = arriving(session, delivery), delivery.institution_id
             known = known_patient(session, own, given)
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
-        if known is not None and another_person(known, patient):
+        if names_another(given, patient) or (known is not None and another_person(known, patient)):
             return ANOTHERS_ID
         filed = list(_filed(peer, given)) if peer is not None else []
         with self.database.begin() as session:

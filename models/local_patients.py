@@ -10,11 +10,17 @@ from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
 from models.domain.identity import PatientFacts, another_person, declared_nhs, nhs_numbers
-from models.domain.nhs_number import ISSUER
+from models.domain.nhs_number import ISSUER, parse_nhs_number
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
+
+
+def names_another(given: str, patient: PatientFacts) -> bool:
+    """Whether the ID that was entered is an NHS number, and not this patient's."""
+    number, own = parse_nhs_number(given), nhs_numbers(patient)
+    return number is not None and bool(own) and number not in own
 
 
 def arriving(session: Session, delivery: Delivery) -> PatientFacts:
@@ -60,6 +66,8 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime) -
     What an earlier release has told is completed, and never emptied.
     """
     patient = arriving(session, delivery)
+    if names_another(patient_id, patient):
+        return False
     key = (delivery.institution_id, patient_id)
     row = session.get(LocalPatient, key, with_for_update=True)
     if row is None:

@@ -12,6 +12,7 @@ from models.domain.identity import LONG_STRING, SHORT_STRING
 from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
+TEN_DIGITS = re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)")
 LINE = 120
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -100,6 +101,8 @@ def sentence(text: str, field: str, what: str, who_reads: str) -> str:
         raise Wrong(field, f"Give {what}; {who_reads}.")
     if not text.isprintable():
         raise Wrong(field, f"Give {what} without control characters; type it instead of pasting it.")
+    if any(map(parse_nhs_number, TEN_DIGITS.findall(text))):
+        raise Wrong(field, f"Give {what} without the NHS number; the page says already whom it is about.")
     if len(text) > REASON:
         raise Wrong(field, f"Give {what} of at most {REASON} characters.")
     return text

@@ -33,7 +33,9 @@ def onward(parcels: Parcels) -> str:
     delivery_id = parcels.release(small_ct(1), small_ct(2))
     with parcels.database.begin() as session:
         session.get_one(Agreement, ("ZX1", "ZX2")).onward = True
-        session.get_one(Delivery, delivery_id).state = "confirmed"
+        delivery = session.get_one(Delivery, delivery_id)
+        delivery.state = "confirmed"
+        delivery.parcel.sealed_at, delivery.parcel.arrival.state = now(), "routed"
         reference = forward(
             session,
             institution_id="ZX2",

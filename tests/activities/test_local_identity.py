@@ -15,7 +15,8 @@ from sqlalchemy import select
 from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
-from models.local_patients import ANOTHERS_ID
+from models.domain.identity import PatientFacts
+from models.local_patients import ANOTHERS_ID, names_another
 from models.outbox import post
 from models.tables import Delivery, Instance, LocalPatient, Node, new_id, now
 from tests.activities.misbehaving import misbehaving
@@ -82,6 +83,14 @@ def test_what_nobody_knows_is_free(parcels: Parcels, pacs: Program) -> None:
     delivery_id = parcels.release(image(AGNES))
     assert check(parcels, delivery_id, "H123") == ""
     assert check(parcels, delivery_id, "") == "", "nothing was entered"
+
+
+def test_an_nhs_number_is_entered_for_nobody_else() -> None:
+    facts = PatientFacts(other_ids=(("9990000026", "NHS"),))
+    assert names_another("999 000 0034", facts)
+    assert not names_another("9990000026", facts)
+    assert not names_another("9990000035", facts), "that is no NHS number"
+    assert not names_another("9990000034", PatientFacts()), "whose it is nobody says"
 
 
 def test_a_release_teaches_whose_the_id_is(parcels: Parcels) -> None:

@@ -85,7 +85,7 @@ def test_a_wrong_entry_is_shown_again(
     assert commands(database) == []
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "It is 999 000 0018, not him.", "Of 9990000018"])
 def test_a_refusal_needs_a_reason(app: Flask, database: Database, registry: Registry, reason: str) -> None:
     page = f"/transactions/{seeded(database, registry, 'on-worklist')}"
     answer = send(sign_in(app, "officer.zx2"), page, f"{page}/refuse", reason=reason)

@@ -58,7 +58,7 @@ async def test_the_engines_file_holds_no_content(tmp_path: Path) -> None:
             )
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await handle.execute_update(Delivery.release, Decision("bob"))
-            assert "parked" in str(refused.value.cause)
+            assert "released by Canaryperson" in str(refused.value.cause)
             history = (await handle.fetch_history()).to_json()
             await handle.terminate()
     finally:

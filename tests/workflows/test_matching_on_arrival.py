@@ -156,8 +156,7 @@ async def test_a_yes_that_comes_as_it_is_being_held_is_not_lost(stage: Stage) ->
     await looking.reached.wait()
     await answers_late(stage, arrival)
     looking.opened.set()
-    await stage.until_state(arrival, "matched")
-    assert of_arrival(stage) == ["settled", "held", "matched"]
+    await stage.until(lambda: of_arrival(stage) == ["settled", "held", "matched"])
 
 
 async def test_a_yes_that_comes_as_a_person_sends_it_elsewhere_opens_nothing(stage: Stage) -> None:
