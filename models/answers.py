@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.deliveries import default_worklist, open_delivery
@@ -14,6 +14,7 @@ from models.domain.lifecycles import ARRIVAL, DELIVERY
 from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
+from models.most_urgent import MOST_URGENT_FIRST
 from models.references import new_reference
 from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, now
 
@@ -64,7 +65,6 @@ def progress(session: Session, request: ImageRequest) -> RequestProgress:
 
 def requests_answered_by(session: Session, arrival_id: str, requester: str = "") -> list[ImageRequest]:
     """The requests that took the arrival, the most urgent first; or only those of one requester."""
-    urgent_first = case({each.value: each.priority for each in Urgency}, value=Transaction.urgency)
     query = (
         select(ImageRequest)
         .join(Transaction, Transaction.id == ImageRequest.transaction_id)
@@ -75,7 +75,7 @@ def requests_answered_by(session: Session, arrival_id: str, requester: str = "")
                 .where(Candidate.arrival_id == arrival_id, Candidate.answered_at.is_not(None))
             )
         )
-        .order_by(urgent_first, ImageRequest.placed_at)
+        .order_by(MOST_URGENT_FIRST, ImageRequest.placed_at)
     )
     return list(session.scalars(query.where(ImageRequest.institution_id == requester) if requester else query))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
 from models.domain.identity import nhs_numbers
 from models.domain.lifecycles.delivery import State
+from models.domain.nhs_number import spaced
 from models.tables import Arrival, Delivery, Node, Parcel, Study
 
 
@@ -24,8 +25,8 @@ def delivered_studies(session: Session, institution_id: str, nhs_number: str) ->
         .where(
             Delivery.institution_id == institution_id,
             Delivery.state == State.CONFIRMED,
-            # Most rows are of others: the database leaves them out, whether the number is written with blanks or not.
-            func.translate(cast(Study.patient, Text), " -", "").contains(nhs_number),
+            # Most rows are of others: the database leaves them out by an index.
+            names_nhs_number(nhs_number),
         )
         .distinct()
     )
@@ -35,4 +36,13 @@ def delivered_studies(session: Session, institution_id: str, nhs_number: str) ->
             for uid, patient, may_be_nhs in rows
             if patient and nhs_number in nhs_numbers(facts_from_json(patient), patient_id_may_be_nhs=bool(may_be_nhs))
         }
+    )
+
+
+def names_nhs_number(number: str) -> ColumnElement[bool]:
+    """Studies whose header has this number as an ID, written as one word or in groups; by the index on `patient`."""
+    written = {number, spaced(number), spaced(number).replace(" ", "-")}
+    return or_(
+        *(Study.patient.contains({"PatientID": text}) for text in written),
+        *(Study.patient.contains({"other_ids": [[text]]}) for text in written),
     )

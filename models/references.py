@@ -7,6 +7,13 @@ import secrets
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
+def reference_in(words: str) -> str:
+    """The reference that `words` may be, as people say it: small letters, spaces and a missing T- do not matter."""
+    letters = "".join(letter for letter in words.upper() if letter.isalnum())
+    letters = letters.removeprefix("T") if len(letters) == 8 else letters
+    return f"T-{letters[:4]}-{letters[4:]}" if len(letters) == 7 and set(letters) <= set(ALPHABET) else ""
+
+
 def new_reference() -> str:
     """A fresh reference; the database's unique constraint decides whether it is taken."""
     letters = "".join(secrets.choice(ALPHABET) for _ in range(7))

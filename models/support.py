@@ -37,22 +37,17 @@ def ask_act(
     content: dict[str, Any] | None = None,
 ) -> SupportAct:
     """Save an act and, where no second person is wanted first, its command. The same `act_id` twice is one act."""
-    asks = session.get_one(Institution, institution_id).second_person
-    session.execute(
-        insert(SupportAct)
-        .values(
-            id=act_id,
-            institution_id=institution_id,
-            transaction_id=transaction_id,
-            account_id=account_id,
-            kind=kind.value,
-            subject_id=subject_id,
-            content=content or {},
-            reason=reason,
-            second_person=asks,
-            asked_at=now(),
-        )
-        .on_conflict_do_nothing()
+    _save(
+        session,
+        id=act_id,
+        institution_id=institution_id,
+        transaction_id=transaction_id,
+        account_id=account_id,
+        kind=kind.value,
+        subject_id=subject_id,
+        content=content or {},
+        reason=reason,
+        second_person=session.get_one(Institution, institution_id).second_person,
     )
     act = session.get_one(SupportAct, act_id, with_for_update=True)
     if (act.kind, act.subject_id, act.account_id) != (kind.value, subject_id, account_id):
@@ -83,26 +78,21 @@ def match_again(session: Session, act_id: str, arrival: Arrival, *, account_id: 
 
     It decides nothing: the source's held desk shows what was found. So it needs no command and no second person first.
     """
-    saved = session.execute(
-        insert(SupportAct)
-        .values(
-            id=act_id,
-            institution_id=arrival.institution_id,
-            transaction_id=arrival.transaction_id,
-            account_id=account_id,
-            kind="match-again",
-            subject_id=arrival.id,
-            content={},
-            reason=reason,
-            second_person=AFTERWARDS,
-            asked_at=now(),
-            done_at=now(),
-        )
-        .on_conflict_do_nothing()
-        .returning(SupportAct.id)
-    ).scalar()
+    is_new = _save(
+        session,
+        id=act_id,
+        institution_id=arrival.institution_id,
+        transaction_id=arrival.transaction_id,
+        account_id=account_id,
+        kind="match-again",
+        subject_id=arrival.id,
+        content={},
+        reason=reason,
+        second_person=AFTERWARDS,
+        done_at=now(),
+    )
     found = note_for_arrival(session, arrival)
-    if saved is not None:
+    if is_new:
         record_act(
             session,
             institution_id=arrival.institution_id,
@@ -124,18 +114,8 @@ def sign(session: Session, act_id: str, actor: str) -> SupportAct:
         raise NotAllowed("You asked for this yourself; another person signs.")
     if act.signed_at is not None and act.done_at is None:
         raise NotAllowed("Too late: a second person said that it is not done; ask for it again.")
-    if act.signed_at is None:
-        act.signed_by, act.signed_at = actor, now()
-        record_act(
-            session,
-            institution_id=act.institution_id,
-            actor=actor,
-            act="support.signed",
-            subject=act.id,
-            facts={"kind": act.kind},
-        )
-        if act.done_at is None:
-            _do(session, act)
+    if _looked_at(session, act, actor, "support.signed") and act.done_at is None:
+        _do(session, act)
     return act
 
 
@@ -147,17 +127,30 @@ def say_no(session: Session, act_id: str, actor: str) -> SupportAct:
     act = session.get_one(SupportAct, act_id, with_for_update=True)
     if act.done_at is not None:
         raise NotAllowed("Too late: it is done already.")
-    if act.signed_at is None:
-        act.signed_by, act.signed_at = actor, now()
-        record_act(
-            session,
-            institution_id=act.institution_id,
-            actor=actor,
-            act="support.said-no",
-            subject=act.id,
-            facts={"kind": act.kind},
-        )
+    _looked_at(session, act, actor, "support.said-no")
     return act
+
+
+def _save(session: Session, **facts: Any) -> bool:
+    """Put an act on record; whether it is new."""
+    saved = insert(SupportAct).values(asked_at=now(), **facts).on_conflict_do_nothing().returning(SupportAct.id)
+    return session.execute(saved).scalar() is not None
+
+
+def _looked_at(session: Session, act: SupportAct, actor: str, said: str) -> bool:
+    """Put on record what the second person said; whether that is the first word."""
+    if act.signed_at is not None:
+        return False
+    act.signed_by, act.signed_at = actor, now()
+    record_act(
+        session,
+        institution_id=act.institution_id,
+        actor=actor,
+        act=said,
+        subject=act.id,
+        facts={"kind": act.kind},
+    )
+    return True
 
 
 def _do(session: Session, act: SupportAct) -> None:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.domain.lifecycles.delivery import State
 from models.domain.lifecycles.node import AWAY
-from models.domain.urgency import Urgency
+from models.most_urgent import MOST_URGENT_FIRST
 from models.tables import Delivery, Node, Transaction
-
-PRIORITY = {urgency.value: urgency.priority for urgency in Urgency}
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def may_go_on(session: Session, most: int) -> list[Waiting]:
             Node.state.not_in(AWAY),
             Node.slots > 0,
         )
-        .order_by(case(PRIORITY, value=Transaction.urgency), Delivery.waiting_since)
+        .order_by(MOST_URGENT_FIRST, Delivery.waiting_since)
         .limit(most)
     )
     return [Waiting(delivery_id, since) for delivery_id, since in rows if since]

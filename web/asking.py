@@ -34,7 +34,7 @@ def asked_before(session: Session) -> dict[str, Any] | None:
 def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], done: str) -> None:
     """Save the command, try it, and leave a message: `done`, why it was refused, or that it will go on by itself."""
     said = answer_to(kind, subject_id, institution_id, content, command_token())
-    flash(said or done, "done" if not said else "saved" if said == SAVED else "refused")
+    flash(said or done, category_of(said))
 
 
 def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], command_id: str) -> str:
@@ -55,9 +55,19 @@ def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: 
             first = session.get_one(OutboxCommand, command_id)
             if (first.kind, first.subject_id, first.actor) != (kind.value, subject_id, who.id):
                 abort(400)
+    return tried(command_id)
+
+
+def tried(command_id: str) -> str:
+    """Try a saved command now; empty when it is done, else why it was refused, or SAVED."""
     said = here().gateway.try_now(here().database, command_id)
     with here().database.begin() as session:
         return with_names(session, said)
+
+
+def category_of(said: str) -> str:
+    """Of the message about a command that was tried: done, saved or refused."""
+    return "done" if not said else "saved" if said == SAVED else "refused"
 
 
 def command_token() -> str:

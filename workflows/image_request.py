@@ -7,12 +7,10 @@ only say that it is worth looking. A history that grows long goes on in a new on
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
@@ -29,9 +27,8 @@ with workflow.unsafe.imports_passed_through():
         StudyMatched,
     )
 from workflows import policies
-from workflows.journey import Journey, sentence_of
+from workflows.journey import Journey, answer_of
 
-Answer = TypeVar("Answer")
 LOOK_AGAIN = timedelta(hours=6)
 """Unasked, at deliveries that are under way: word of their ends may be lost, nothing else."""
 NOT_IN_TIME = "Not sent in time."
@@ -111,7 +108,7 @@ class ImageRequest:
     @workflow.update
     async def decline_study(self, decision: Decision) -> str:
         """The source's person does not send one of the studies; which one is in the database."""
-        await self._asked(RequestActivities.must_be_wanted, decision)
+        await answer_of(RequestActivities.must_be_wanted, Recognition(self.request_id, decision.content_id))
         return await self._decided(Event.DECLINED_IN_PART, decision, "request-declined")
 
     @decline_study.validator
@@ -130,7 +127,7 @@ class ImageRequest:
     @workflow.update
     async def match(self, decision: Decision) -> str:
         """A person of either side says that a study which goes to the requester anyhow is what was asked for."""
-        arrival_id = await self._asked(RequestActivities.recognised, decision)
+        arrival_id = await answer_of(RequestActivities.recognised, Recognition(self.request_id, decision.content_id))
         self.journey.may(Event.MATCHED)
         self._take(StudyMatched(arrival_id, decision.actor, content_id=decision.content_id))
         await self.journey.recorded()
@@ -168,14 +165,6 @@ class ImageRequest:
         self.journey.take(Event.MATCHED, matched.actor, matched.detail, matched.content_id, other_id=matched.arrival_id)
         self.taken.add(matched.arrival_id)
         self.moved = True
-
-    async def _asked(self, whether: Callable[[RequestActivities, Recognition], Answer], decision: Decision) -> Answer:
-        """What the database says to a person's choice; an ApplicationError with its sentence when it cannot be."""
-        choice = Recognition(self.request_id, decision.content_id)
-        try:
-            return await workflow.execute_activity_method(whether, choice, **policies.DATABASE)
-        except ActivityError as failure:
-            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
 
     async def _decided(self, event: Event, decision: Decision, kind: str) -> str:
         # What has come comes first: a request that is answered by it is not withdrawn in the same moment.

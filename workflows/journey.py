@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -22,6 +22,8 @@ from workflows import policies
 
 State = TypeVar("State", bound=StrEnum)
 Event = TypeVar("Event", bound=StrEnum)
+Choice = TypeVar("Choice")
+Answer = TypeVar("Answer")
 
 UNWRITABLE = timedelta(minutes=10)
 """Steps that the database refuses are offered again after this long: nothing goes on before it is written."""
@@ -168,6 +170,14 @@ class Journey(Generic[State, Event]):
 def refusal(error: ExchangeError) -> ApplicationError:
     """A refusal as it crosses the border: its sentence, never tried again."""
     return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+
+
+async def answer_of(question: Callable[[Any, Choice], Answer], choice: Choice) -> Answer:
+    """What the database says to a person's choice; an ApplicationError with its sentence when it cannot be."""
+    try:
+        return await workflow.execute_activity_method(question, choice, **policies.DATABASE)
+    except ActivityError as failure:
+        raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
 
 
 def sentence_of(failure: ActivityError) -> str:

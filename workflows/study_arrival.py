@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows import policies
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
-from workflows.journey import Journey, sentence_of
+from workflows.journey import Journey, answer_of
 
 # The longest that a sender may stay connected in silence before the study is taken as complete all the same.
 PATIENCE = ARRIVAL.patience
@@ -196,7 +196,9 @@ class StudyArrival:
 
     async def _route(self, otherwise: Event, basis: str = "", under_way: str = "") -> None:
         """By what the images name, and to those whose requests they answer; without either a person decides."""
-        verdict = await self._verdict(RouteRequest(self.arrival_id))
+        verdict = await workflow.execute_activity_method(
+            ArrivalActivities.route, RouteRequest(self.arrival_id), **policies.DATABASE
+        )
         answered = await self._offered(verdict.matches) if verdict.matches else Answered(verdict.late)
         if verdict.reason is not None and not answered.deliveries:
             self._hold(otherwise, f"{verdict.detail} {NOT_TAKEN}" if verdict.matches else verdict.detail)
@@ -247,25 +249,17 @@ class StudyArrival:
     async def _matched_by(self, decision: Decision) -> Answered:
         """What a person's choice of request leads to; an ApplicationError with a sentence when it cannot be."""
         choice = MatchChoice(self.arrival_id, decision.content_id)
-        try:
-            request_id = await workflow.execute_activity_method(RequestActivities.chosen, choice, **policies.DATABASE)
-        except ActivityError as failure:
-            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
+        request_id = await answer_of(RequestActivities.chosen, choice)
         answered = await self._offered((request_id,), decision)
         if not answered.deliveries:
             said = self.answers.get(request_id, MatchAnswer(request_id, False, NOT_TAKEN))
             raise ApplicationError(said.sentence or NOT_TAKEN, type="NotAllowed", non_retryable=True)
         return answered
 
-    async def _verdict(self, request: RouteRequest) -> RouteVerdict:
-        return await workflow.execute_activity_method(ArrivalActivities.route, request, **policies.DATABASE)
-
     async def _chosen(self, decision: Decision) -> RouteVerdict:
         """The route that a person chose; an ApplicationError with a sentence when it cannot be taken."""
-        try:
-            verdict = await self._verdict(RouteRequest(self.arrival_id, decision.content_id, decision.actor))
-        except ActivityError as failure:
-            raise ApplicationError(sentence_of(failure), type="NotAllowed", non_retryable=True) from failure
+        choice = RouteRequest(self.arrival_id, decision.content_id, decision.actor)
+        verdict = await answer_of(ArrivalActivities.route, choice)
         if verdict.reason is not None:
             raise ApplicationError(verdict.detail, type="NotAllowed", non_retryable=True)
         return verdict

@@ -111,7 +111,8 @@ def another_person(a: PatientFacts, b: PatientFacts) -> bool:
     shared = numbers & others
     if numbers and others and not shared:
         return True
-    return _differ(_birth_date(a), _birth_date(b)) or (not shared and _differ(_family_name(a), _family_name(b)))
+    families = (family_and_given(one.PatientName)[0] for one in (a, b))
+    return _differ(_birth_date(a), _birth_date(b)) or (not shared and _differ(*families))
 
 
 def _differ(one: str, other: str) -> bool:
@@ -123,10 +124,15 @@ def _birth_date(facts: PatientFacts) -> str:
     return "".join(filter(str.isdigit, facts.PatientBirthDate))
 
 
-def _family_name(facts: PatientFacts) -> str:
-    """The first component of the alphabetic group (PS3.5 Section 6.2.1): its letters, without case and accents."""
-    family = facts.PatientName.partition("=")[0].partition("^")[0]
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", family))).upper()
+def folded(name: str) -> str:
+    """A part of a name as it is compared: letters without case, accents, blanks and hyphens."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name))).casefold()
+
+
+def family_and_given(person_name: str) -> tuple[str, str]:
+    """Both as they are compared, of a person name's alphabetic group (PS3.5 Section 6.2.1)."""
+    family, given, *_ = [*person_name.partition("=")[0].split("^"), ""]
+    return folded(family), folded(given)
 
 
 def automatic(

@@ -6,10 +6,11 @@ StudyInstanceUID or Accession Number was named; and nothing contradicts. Everyth
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from models.domain.identity import family_and_given, folded
 
 
 class Field(StrEnum):
@@ -106,7 +107,7 @@ def fits(arrived: Arrived, wanted: Iterable[Wanted]) -> list[Fit]:
 
 def compare(arrived: Arrived, wanted: Wanted) -> Fit:
     """Field by field: what either side does not say neither agrees nor differs."""
-    family, given = _names(arrived.PatientName)
+    family, given = family_and_given(arrived.PatientName)
     said: list[tuple[Field, bool | None]] = [
         (Field.STUDY, _same(wanted.StudyInstanceUID, (arrived.StudyInstanceUID,))),
         (Field.ACCESSION, _same(wanted.AccessionNumber, arrived.accessions)),
@@ -127,18 +128,6 @@ def compare(arrived: Arrived, wanted: Wanted) -> Fit:
         agrees=tuple(field for field, same in said if same),
         differs=tuple(field for field, same in said if same is False),
     )
-
-
-def folded(name: str) -> str:
-    """A part of a name as it is compared: letters without case, accents, blanks and hyphens."""
-    plain = unicodedata.normalize("NFKD", name)
-    return "".join(filter(str.isalnum, plain)).casefold()
-
-
-def _names(person_name: str) -> tuple[str, str]:
-    """Family and given name of a DICOM person name's first component group (PS3.5 Section 6.2.1)."""
-    family, given, *_ = [*person_name.partition("=")[0].split("^"), ""]
-    return folded(family), folded(given)
 
 
 def _same(wanted: str, arrived: Collection[str]) -> bool | None:

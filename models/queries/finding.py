@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Select, Text, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.domain.nhs_number import parse_nhs_number
+from models.held_already import names_nhs_number
 from models.queries.standing import standings
-from models.references import ALPHABET
+from models.references import reference_in
 from models.tables import (
     Account,
     Arrival,
@@ -56,13 +57,6 @@ def nhs_number_in(words: str) -> str:
     return parse_nhs_number(DIGITS.sub("", words)) or "" if re.fullmatch(r"[\d -]+", words) else ""
 
 
-def reference_in(words: str) -> str:
-    """The reference that `words` may be: small letters, spaces and a missing T- do not matter."""
-    letters = "".join(letter for letter in words.upper() if letter.isalnum())
-    letters = letters.removeprefix("T") if len(letters) == 8 else letters
-    return f"T-{letters[:4]}-{letters[4:]}" if len(letters) == 7 and set(letters) <= set(ALPHABET) else ""
-
-
 def find(session: Session, words: str, zone: str = "") -> tuple[Found, ...]:
     """All that `words` may mean, except an NHS number. Sentences name times as clocks show them in `zone`."""
     found: dict[tuple[str, str], Found] = {}
@@ -74,11 +68,7 @@ def find(session: Session, words: str, zone: str = "") -> tuple[Found, ...]:
 
 def find_patient(session: Session, nhs_number: str) -> list[Transaction]:
     """The latest transactions about the patient with this NHS number. Whoever asks has given a reason."""
-    contained = (
-        Study.patient.contains({"PatientID": nhs_number}),
-        Study.patient.contains({"other_ids": [[nhs_number]]}),
-    )
-    studies = select(Study.id).where(or_(*contained))
+    studies = select(Study.id).where(names_nhs_number(nhs_number))
     asked = select(ImageRequest.transaction_id).where(ImageRequest.nhs_number == nhs_number)
     return _transactions(session, asked.union(*_carrying(studies)))
 

@@ -12,6 +12,7 @@ from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts
 from models.queries.header import FirstHeader, first_headers
 from models.queries.people import names
+from models.queries.request import patient_of as as_it_is_named
 from models.queries.viewer import Viewer
 from models.tables import (
     Arrival,
@@ -139,11 +140,7 @@ def patient_of(session: Session, transaction: Transaction) -> PatientFacts | Non
     """Whom a transaction is about. The caller has made sure that the reader may know."""
     asked = session.scalars(select(ImageRequest).where(ImageRequest.transaction_id == transaction.id)).one_or_none()
     if asked is not None:
-        return PatientFacts(
-            PatientID=asked.nhs_number or asked.source_patient_id,
-            PatientName=f"{asked.family_name}^{asked.given_name}",
-            PatientBirthDate=asked.birth_date,
-        )
+        return as_it_is_named(asked)
     carried = select(Parcel.arrival_id).join(Delivery).where(Delivery.transaction_id == transaction.id)
     arrival_id = session.scalars(
         select(Arrival.id)

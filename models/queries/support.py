@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.domain.errors import NotFound
 from models.domain.lifecycles import arrival, delivery, request
 from models.domain.urgency import Urgency
+from models.most_urgent import MOST_URGENT_FIRST
 from models.queries.people import names, with_names
 from models.queries.standing import standings
 from models.queries.viewer import Viewer
@@ -257,8 +258,8 @@ def numbers(session: Session, institution_ids: set[str] | None = None) -> tuple[
 
 def _standing(session: Session, zone: str, which: ColumnElement[bool]) -> tuple[Stands, ...]:
     """The most urgent first, then the oldest."""
-    priority = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
-    rows = session.scalars(select(Transaction).where(which).order_by(priority, Transaction.state_since).limit(MOST))
+    by_need = MOST_URGENT_FIRST, Transaction.state_since
+    rows = session.scalars(select(Transaction).where(which).order_by(*by_need).limit(MOST))
     return tuple(
         Stands(
             reference=one.transaction.reference,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from models.domain.decisions import Side
@@ -15,6 +15,7 @@ from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
+from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.header import FirstHeader
 from models.queries.request import description_of, patient_of
 from models.queries.standing import Standing, standings
@@ -91,11 +92,10 @@ def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None 
 
 def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
     """What waits for a decision of this person: the most urgent first, then the oldest."""
-    priority = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
     query = (
         _sought(viewer, Sought(needs_viewer=True))
         .where(visible(viewer))
-        .order_by(priority, Transaction.state_since)
+        .order_by(MOST_URGENT_FIRST, Transaction.state_since)
         .limit(limit)
     )
     found = session.scalars(query).all()
@@ -104,9 +104,7 @@ def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[List
 
 def how_many_wait(session: Session, viewer: Viewer, lifecycle: str = "") -> tuple[int, int]:
     """How many Transactions, or those of one lifecycle, wait for this person, and how many of them are urgent."""
-    urgent = [urgency.value for urgency in Urgency if urgency.is_urgent]
-    query = select(func.count(), func.count().filter(Transaction.urgency.in_(urgent)))
-    query = query.where(visible(viewer), needs(viewer))
+    query = select(func.count(), func.count().filter(IS_URGENT)).where(visible(viewer), needs(viewer))
     counts = session.execute(query.where(Transaction.lifecycle == lifecycle) if lifecycle else query).one()
     return counts[0], counts[1]
 

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from models.domain.identity import PatientFacts, SentIdentity, nhs_numbers
+from models.domain.identity import PatientFacts, SentIdentity, family_and_given, nhs_numbers
 from models.domain.lifecycles.delivery import State
-from models.domain.matching import folded
 from models.domain.urgency import Urgency
 from models.local_patients import known_ids
+from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
@@ -105,15 +105,12 @@ class WorklistPage:
     oldest: datetime | None
 
 
-PRIORITY = case({urgency.value: urgency.priority for urgency in Urgency}, value=Transaction.urgency, else_=9)
-
-
 def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | None = None) -> WorklistPage:
     """What waits for the viewer's Institution. Pages follow a key, so that what comes meanwhile shifts no page."""
     here = _waits(viewer, sought)
-    order = PRIORITY, Delivery.created_at, Delivery.id
+    order = MOST_URGENT_FIRST, Delivery.created_at, Delivery.id
     query = (
-        select(Delivery, Transaction, Institution, Node, PRIORITY)
+        select(Delivery, Transaction, Institution, Node, MOST_URGENT_FIRST)
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .join(Institution, Institution.ods_code == Transaction.institution_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
@@ -133,9 +130,8 @@ def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | No
     found = session.execute(query).all()
     shown = found[:PAGE]
     last = shown[-1] if len(found) > PAGE else None
-    urgent = [urgency.value for urgency in Urgency if urgency.is_urgent]
     total, hurried, oldest = session.execute(
-        select(func.count(), func.count().filter(Transaction.urgency.in_(urgent)), func.min(Delivery.created_at))
+        select(func.count(), func.count().filter(IS_URGENT), func.min(Delivery.created_at))
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .where(here)
     ).one()
@@ -251,12 +247,7 @@ def _differences(patient: PatientFacts | None, local: Local | None) -> tuple[str
     if patient is None or local is None:
         return ()
     pairs = {
-        "name": (_name(patient.PatientName), _name(local.PatientName)),
+        "name": tuple("^".join(family_and_given(one.PatientName)).strip("^") for one in (patient, local)),
         "birth date": (patient.PatientBirthDate, local.PatientBirthDate),
     }
     return tuple(what for what, (theirs, ours) in pairs.items() if theirs and ours and theirs != ours)
-
-
-def _name(person_name: str) -> str:
-    """Family and given name of the alphabetic group as they are compared (PS3.5 Section 6.2.1)."""
-    return "^".join(map(folded, person_name.partition("=")[0].split("^")[:2]))

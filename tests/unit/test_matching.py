@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.domain.matching import Arrived, Field, Wanted, compare, fits, folded
+from models.domain.identity import folded
+from models.domain.matching import Arrived, Field, Wanted, compare, fits
 
 NHS = "9990000018"
 ARRIVED = Arrived(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -9,7 +11,7 @@ from models.domain.permissions import Function
 from models.drafts import discard, keep, own_draft
 from models.queries.partners import askable
 from models.tables import Account, ImageRequest, OutboxCommand
-from web.asking import FIELD, TOKEN
+from web.asking import command_token
 from web.here import here
 from web.permission import needs, person, rescued_by
 from web.requests.blueprint import blueprint
@@ -20,8 +22,9 @@ from web.requests.partners import meant
 
 def rescue(account: Account) -> str:
     """Keep the form of somebody whose session has ended, as a draft of that account; where it is found again."""
-    _kept(account.id, account.institution_id)
-    return url_for("requests.new") if is_empty(typed(request.form)) else _path()
+    content = typed(request.form)
+    kept(content, command_token(), account.id, account.institution_id)
+    return url_for("requests.new") if is_empty(content) else _path()
 
 
 @blueprint.post("/drafts")
@@ -30,7 +33,7 @@ def rescue(account: Account) -> str:
 def autosave() -> ResponseReturnValue:
     """What is typed by now; answers the line below the form, and the address at which a reload finds it again."""
     who, content = person(), typed(request.form)
-    is_kept = _kept(who.id, who.viewer.institution_id)
+    is_kept = kept(content, command_token(), who.id, who.viewer.institution_id)
     with here().database.begin() as session:
         asked = meant(content.get("source", ""), askable(session, who.viewer.institution_id))
     answer = make_response(
@@ -72,21 +75,13 @@ def discarded(draft_id: str) -> ResponseReturnValue:
     return redirect(url_for(".listing"), 303)
 
 
-def _kept(account_id: str, institution_id: str) -> bool:
+def kept(content: Mapping[str, str], draft_id: str, account_id: str, institution_id: str) -> bool:
     """Whether there was anything to keep, and it is kept: what was placed already is no draft any more."""
-    draft_id, content = _draft_id(), typed(request.form)
     if is_empty(content):
         return False
     with here().database.begin() as session:
-        return keep(session, draft_id, institution_id=institution_id, account_id=account_id, content=content)
+        return keep(session, draft_id, institution_id=institution_id, account_id=account_id, content=dict(content))
 
 
 def _path() -> str:
-    return url_for("requests.opened", draft_id=_draft_id())
-
-
-def _draft_id() -> str:
-    draft_id = request.form.get(FIELD, "")
-    if not TOKEN.fullmatch(draft_id):
-        abort(400)
-    return draft_id
+    return url_for("requests.opened", draft_id=command_token())

@@ -6,24 +6,22 @@ from collections.abc import Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.errors import NotAllowed
 from models.domain.permissions import Function
-from models.drafts import discard, keep
+from models.drafts import discard
 from models.queries.partners import askable
-from models.queries.people import with_names
 from models.requests import RequestEntry, place, same_study_requested
 from models.tables import OutboxCommand, new_id, now
-from temporal.gateway import SAVED
-from web.asking import FIELD, TOKEN
+from web.asking import category_of, command_token, tried
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person, rescued_by
 from web.requests.blueprint import blueprint
-from web.requests.drafts import rescue
-from web.requests.form import is_empty, number, of_study, read_entry, typed, with_row, without_row
+from web.requests.drafts import kept, rescue
+from web.requests.form import number, of_study, read_entry, typed, with_row, without_row
 from web.requests.page import shown
 
 
@@ -39,9 +37,7 @@ def new() -> ResponseReturnValue:
 @rescued_by(rescue)
 def sent() -> ResponseReturnValue:
     """One of the form's buttons: a study more or less, keep it as a draft, or place it."""
-    content, command_id, focus = typed(request.form), request.form.get(FIELD, ""), ""
-    if not TOKEN.fullmatch(command_id):
-        abort(400)
+    who, content, command_id, focus = person(), typed(request.form), command_token(), ""
     if "add" in request.form:
         content = with_row(content)
         focus = of_study(int(content["rows"]) - 1, "description")
@@ -49,12 +45,13 @@ def sent() -> ResponseReturnValue:
         content = without_row(content, gone)
     else:
         return _keep(content, command_id) if "keep" in request.form else _place(content, command_id)
-    _kept(content, command_id)
+    kept(content, command_id, who.id, who.viewer.institution_id)
     return shown(content, command_id, focus=focus)
 
 
 def _keep(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
-    if _kept(content, command_id):
+    who = person()
+    if kept(content, command_id, who.id, who.viewer.institution_id):
         flash("Kept as a draft; nobody has been asked yet.", "done")
     else:
         flash("Nothing was kept: the form is empty, or was placed already.", "refused")
@@ -69,14 +66,14 @@ def _place(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
         sent_before = session.get(OutboxCommand, command_id) is not None
         already = [] if wrong or sent_before else same_study_requested(session, institution_id, entry)
     if not wrong and already and "all_the_same" not in request.form:
-        _kept(content, command_id)
+        kept(content, command_id, who.id, who.viewer.institution_id)
         return shown(content, command_id, asked_already=already), 422
     if not wrong:
         try:
             return _placed(entry, command_id)
         except NotAllowed as refusal:
             wrong = [Wrong("source", str(refusal))]
-    _kept(content, command_id)
+    kept(content, command_id, who.id, who.viewer.institution_id)
     return shown(content, command_id, wrong), 422
 
 
@@ -96,27 +93,9 @@ def _placed(entry: RequestEntry, command_id: str) -> ResponseReturnValue:
         # What was typed into it since is asked of nobody.
         flash(f"This form was placed already as {reference}; open a new one to ask anew.", "refused")
         return redirect(url_for("transactions.show", reference=reference), 303)
-    said = here().gateway.try_now(here().database, command_id)
-    with here().database.begin() as session:
-        said = with_names(session, said)
-    flash(
-        said or f"Placed. {entry.source_id} is told.", "done" if not said else "saved" if said == SAVED else "refused"
-    )
+    said = tried(command_id)
+    flash(said or f"Placed. {entry.source_id} is told.", category_of(said))
     return redirect(url_for("transactions.show", reference=reference), 303)
-
-
-def _kept(content: Mapping[str, str], command_id: str) -> bool:
-    who = person()
-    if is_empty(content):
-        return False
-    with here().database.begin() as session:
-        return keep(
-            session,
-            command_id,
-            institution_id=who.viewer.institution_id,
-            account_id=who.id,
-            content=dict(content),
-        )
 
 
 def _today(zone: str) -> date:

@@ -9,10 +9,8 @@ from flask import abort
 
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed
-from models.queries.people import with_names
 from models.support import ask_act
-from temporal.gateway import SAVED
-from web.asking import command_token
+from web.asking import category_of, command_token, tried
 from web.here import here
 from web.permission import person
 
@@ -45,17 +43,12 @@ def act(
             waits = saved.done_at is None
     except NotAllowed:
         abort(400)
-    return ("saved", WAITS) if waits else tried(act_id)
+    if waits:
+        return "saved", WAITS
+    said = tried(act_id)
+    return category_of(said), said
 
 
 def act_id_of(kind: str, subject_id: str) -> str:
     """The same for each click on the same form."""
     return hashlib.sha256(f"{command_token()} {kind} {subject_id}".encode()).hexdigest()[:32]
-
-
-def tried(command_id: str) -> tuple[str, str]:
-    """Try a saved command now; a message's category and its sentence."""
-    said = here().gateway.try_now(here().database, command_id)
-    with here().database.begin() as session:
-        said = with_names(session, said)
-    return ("done" if not said else "saved" if said == SAVED else "refused"), said

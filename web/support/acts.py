@@ -10,9 +10,9 @@ from models.domain.permissions import Function
 from models.queries.oversight import act_of, acts, look_of, looks
 from models.queries.support import handed_to
 from models.support import say_no, see, sign
+from web.asking import category_of, tried
 from web.here import here
 from web.permission import needs, person
-from web.support.acting import tried
 from web.support.blueprint import blueprint
 
 
@@ -43,8 +43,8 @@ def sign_act(act_id: str) -> ResponseReturnValue:
     except NotAllowed as refusal:
         flash(str(refusal), "refused")
         return redirect(url_for("support.support_acts"), 303)
-    category, said = tried(act_id) if waited else ("done", "")
-    flash(said or ("Signed, and done." if waited else "Signed."), category)
+    said = tried(act_id) if waited else ""
+    flash(said or ("Signed, and done." if waited else "Signed."), category_of(said))
     return redirect(url_for("support.support_acts"), 303)
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from models.domain.lifecycles import ARRIVAL, DELIVERY, REQUEST
 from models.domain.permissions import Function
 from models.queries.transactions import Sought, page, reference_exists
-from models.references import ALPHABET
+from models.references import reference_in
 from web.here import here
 from web.pages import after, written
 from web.permission import needs, person
@@ -51,17 +51,14 @@ def listing() -> ResponseReturnValue:
 @blueprint.post("/find")
 @needs(Function.VIEW_TRANSACTIONS)
 def find() -> ResponseReturnValue:
-    """By the reference as somebody said it: small letters, spaces and a missing T- do not matter.
+    """By the reference as somebody said it.
 
     Sent, never part of an address, and told again only where it looks like a reference: people enter NHS numbers, too.
     """
-    letters = "".join(letter for letter in request.form.get("reference", "").upper() if letter.isalnum())
-    letters = letters.removeprefix("T") if len(letters) == 8 else letters
-    sought = "like that"
-    if len(letters) == 7 and set(letters) <= set(ALPHABET):
-        sought = f"T-{letters[:4]}-{letters[4:]}"
+    sought = reference_in(request.form.get("reference", ""))
+    if sought:
         with here().database.begin() as session:
             if reference_exists(session, person().viewer, sought):
                 return redirect(url_for("transactions.show", reference=sought), 303)
-    flash(f"No transaction {sought} of yours; check the reference. It looks like T-7F3K-2QM.", "refused")
+    flash(f"No transaction {sought or 'like that'} of yours; check the reference. It looks like T-7F3K-2QM.", "refused")
     return redirect(url_for(".listing"), 303)
