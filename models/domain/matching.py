@@ -1,7 +1,8 @@
 """Whether a study that arrived is one that somebody asked for, with the reasons: names of what agrees and differs.
 
-Automatic only when the patient's NHS number, birth date, family and given name all agree, or the source's own
-StudyInstanceUID or Accession Number was named; and nothing contradicts. Everything less is for a person.
+Automatic only when the source's own StudyInstanceUID or Accession Number was named, or the patient's NHS number, birth
+date, family and given name all agree and so does the study's modality or date; and nothing contradicts. Everything less
+is for a person: a description alone is not compared, and the right patient may have had another study.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ NAMED = frozenset({Field.STUDY, Field.ACCESSION})
 SAME_PERSON = frozenset({Field.NHS_NUMBER, Field.BIRTH_DATE, Field.FAMILY_NAME, Field.GIVEN_NAME})
 REPORTS = frozenset({"SR", "DOC"})
 """Modalities of what carries a report (PS3.3 Section C.7.3.1.1.1)."""
+SAME_STUDY = NAMED | {Field.MODALITY, Field.STUDY_DATE}
 PERSON = SAME_PERSON | {Field.SOURCE_ID}
 
 
@@ -82,7 +84,8 @@ class Fit:
     @property
     def is_certain(self) -> bool:
         agrees = set(self.agrees)
-        return not self.differs and (bool(agrees & NAMED) or agrees >= SAME_PERSON)
+        is_of_patient = bool(agrees & NAMED) or agrees >= SAME_PERSON
+        return is_of_patient and bool(agrees & SAME_STUDY) and not self.differs
 
     @property
     def is_possible(self) -> bool:

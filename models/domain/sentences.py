@@ -54,6 +54,11 @@ def _closed(text: str) -> str:
     return text if not text or text.endswith((".", "?", "!")) else f"{text}."
 
 
+def _why(said: str, detail: str) -> str:
+    """`said`, with what a person or a Node gave as the reason; mails leave that out."""
+    return f"{said}: {detail}" if detail else f"{said}."
+
+
 def _sending(f: Facts) -> str:
     if f.fault:
         return f"{f.present} of {f.total} sent to {f.node}: {f.fault}"
@@ -73,7 +78,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"asks back or declines{_reminded(f)}"
     ),
     ("request", R.AWAITING_REQUESTER): lambda f: (
-        f"{f.source} asks {f.destination} back: {f.detail} The requester answers."
+        f"{_why(f'{f.source} asks {f.destination} back', f.detail)} The requester answers."
     ),
     ("request", R.AWAITING_STUDY): lambda f: (
         f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f)}"
@@ -85,20 +90,22 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{_studies(f.present)} of {f.total} came from {f.source}; delivery to {f.destination} is under way."
     ),
     ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
-    ("request", R.DECLINED): lambda f: f"Declined by {f.source}: {f.detail} Nothing is sent.",
-    ("request", R.WITHDRAWN): lambda f: f"Withdrawn by {f.destination}: {f.detail} Nothing more is awaited.",
+    ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",
+    ("request", R.WITHDRAWN): lambda f: f"{_why(f'Withdrawn by {f.destination}', f.detail)} Nothing more is awaited.",
     ("request", R.EXPIRED): lambda f: f"Expired: nobody answered in time. {f.destination} may ask again, or ring.",
     ("arrival", A.RECEIVING): lambda f: f"{_images(f.total)} received from {f.source}; waiting for the last one.",
     ("arrival", A.FORWARDING): lambda f: (
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."
     ),
     ("arrival", A.SETTLED): lambda f: f"{_images(f.total)} received from {f.source}; the route is being decided.",
-    ("arrival", A.HELD): lambda f: f"Held: {f.detail} {f.source}'s PACS officer decides.",
+    ("arrival", A.HELD): lambda f: f"{_why('Held', f.detail)} {f.source}'s PACS officer decides.",
     ("arrival", A.ROUTED): lambda f: f"{_images(f.total)} received from {f.source}, on the way to {f.destination}.",
     ("arrival", A.MATCHED): lambda f: (
         f"{_images(f.total)} received from {f.source} in answer to a request, on the way to {f.destination}."
     ),
-    ("arrival", A.REFUSED): lambda f: f"Refused by {f.source}'s PACS officer: {f.detail} It goes nowhere.",
+    ("arrival", A.REFUSED): lambda f: (
+        f"{_why(f'Refused by the PACS officer of {f.source}', f.detail)} It goes nowhere."
+    ),
     ("delivery", D.WAITING): lambda f: f"{_images(f.total)} for {f.destination}, about to be put on its worklist.",
     ("delivery", D.ON_WORKLIST): lambda f: (
         f"{_images(f.total)} on {f.destination}'s worklist; "
@@ -109,11 +116,11 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{f.node} accepted {_all(f.total)}; it is being asked whether it has {_them(f.total)}."
     ),
     ("delivery", D.NEEDS_ATTENTION): lambda f: (
-        f"Stopped at {f.present} of {f.total}: {f.detail} "
+        f"{_why(f'Stopped at {f.present} of {f.total}', f.detail)} "
         f"A PACS officer of {f.destination} or {f.source} chooses: retry, other node or abandon."
     ),
     ("delivery", D.DIFFERS_AT_DESTINATION): lambda f: (
-        f"{f.node} files this study under other identifiers: {f.detail} "
+        f"{_why(f'{f.node} files this study under other identifiers', f.detail)} "
         f"{f.destination}'s PACS officer corrects it there, then retries."
     ),
     ("delivery", D.CONFIRMED): lambda f: (
@@ -123,16 +130,29 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"Sent, not verifiable: {f.node} accepted {_all(f.total)} but cannot be asked. {f.detail}".rstrip()
     ),
     ("delivery", D.ABANDONED): lambda f: f"Abandoned at {f.present} of {f.total}. {f.detail}".rstrip(),
-    ("delivery", D.REFUSED): lambda f: f"Refused by {f.destination}: {f.detail} Nothing was sent.",
+    ("delivery", D.REFUSED): lambda f: f"{_why(f'Refused by {f.destination}', f.detail)} Nothing was sent.",
     ("node", N.UP): lambda f: f"{f.node} answers.",
-    ("node", N.FAILING): lambda f: f"{f.node} did not answer: {f.detail} It is asked again in seconds.",
-    ("node", N.DOWN): lambda f: f"{f.node} is down: {f.detail} It is asked again by itself.",
+    ("node", N.FAILING): lambda f: f"{_why(f'{f.node} did not answer', f.detail)} It is asked again in seconds.",
+    ("node", N.DOWN): lambda f: f"{_why(f'{f.node} is down', f.detail)} It is asked again by itself.",
     ("node", N.PROBING): lambda f: f"{f.node} is being asked whether it is back.",
     ("node", N.HELD): lambda f: f"{f.node} is held by a person; nothing is sent to it until it is resumed.",
     ("commitment", C.ASKED): lambda f: f"{f.node} asked for commitment to {_images(f.total)}; it is told by itself.",
     ("commitment", C.ANSWERED): lambda f: f"{f.node} was told that {_are(f.present, f.total)} kept.",
     ("commitment", C.UNANSWERABLE): lambda f: f"{f.node} cannot be told what is kept. {f.detail}".rstrip(),
 }
+
+
+TYPED = frozenset(
+    {
+        ("request", R.AWAITING_REQUESTER),
+        ("request", R.DECLINED),
+        ("request", R.WITHDRAWN),
+        ("arrival", A.REFUSED),
+        ("delivery", D.REFUSED),
+        ("delivery", D.ABANDONED),
+    }
+)
+"""Where the detail is what a person typed: it may name the patient, whatever the form asks for."""
 
 
 def sentence(lifecycle: str, state: StrEnum, facts: Facts) -> str:

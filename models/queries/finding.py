@@ -81,7 +81,7 @@ def searched_from(session: Session) -> datetime | None:
 def as_found(session: Session, transactions: Collection[Transaction], zone: str = "") -> tuple[Found, ...]:
     return tuple(
         Found("Transaction", one.transaction.reference, one.sentence, reference=one.transaction.reference)
-        for one in standings(session, transactions, zone)
+        for one in standings(session, transactions, zone, typed=False)
     )
 
 

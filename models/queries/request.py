@@ -153,7 +153,7 @@ def _asked(study: RequestedStudy, ended: str, shown: bool, fitting: Collection[F
         StudyInstanceUID=study.StudyInstanceUID,
         is_prior=study.is_prior,
         state=state,
-        reason=study.reason,
+        reason=study.reason if shown else "",
         fitting=tuple(one for one in fitting if one.answered_at or state == "wanted"),
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.delivery import State
-from models.domain.sentences import Facts, sentence
+from models.domain.sentences import TYPED, Facts, sentence
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
@@ -44,12 +44,17 @@ Counted = tuple[Delivery, int, int]
 
 
 def standings(
-    session: Session, transactions: Collection[Transaction], zone: str = "", *, in_detail: bool = True
+    session: Session,
+    transactions: Collection[Transaction],
+    zone: str = "",
+    *,
+    in_detail: bool = True,
+    typed: bool = True,
 ) -> list[Standing]:
     """One for each of `transactions`, in their order; five selects however many they are.
 
     Sentences name times as clocks show them in the time zone `zone`; without one they leave them out. Nor do they,
-    unless `in_detail`, repeat what a person typed or what a Node said.
+    unless `typed`, repeat what a person typed, or, unless `in_detail`, what a Node said.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
@@ -65,6 +70,7 @@ def standings(
             deliveries.get(one.id),
             zone,
             in_detail,
+            typed,
         )
         for one in transactions
         for arrival in [arrivals.get(one.id)]
@@ -123,6 +129,7 @@ def _standing(
     counted: Counted | None,
     zone: str,
     in_detail: bool,
+    typed: bool,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
     if request is not None:
@@ -130,18 +137,19 @@ def _standing(
         # What was declined is no longer owed; of a request that was declined as a whole, all of it was asked.
         total = sum(study.state != "declined" for study in request.studies) or len(request.studies)
     subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
+    state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
+    tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
     facts = Facts(
         source=transaction.institution_id,
         destination=transaction.destination_id or "",
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
-        detail=subject.state_detail if subject and in_detail else "",
+        detail=subject.state_detail if subject and tells else "",
         fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
     )
-    state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     said = sentence(transaction.lifecycle, state, facts)
     return Standing(transaction, request, arrival, header, delivery, accepted, total, said)
 

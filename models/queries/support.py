@@ -270,5 +270,5 @@ def _standing(session: Session, zone: str, which: ColumnElement[bool]) -> tuple[
             since=one.transaction.state_since,
             sentence=one.sentence,
         )
-        for one in standings(session, rows.all(), zone)
+        for one in standings(session, rows.all(), zone, typed=False)
     )

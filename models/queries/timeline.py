@@ -81,12 +81,12 @@ def parts(session: Session, transaction_id: str) -> tuple[Part, ...]:
     )
 
 
-def timeline(session: Session, one: Transaction) -> tuple[Told, ...]:
-    """The oldest first."""
+def timeline(session: Session, one: Transaction, *, disclosed: bool) -> tuple[Told, ...]:
+    """The oldest first. What people wrote at a step may name the patient: it is left out unless that is `disclosed`."""
     subjects = {subject for part in parts(session, one.id) for subject in (part.id, part.workflow_id)}
     told = [
         Told(one.opened_at, "The transaction was opened."),
-        *_steps(session, one),
+        *_steps(session, one, disclosed),
         *_commands(session, subjects),
         *_mails(session, one),
         *_faults(session, one),
@@ -97,7 +97,7 @@ def timeline(session: Session, one: Transaction) -> tuple[Told, ...]:
     return tuple(sorted(told, key=lambda line: line.at))
 
 
-def _steps(session: Session, one: Transaction) -> Iterator[Told]:
+def _steps(session: Session, one: Transaction, disclosed: bool) -> Iterator[Told]:
     rows = session.scalars(
         select(TransitionRow).where(TransitionRow.transaction_id == one.id).order_by(TransitionRow.at, TransitionRow.id)
     ).all()
@@ -110,7 +110,7 @@ def _steps(session: Session, one: Transaction) -> Iterator[Told]:
             f"{words} {row.detail}".rstrip() if by_itself else words,
             called[row.actor],
             row.event in ("parked", "held"),
-            "" if by_itself else row.detail,
+            row.detail if disclosed and not by_itself else "",
         )
 
 

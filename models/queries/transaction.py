@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from models.domain.contracts import EXCHANGE
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts, SentIdentity
@@ -132,7 +133,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     one = session.scalars(select(Transaction).where(visible(viewer), Transaction.reference == reference)).one_or_none()
     if one is None:
         raise NotFound("There is no such transaction; check the reference.")
-    (standing,) = standings(session, [one], viewer.time_zone)
+    (standing,) = standings(session, [one], viewer.time_zone, typed=viewer.sees_patients)
     request, arrival, delivery = standing.request, standing.arrival, standing.delivery
     header = standing.header if viewer.sees_patients else FirstHeader()
     identity = delivery.identity if delivery and viewer.sees_patients else None
@@ -159,7 +160,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
         identity=SentIdentity(**identity) if identity else None,
-        steps=_steps(session, one),
+        steps=_steps(session, viewer, one),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         followed_by=references(session, viewer, Transaction.follows_id == one.id),
@@ -204,13 +205,23 @@ def _partner(session: Session, ods_code: str) -> Partner:
     return Partner(institution.ods_code, institution.name, institution.phone)
 
 
-def _steps(session: Session, one: Transaction) -> tuple[Step, ...]:
+def _steps(session: Session, viewer: Viewer, one: Transaction) -> tuple[Step, ...]:
+    """What people typed at a step is for those who may see the patient: it may name that patient."""
     rows = session.scalars(
         select(TransitionRow).where(TransitionRow.transaction_id == one.id).order_by(TransitionRow.at, TransitionRow.id)
     ).all()
     called = names(session, {row.actor for row in rows})
     return tuple(
-        Step(row.at, row.lifecycle, row.event, row.before, row.after, called[row.actor], row.detail) for row in rows
+        Step(
+            row.at,
+            row.lifecycle,
+            row.event,
+            row.before,
+            row.after,
+            called[row.actor],
+            row.detail if viewer.sees_patients or row.actor == EXCHANGE else "",
+        )
+        for row in rows
     )
 
 

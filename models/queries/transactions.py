@@ -87,7 +87,10 @@ def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None 
     found = session.scalars(select(Transaction).where(Transaction.id.in_(ids)).order_by(*newest).limit(size + 1)).all()
     shown = found[:size]
     more = Cursor(shown[-1].opened_at, shown[-1].id) if len(found) > size else None
-    return Page(tuple(_listed(viewer, one) for one in standings(session, shown, viewer.time_zone)), more)
+    return Page(
+        tuple(_listed(viewer, one) for one in standings(session, shown, viewer.time_zone, typed=viewer.sees_patients)),
+        more,
+    )
 
 
 def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
@@ -99,7 +102,9 @@ def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[List
         .limit(limit)
     )
     found = session.scalars(query).all()
-    return tuple(_listed(viewer, one) for one in standings(session, found, viewer.time_zone))
+    return tuple(
+        _listed(viewer, one) for one in standings(session, found, viewer.time_zone, typed=viewer.sees_patients)
+    )
 
 
 def how_many_wait(session: Session, viewer: Viewer, lifecycle: str = "") -> tuple[int, int]:

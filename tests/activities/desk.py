@@ -31,7 +31,7 @@ from tests.models.test_requests import ENTRY, GAMMA
 from tests.workflows.fakes import World
 from tests.workflows.rows import arrived, command
 
-ONE_STUDY = replace(ENTRY, studies=(StudyEntry(description="CT head"),))
+ONE_STUDY = replace(ENTRY, studies=(StudyEntry(description="CT head", Modality="CT"),))
 WITH_PRIORS = replace(ENTRY, studies=(StudyEntry(is_prior=True),))
 NAMESAKE = replace(GAMMA, other_ids=())
 

@@ -35,7 +35,7 @@ def test_what_is_certain_is_offered_and_kept_with_its_reasons(desk: Desk) -> Non
     (candidate,) = desk.candidates()
     assert candidate.is_certain
     assert (set(candidate.agrees), candidate.differs) == (
-        {"NHS number", "birth date", "family name", "given name"}, [],
+        {"NHS number", "birth date", "family name", "given name", "modality"}, [],
     )  # fmt: skip
     assert desk.deliveries() == []
 
@@ -265,7 +265,9 @@ def test_priors_of_which_the_source_has_no_more_are_closed(desk: Desk, came: int
 
 
 def test_declining_the_rest_leaves_what_came(desk: Desk) -> None:
-    entry = replace(ENTRY, studies=(StudyEntry(description="CT head"), StudyEntry(StudyInstanceUID="2.25.1234")))
+    entry = replace(
+        ENTRY, studies=(StudyEntry(description="CT head", Modality="CT"), StudyEntry(StudyInstanceUID="2.25.1234"))
+    )
     request, arrival = desk.place(entry=entry), desk.push()
     desk.route(arrival)
     desk.takes(request, arrival)

@@ -111,7 +111,7 @@ def test_the_mail_says_what_list_and_page_say_without_what_anybody_typed(
         asked.state_detail = "Zebra was never here."
     tell(parcels, mailbox.port, NoticeRequest("k", "request-declined", subject))
     for mail in by_address(folder).values():
-        assert "How it stands: Declined by ZX1: Nothing is sent." in mail.body
+        assert "How it stands: Declined by ZX1. Nothing is sent." in mail.body
         assert "Zebra" not in mail.body
 
 

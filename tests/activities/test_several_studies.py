@@ -17,8 +17,13 @@ from models.tables import Agreement, Arrival, Candidate, RequestedStudy, Transit
 from tests.activities.desk import NAMESAKE, ONE_STUDY, WITH_PRIORS, Desk
 from tests.workflows.rows import command
 
-TWO_STUDIES = replace(ONE_STUDY, studies=(StudyEntry(description="CT head"), StudyEntry(description="CT neck")))
-ONE_AND_PRIORS = replace(ONE_STUDY, studies=(StudyEntry(description="CT head"), StudyEntry(is_prior=True)))
+TWO_STUDIES = replace(
+    ONE_STUDY,
+    studies=(StudyEntry(description="CT head", Modality="CT"), StudyEntry(description="CT neck", Modality="CT")),
+)
+ONE_AND_PRIORS = replace(
+    ONE_STUDY, studies=(StudyEntry(description="CT head", Modality="CT"), StudyEntry(is_prior=True))
+)
 
 
 def states(desk: Desk, request_id: str) -> list[str]:

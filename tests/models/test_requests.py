@@ -188,7 +188,7 @@ def test_what_the_source_holds_already_is_a_candidate(database: Database, regist
         for number, state in (("1", "held"), ("2", "routed")):
             arrived(session, registry, World(number), state=state, patients=(GAMMA,))
     with database.begin() as session:
-        placed(session, registry, replace(ENTRY, studies=(StudyEntry(description="CT head"),)))
+        placed(session, registry, replace(ENTRY, studies=(StudyEntry(description="CT head", Modality="CT"),)))
         candidate = session.scalars(select(Candidate)).one()
         assert (candidate.arrival_id, candidate.is_certain) == ("1-arrival", True)
         assert "NHS number" in candidate.agrees

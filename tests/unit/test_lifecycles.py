@@ -149,3 +149,19 @@ def test_a_sentence_is_one_or_two_plain_sentences(lifecycle: str, state: StrEnum
 def test_one_image_is_spoken_of_as_one(state: StrEnum, one: str, several: str) -> None:
     for count, words in ((1, one), (2, several)):
         assert words in sentence("delivery", state, Facts(destination="ZX2", node="PACS", present=count, total=count))
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "state", "said"),
+    [
+        ("request", "awaiting-requester", "ZX1 asks ZX2 back. The requester answers."),
+        ("request", "declined", "Declined by ZX1. Nothing is sent."),
+        ("request", "withdrawn", "Withdrawn by ZX2. Nothing more is awaited."),
+        ("arrival", "held", "Held. ZX1's PACS officer decides."),
+        ("delivery", "refused", "Refused by ZX2. Nothing was sent."),
+    ],
+)
+def test_without_the_reason_that_somebody_typed_it_is_whole_all_the_same(lifecycle: str, state: str, said: str) -> None:
+    """As it stands in a mail."""
+    at = next(one for one in LIFECYCLES[lifecycle].states if one.value == state)
+    assert sentence(lifecycle, at, Facts(source="ZX1", destination="ZX2")) == said

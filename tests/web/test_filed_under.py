@@ -36,6 +36,17 @@ def test_a_page_says_what_the_destination_files_it_under(
     assert f"ZX2 files it under {FILED[basis]}." in text
 
 
+@pytest.mark.parametrize("state", ["on-worklist", "refused", "differs-at-destination"])
+def test_what_is_not_confirmed_is_not_said_to_be_filed(
+    app: Flask, database: Database, registry: Registry, state: str
+) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery(state).reference
+    text = unescape(sign_in(app, "officer.zx2").get(f"/transactions/{reference}").text)
+    assert "ZX2 would file it under" in text
+    assert "ZX2 files it" not in text
+
+
 def test_a_patient_id_that_is_missing_has_no_issuer(app: Flask, database: Database, registry: Registry) -> None:
     with database.begin() as session:
         seed = Seed(session, registry)

@@ -12,6 +12,8 @@ from sqlalchemy import event, text
 from bench.filling import fill
 from bench.pages import PEOPLE, pages, portal, sign_in
 from models.db import Database
+from models.held_already import delivered_studies
+from models.queries.finding import find_patient
 
 FULL = 20_000
 # What grows with every transaction.
@@ -63,6 +65,19 @@ def _whole(database: Database, statement: str, parameters: Any) -> str:
     with database.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
         return "; ".join(line.strip() for line in plan if WHOLE.search(line))
+
+
+def test_a_patient_is_found_by_an_index(database: Database) -> None:
+    portal(database)
+    with database.begin() as session:
+        fill(session, 0, FULL - 1)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    with database.begin() as session, heard(database) as said:
+        assert find_patient(session, "9990001008")
+        delivered_studies(session, "ZX1", "9990001008")
+    assert len(said) >= 2
+    assert not [plan for one in said if (plan := _whole(database, *one))]
 
 
 def test_reading_a_whole_table_is_noticed(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from models.queries.partners import Askable
 from web.entries import Wrong, day
-from web.requests.form import of_study, typed, with_row, without_row
+from web.requests.form import of_study, read_entry, typed, with_row, without_row
 from web.requests.partners import partner
 
 PARTNERS = (Askable("ZX1", "Northern Example", "", "UTC"), Askable("ZX2", "Royal Example", "", "UTC"))
@@ -55,3 +55,27 @@ def test_a_date_as_people_write_it(words: str) -> None:
 def test_no_date(words: str) -> None:
     with pytest.raises(Wrong):
         day(words, "x", date(2026, 5, 4))
+
+
+@pytest.mark.parametrize(
+    ("description", "chosen", "modality"),
+    [
+        ("CT head", "", "CT"),
+        ("mri of the knee", "", "MR"),
+        ("MRI head", "CT", "CT"),
+        ("X-ray chest", "", ""),
+        ("Head CT", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_kind_is_what_the_description_begins_with_unless_one_is_chosen(
+    description: str, chosen: str, modality: str
+) -> None:
+    content = {
+        "rows": "1",
+        "study-0-description": description,
+        "study-0-Modality": chosen,
+        "study-0-AccessionNumber": "A1",
+    }
+    entry, _ = read_entry(content, PARTNERS, date(2026, 5, 4))
+    assert [study.Modality for study in entry.studies] == [modality]

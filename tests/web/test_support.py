@@ -208,7 +208,9 @@ def test_the_timeline_is_one_list_of_words(app: Flask, database: Database, recov
 def test_an_incident_summary_holds_nothing_that_was_entered(app: Flask, database: Database, registry: Registry) -> None:
     with database.begin() as session:
         reference = Seed(session, registry).delivery("abandoned").reference
-    page = sign_in(app, "support.zx3").get(f"/support/{reference}").text
+    client, here = sign_in(app, "support.zx3"), f"/support/{reference}"
+    send(client, here, f"{here}/disclose", reason="They rang about it.")
+    page = client.get(here).text
     text = page[page.index('id="summary"') : page.index("</pre>")]
     assert "Delivery abandoned" in text
     assert "Sent on a disc instead." in page

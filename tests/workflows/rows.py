@@ -50,7 +50,12 @@ def arrived(
         lifecycle="arrival", state=state, state_since=at, opened_at=at,
     )  # fmt: skip
     study = Study(
-        institution_id="ZX1", StudyInstanceUID=_uid(), patient=facts_to_json(patients[0]), first_received_at=at
+        institution_id="ZX1",
+        StudyInstanceUID=_uid(),
+        StudyDate=f"{at:%Y%m%d}",
+        ModalitiesInStudy=["CT"],
+        patient=facts_to_json(patients[0]),
+        first_received_at=at,
     )
     link = Association(
         id=new_id(), institution_id="ZX1", node_id=registry.nodes[sender], edge="e", calling_ae_title=sender,

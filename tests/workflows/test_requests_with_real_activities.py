@@ -49,7 +49,7 @@ ENTRY = RequestEntry(
     family_name="Testcase",
     given_name="Gamma",
     birth_date="19700304",
-    studies=(StudyEntry(description="CT head"),),
+    studies=(StudyEntry(description="CT head", Modality="CT"),),
     recipient="Dr Example Reader",
     urgency=Urgency.URGENT,
 )

@@ -33,10 +33,13 @@ MODALITIES: Mapping[str, str] = {
     "MG": "Mammography",
     "RF": "Fluoroscopy",
 }
+FIRST_WORDS: Mapping[str, str] = {
+    "CT": "CT", "MR": "MR", "MRI": "MR", "US": "US", "ULTRASOUND": "US", "PET": "PT", "MAMMOGRAM": "MG",
+}  # fmt: skip
 WANTS: Mapping[str, str] = {"images": "Images", "report": "Report", "both": "Images and report"}
 URGENCIES: Mapping[str, str] = {
     Urgency.ROUTINE: "Routine",
-    Urgency.BY_DEADLINE: "For a date that is set",
+    Urgency.BY_DEADLINE: "Soon: say by when under Why",
     Urgency.URGENT: "Urgent",
     Urgency.LIFE_CRITICAL: "Life-critical",
 }
@@ -138,6 +141,7 @@ def _studies(content: Mapping[str, str], reading: Reading, today: date) -> tuple
 def _study(content: Mapping[str, str], row: int, reading: Reading, today: date) -> StudyEntry:
     ids = {name: of_study(row, name) for name in OF_A_STUDY}
     given = {name: content.get(ids[name], "") for name in OF_A_STUDY}
+    chosen = given["Modality"]
     first = reading.read(entries.day, given["from"], ids["from"], today)
     last = reading.read(entries.day, given["to"], ids["to"], today)
     if first and last and last < first:
@@ -145,12 +149,17 @@ def _study(content: Mapping[str, str], row: int, reading: Reading, today: date) 
     return StudyEntry(
         StudyInstanceUID=reading.read(_uid, given["StudyInstanceUID"], ids["StudyInstanceUID"]),
         AccessionNumber=reading.read(entries.accession, given["AccessionNumber"], ids["AccessionNumber"]),
-        Modality=given["Modality"] if given["Modality"] in MODALITIES else "",
+        Modality=chosen if chosen in MODALITIES and chosen else _said_first(given["description"]),
         study_date_from=first,
         # One date alone is that day.
         study_date_to=last or first,
         description=reading.read(entries.line, given["description"], ids["description"], ""),
     )
+
+
+def _said_first(description: str) -> str:
+    """The kind that a description like "CT head" begins with; empty where it begins with none that is certain."""
+    return FIRST_WORDS.get(description.split(maxsplit=1)[0].upper(), "") if description.strip() else ""
 
 
 def _uid(text: str, field: str) -> str:

@@ -10,7 +10,7 @@ from models.tables import Transaction
 LINES = 25
 
 
-def summary(one: Transaction, sentence: str, parts: Sequence[Part], lines: Sequence[Told]) -> str:
+def summary(one: Transaction, parts: Sequence[Part], lines: Sequence[Told]) -> str:
     """Plain text; times in UTC. What people entered is left out: it could name anybody."""
     route = f"{one.institution_id} to {one.destination_id or 'no destination yet'}"
     head = [

@@ -49,9 +49,9 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
     who = person()
     with here().database.begin() as session:
         one = found(session, reference)
-        (standing,) = standings(session, [one], who.viewer.time_zone)
-        worked_on, told = parts(session, one.id), timeline(session, one)
         until = shown_until(session, one.id, who.id)
+        (standing,) = standings(session, [one], who.viewer.time_zone, typed=until is not None)
+        worked_on, told = parts(session, one.id), timeline(session, one, disclosed=until is not None)
         sides = {one.institution_id, one.destination_id or ""} - {""}
         facts = {
             "page": one,
@@ -78,7 +78,7 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
         lines=lines[-MOST:],
         left_out=max(0, len(lines) - MOST),
         engine_answers=engine_answers,
-        summary=summary(one, standing.sentence, worked_on, lines),
+        summary=summary(one, worked_on, lines),
         **facts,
     )
 

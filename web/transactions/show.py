@@ -79,7 +79,7 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
 
 
 def _picture(page: TransactionPage) -> Markup:
-    passed = {(step.before, step.after) for step in page.steps if step.lifecycle == page.lifecycle}
+    passed = dict.fromkeys((step.before, step.after) for step in page.steps if step.lifecycle == page.lifecycle)
     return picture(LIFECYCLES[page.lifecycle], page.state, passed, "lifecycle")
 
 
@@ -91,7 +91,7 @@ def _facts(page: TransactionPage) -> str:
     """Changes with what heading, identifiers and facts say. Keyed: it stands in an address, and patients are in it."""
     said = (
         *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
-        *(page.study_date, page.accession, page.held_parts, page.follows, page.followed_by),
+        *(page.state == "confirmed", page.study_date, page.accession, page.held_parts, page.follows, page.followed_by),
         *(page.request, page.requests),
     )
     return hashlib.blake2b(repr(said).encode(), key=_key(), digest_size=16).hexdigest()
