@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Two at a time: most tests wait for a server, not for a core.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench soak clean setup lock
@@ -13,13 +15,13 @@ demo: setup ## start the exchange and three make-believe hospitals on this machi
 	@exec $(BIN)/iep demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: setup ## everything a change must pass: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: setup ## measure against other programs, and every page; prints ratios
 	@$(BIN)/python -m bench
