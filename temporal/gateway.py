@@ -1,14 +1,12 @@
 """The one door to the engine for code that is not async: web, ingest and relay.
 
-One event loop in one thread, made on first use. A process that was forked makes its own, and its own runtime of the
-engine's client: neither survives a fork.
+One event loop in one thread, made on first use: a process that forks does so before it, for no thread survives a fork.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -63,7 +61,6 @@ class Gateway:
         self.also: dict[CommandKind, Callable[[OutboxCommand], None]] = {}
         """Commands that somebody else carries out, who needs more than the engine."""
         self._lock = threading.Lock()
-        self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client: Client | None = None
@@ -176,7 +173,7 @@ class Gateway:
     def close(self) -> None:
         """End the loop. Afterwards the process may end: what the client's own threads still do has had its moment."""
         with self._lock:
-            if self._loop is None or self._thread is None or self._pid != os.getpid():
+            if self._loop is None or self._thread is None:
                 return
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -283,8 +280,8 @@ class Gateway:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():
-                self._pid, self._loop, self._client = os.getpid(), asyncio.new_event_loop(), None
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
                 self._thread.start()
             return self._loop

@@ -8,21 +8,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.end_to_end.exchange"]
-"""The demo that end-to-end and fault tests share: one for the whole run."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side, a file's tests stay together and in order, and all that share the demo are one group, the first."""
-    items.sort(key=lambda item: "exchange" not in _fixtures(item))
-    for item in items:
-        group = "exchange" if "exchange" in _fixtures(item) else item.path.relative_to(item.config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+pytest_plugins = ["tests.end_to_end.exchange", "tests.side_by_side"]
+"""The demo that end-to-end and fault tests share, one for the whole run; and how tests share two processes."""
 
 
 PACKAGES = {

@@ -62,7 +62,7 @@ def test_every_file_byte_for_byte(exchange: Exchange, real_dicom: Path, monkeypa
             for file, facts in members:
                 status = sender.send_bytes(made, data_set_of(file), sop_class, str(facts.SOPInstanceUID))
                 statuses[str(file.relative_to(real_dicom))] = status
-    eventually(lambda: not left_in_spool(exchange), timeout=60)
+    eventually(lambda: not left_in_spool(exchange), timeout=180)
 
     unsendable = {str(file.relative_to(real_dicom)) for file in files} - statuses.keys()
     acknowledged = {name for name, status in statuses.items() if status == SUCCESS}
@@ -148,7 +148,7 @@ def test_what_dcmtk_puts_on_the_wire_is_archived(
         reference = both.submit(dcmsend, peers, tmp_path / "reference", real_dicom, port, "SINK")
         here = dcmsend(peers, tmp_path / "report", real_dicom, exchange.port("dicom"), "IEP")
         there = reference.result()
-    eventually(lambda: not left_in_spool(exchange), timeout=60)
+    eventually(lambda: not left_in_spool(exchange), timeout=180)
     kept = _all_archived(exchange)
     refused = _refused(exchange, "ZX3_PACS")
     missing = {path.name.partition(".")[2]: path for path in wire.iterdir() if digest(path) not in kept}

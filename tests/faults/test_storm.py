@@ -31,15 +31,16 @@ def test_a_hundred_resets(exchange: Exchange, recorder: RecordingPacs, peers: Pe
     RetryingSender(exchange.port("dicom"), "FAULTY_SCANNER", "IEP_ZX8").send(images)
     # It is on its way and stays so for as long as its destination is busy.
     (standing,) = exchange.in_state(study.study_instance_uid, "sending", timeout=120)
-    assert standing.delivery
+    delivery = standing.delivery
+    assert delivery
     eventually(lambda: images.keys() & recorder.wire().keys(), timeout=60)
-    _run_again(exchange, standing.delivery, RESETS // 2)
-    eventually(lambda: _carried(exchange) >= RESETS // 4, timeout=120)
+    _run_again(exchange, delivery, RESETS // 2)
+    eventually(lambda: _carried(exchange, delivery) >= RESETS // 4, timeout=120)
     before = recorder.wire()
     recorder.refuse(None)
-    _run_again(exchange, standing.delivery, RESETS // 2)
+    _run_again(exchange, delivery, RESETS // 2)
     exchange.in_state(study.study_instance_uid, "confirmed", timeout=180)
-    eventually(lambda: _carried(exchange) == RESETS, timeout=120)
+    eventually(lambda: _carried(exchange, delivery) == RESETS, timeout=120)
     assert count(peers, "ZX8_PACS", recorder.port, study.study_instance_uid) == IMAGES
     for uid, path in images.items():
         is_whole(exchange, recorder, uid, path)
@@ -68,9 +69,11 @@ def _run_again(exchange: Exchange, delivery: Delivery, times: int) -> None:
             )
 
 
-def _carried(exchange: Exchange) -> int:
+def _carried(exchange: Exchange, delivery: Delivery) -> int:
     with exchange.database.begin() as session:
         carried = select(func.count()).where(
-            OutboxCommand.kind == CommandKind.RUN_AGAIN, OutboxCommand.delivered_at.is_not(None)
+            OutboxCommand.kind == CommandKind.RUN_AGAIN,
+            OutboxCommand.subject_id == f"delivery-{delivery.id}",
+            OutboxCommand.delivered_at.is_not(None),
         )
         return session.scalar(carried) or 0

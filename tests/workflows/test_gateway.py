@@ -241,11 +241,9 @@ def run(program: str, target: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("used_before", ["gateway.is_ready()", "None"])
-def test_a_forked_process_has_a_door_of_its_own(engine: WorkflowEnvironment, used_before: str) -> None:
+def test_a_forked_process_has_a_door_of_its_own(engine: WorkflowEnvironment) -> None:
     done = run(
-        f"""
-        {used_before}
+        """
         child = os.fork()
         if child == 0:
             os._exit(0 if gateway.is_ready() and not gateway.is_running("nobody") else 1)
