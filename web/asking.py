@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from models.domain.contracts import CommandKind
 from models.outbox import post
 from models.queries.people import with_names
-from models.tables import OutboxCommand, new_id
+from models.tables import OutboxCommand, new_id, now
 from temporal.gateway import SAVED
 from web.here import here
 from web.permission import person
+from web.times import with_local_times
 
 FIELD = "command"
 TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -62,7 +63,7 @@ def tried(command_id: str) -> str:
     """Try a saved command now; empty when it is done, else why it was refused, or SAVED."""
     said = here().gateway.try_now(here().database, command_id)
     with here().database.begin() as session:
-        return with_names(session, said)
+        return with_local_times(with_names(session, said), person().time_zone, now())
 
 
 def category_of(said: str) -> str:

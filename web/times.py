@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 
 from models.queries.clock import clock_words
 
+UTC_CLOCK = re.compile(r"\b([01][0-9]|2[0-3]):([0-5][0-9]) UTC\b")
 ELEMENT = Markup('<time datetime="{utc}" title="{title}">{words}</time>')
 
 
@@ -16,6 +18,16 @@ def at_length(time: datetime, zone: str) -> str:
     """Like "3 May 2026 at 14:02"."""
     local = time.astimezone(ZoneInfo(zone))
     return f"{local.day} {local:%B %Y} at {local:%H:%M}"
+
+
+def with_local_times(words: str, zone: str, now: datetime) -> str:
+    """What the engine says of the last hours, like "at 13:02 UTC", in the time of `zone`: "at 14:02"."""
+
+    def local(found: re.Match[str]) -> str:
+        time = now.astimezone(UTC).replace(hour=int(found[1]), minute=int(found[2]))
+        return f"{time.astimezone(ZoneInfo(zone)):%H:%M}"
+
+    return UTC_CLOCK.sub(local, words)
 
 
 def clock(time: datetime | None, zone: str, now: datetime, seconds: bool = False) -> Markup:

@@ -55,7 +55,7 @@ class Journey(Generic[State, Event]):
         try:
             if seen not in ("", self.state.value):
                 raise NotAllowed(
-                    f"This {self.lifecycle.name} is {self.state.value} by now. Reload the page to see why."
+                    f"This {self.lifecycle.name} is {in_words(self.state)} by now. Reload the page to see why."
                 )
             self.lifecycle.after(self.state, event)
         except NotAllowed as refusal:
@@ -63,8 +63,9 @@ class Journey(Generic[State, Event]):
                 raise
             step = self._made_too_late(event, seen)
             who = "the exchange" if step.actor == EXCHANGE else step.actor
+            event, state = in_words(step.event), in_words(self.state)
             raise NotAllowed(
-                f"Too late: it was {step.event} by {who} at {step.at:%H:%M} UTC and is now {self.state.value}."
+                f"Too late: it was {event} by {who} at {step.at:%H:%M} UTC and is now {state}."
             ) from refusal
 
     def _made_too_late(self, event: Event, seen: str) -> Transition:
@@ -165,6 +166,10 @@ class Journey(Generic[State, Event]):
             if is_cancelled_exception(failure):
                 raise
             workflow.logger.error("a mail (%s) cannot be sent: %s", request.kind, sentence_of(failure))
+
+
+def in_words(code: str) -> str:
+    return code.replace("-", " ")
 
 
 def refusal(error: ExchangeError) -> ApplicationError:

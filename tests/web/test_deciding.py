@@ -9,11 +9,12 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.db import Database
-from models.tables import AuditEntry, Delivery, Node, OutboxCommand, Transaction, new_id
+from models.tables import AuditEntry, Delivery, Node, OutboxCommand, Transaction, new_id, now
 from temporal.gateway import SAVED
 from tests.database import Registry
 from tests.web.portal import Gateway, field_of, make, send, sign_in
 from tests.web.seeded import Seed
+from web.times import with_local_times
 
 
 @pytest.fixture
@@ -130,7 +131,8 @@ def test_the_later_of_two_people_reads_who_was_first(
     client = sign_in(app, "officer.zx2")
     send(client, page, f"{page}/abandon", reason="on a disc")
     text = client.get(page).text
-    assert "Too late: it was retried by Officer 1 Example (ZX1) at 04:05 UTC and is now sending." in text
+    at = with_local_times("04:05 UTC", "Europe/London", now())
+    assert f"Too late: it was retried by Officer 1 Example (ZX1) at {at} and is now sending." in text
     assert first not in text
 
 

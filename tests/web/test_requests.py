@@ -17,6 +17,7 @@ from tests.web.portal import Gateway, field_of, make, send, sign_in
 from tests.web.seeded import Seed
 from tests.web.seeded_requests import add_candidate, add_copy, add_request
 from tests.web.test_pages import inspect
+from web.times import with_local_times
 
 
 @pytest.fixture
@@ -163,11 +164,12 @@ def test_of_two_at_once_the_later_reads_who_and_when(
 ) -> None:
     page = f"/transactions/{requested(database, registry)}"
     first = registry.accounts["officer.zx1"]
-    gateway.answer = f"Too late: it was accepted by {first} at 04:05 UTC and is now awaiting-study."
+    gateway.answer = f"Too late: it was accepted by {first} at 04:05 UTC and is now awaiting study."
     client = sign_in(app, "clinician.zx2")
     send(client, page, f"{page}/withdraw", reason="Not needed.")
     text = client.get(page).text
-    assert "Too late: it was accepted by Officer 1 Example (ZX1) at 04:05 UTC" in text
+    at = with_local_times("04:05 UTC", "Europe/London", now())
+    assert f"Too late: it was accepted by Officer 1 Example (ZX1) at {at} and is now awaiting study." in text
     assert first not in text
 
 

@@ -19,6 +19,7 @@ from web.asking import category_of, command_token, tried
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person, rescued_by
+from web.requests.again import said_before
 from web.requests.blueprint import blueprint
 from web.requests.drafts import kept, rescue
 from web.requests.form import number, of_study, read_entry, typed, with_row, without_row
@@ -28,8 +29,10 @@ from web.requests.page import shown
 @blueprint.get("/new")
 @needs(Function.PLACE_REQUEST)
 def new() -> ResponseReturnValue:
-    """An empty form; /requests/new?source=ZX1 says whom to ask."""
-    return shown({"source": request.args.get("source", "")[:100], "rows": "1"}, new_id())
+    """An empty form; ?source=ZX1 says whom to ask, ?again=REFERENCE fills it with an earlier request."""
+    with here().database.begin() as session:
+        content = said_before(session, person().viewer.institution_id, request.args.get("again", ""))
+    return shown(content or {"source": request.args.get("source", "")[:100], "rows": "1"}, new_id())
 
 
 @blueprint.post("/new")
