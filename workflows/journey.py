@@ -63,9 +63,9 @@ class Journey(Generic[State, Event]):
                 raise
             step = self._made_too_late(event, seen)
             who = "the exchange" if step.actor == EXCHANGE else step.actor
-            event, state = in_words(step.event), in_words(self.state)
+            moved, state = in_words(step.event), in_words(self.state)
             raise NotAllowed(
-                f"Too late: it was {event} by {who} at {step.at:%H:%M} UTC and is now {state}."
+                f"Too late: it was {moved} by {who} at {step.at:%H:%M} UTC and is now {state}."
             ) from refusal
 
     def _made_too_late(self, event: Event, seen: str) -> Transition:

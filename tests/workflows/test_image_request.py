@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
-
-import pytest
 
 from models.domain.lifecycles.request import State
 from models.domain.request_contracts import RequestProgress, StudyMatched
-from tests.workflows.fakes import PERMANENT, Gate
+from tests.workflows.fakes import PERMANENT
 from tests.workflows.stage import Handle, Stage, by, refused
 from workflows.image_request import ImageRequest
 
@@ -75,113 +72,9 @@ async def test_declined_says_so_and_ends(stage: Stage) -> None:
     assert stage.world.told == ["request-placed", "request-declined"]
 
 
-SEEN = "awaiting-source"
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "words"),
-    [
-        ("accept", "decline", "accepted"),
-        ("decline", "accept", "declined"),
-        ("ask_back", "accept", "asked-back"),
-        ("withdraw", "decline", "withdrawn"),
-        ("decline", "withdraw", "declined"),
-        ("accept", "withdraw", "accepted"),
-        ("withdraw", "accept", "withdrawn"),
-        ("ask_back", "withdraw", "asked-back"),
-        ("withdraw", "ask_back", "withdrawn"),
-    ],
-)
-async def test_of_two_who_looked_at_the_same_page_one_wins_and_the_other_reads_who(
-    stage: Stage, first: str, second: str, words: str
-) -> None:
-    handle = await placed(stage)
-    # Nothing is written yet when the second comes.
-    gate = stage.world.answers["record"] = Gate()
-    one = asyncio.create_task(handle.execute_update(first, by("ann", seen=SEEN)))
-    await gate.reached.wait()
-    other = asyncio.create_task(refused(handle.execute_update(second, by("bob", seen=SEEN))))
-    assert (await other).startswith(f"Too late: it was {words.replace('-', ' ')} by ann at ")
-    gate.opened.set()
-    await one
-    assert walk(stage) == ["told", words]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "words"),
-    [
-        ("reply", "withdraw", "replied"),
-        ("withdraw", "reply", "withdrawn"),
-        ("reply", "decline", "replied"),
-        ("decline", "reply", "declined"),
-    ],
-)
-async def test_of_two_at_an_open_question_one_wins(stage: Stage, first: str, second: str, words: str) -> None:
-    handle = await placed(stage)
-    await handle.execute_update(ImageRequest.ask_back, by("ann", "q"))
-    asked = "awaiting-requester"
-    gate = stage.world.answers["record"] = Gate()
-    one = asyncio.create_task(handle.execute_update(first, by("cy", seen=asked)))
-    await gate.reached.wait()
-    said = await refused(handle.execute_update(second, by("bob", seen=asked)))
-    assert said.startswith(f"Too late: it was {words} by cy at ")
-    gate.opened.set()
-    await one
-    assert walk(stage) == ["told", "asked-back", words]
-
-
-async def test_declined_before_it_came_is_not_answered(stage: Stage) -> None:
-    handle = await placed(stage)
-    gate = stage.world.answers["record"] = Gate()
-    declining = asyncio.create_task(handle.execute_update(ImageRequest.decline, by("ann", "why")))
-    await gate.reached.wait()
-    await came(stage, handle)
-    gate.opened.set()
-    assert await declining == await handle.result() == "declined"
-    assert walk(stage) == ["told", "declined"]
-
-
-async def test_what_comes_while_one_of_several_is_being_declined_answers(stage: Stage) -> None:
-    handle = await placed(stage, studies=2)
-    gate = stage.world.answers["record"] = Gate()
-    declining = asyncio.create_task(handle.execute_update(ImageRequest.decline_study, by("ann", "it")))
-    await gate.reached.wait()
-    await came(stage, handle)
-    gate.opened.set()
-    assert await declining == "partly-answered"
-    await until_walk(stage, "told", "declined-in-part", "matched", "answered")
-
-
-@pytest.mark.parametrize("decline", ["decline", "decline_study"])
-async def test_what_came_before_it_was_declined_stays_an_answer(stage: Stage, decline: str) -> None:
-    handle = await placed(stage)
-    gate = stage.world.answers["record"] = Gate()
-    await came(stage, handle)
-    await gate.reached.wait()
-    declining = asyncio.create_task(refused(handle.execute_update(decline, by("ann", "it", seen=SEEN))))
-    gate.opened.set()
-    assert (await declining).startswith("Too late: it was matched by the exchange at ")
-    await until_walk(stage, "told", "matched", "answered")
-
-
-@pytest.mark.parametrize("first", ["match", "decline"])
-async def test_of_a_person_who_recognises_the_study_and_one_who_declines_one_wins(stage: Stage, first: str) -> None:
-    handle = await placed(stage)
-    second = {"match": "decline", "decline": "match"}[first]
-    gate = stage.world.answers["record"] = Gate()
-    winning = asyncio.create_task(handle.execute_update(first, by("ann", "one", seen=SEEN)))
-    await gate.reached.wait()
-    losing = asyncio.create_task(refused(handle.execute_update(second, by("bob", "other", seen=SEEN))))
-    gate.opened.set()
-    await winning
-    word = {"match": "matched", "decline": "declined"}[first]
-    assert (await losing).startswith(f"Too late: it was {word} by ann at ")
-    await until_walk(stage, *(["told", "matched", "answered"] if first == "match" else ["told", "declined"]))
-
-
 async def test_who_accepted_may_still_decline(stage: Stage) -> None:
     handle = await placed(stage)
-    await handle.execute_update(ImageRequest.accept, by("ann", seen=SEEN))
+    await handle.execute_update(ImageRequest.accept, by("ann", seen="awaiting-source"))
     assert await handle.execute_update(ImageRequest.decline, by("ann", seen="awaiting-study")) == "declined"
 
 
@@ -199,32 +92,6 @@ async def test_a_question_goes_back_and_its_answer_returns(stage: Stage) -> None
     await stage.until(lambda: stage.world.told[1:] == ["request-asked-back", "request-replied"])
     await handle.execute_update(ImageRequest.withdraw, by("cy"))
     assert await handle.result() == "withdrawn"
-
-
-async def test_withdrawn_before_it_came_is_not_answered(stage: Stage) -> None:
-    handle = await placed(stage)
-    # Written down only after the study was offered: the move itself was first.
-    gate = stage.world.answers["record"] = Gate()
-    withdrawing = asyncio.create_task(handle.execute_update(ImageRequest.withdraw, by("cy")))
-    await gate.reached.wait()
-    await came(stage, handle)
-    gate.opened.set()
-    assert await withdrawing == "withdrawn"
-    assert await handle.result() == "withdrawn"
-    assert walk(stage) == ["told", "withdrawn"]
-
-
-async def test_what_came_before_it_was_withdrawn_stays_an_answer(stage: Stage) -> None:
-    handle = await placed(stage)
-    gate = stage.world.answers["progress"] = Gate(RequestProgress(0, 1, 0, 0, 0))
-    await came(stage, handle)
-    await gate.reached.wait()
-    # It has come, and whether anything is still wanted is being looked up.
-    withdrawing = asyncio.create_task(refused(handle.execute_update(ImageRequest.withdraw, by("cy"))))
-    await stage.until_state(handle, "partly-answered")
-    gate.opened.set()
-    assert (await withdrawing).startswith("Too late: it was answered by the exchange at ")
-    await until_walk(stage, "told", "matched", "answered")
 
 
 async def test_several_studies_are_answered_one_by_one(stage: Stage) -> None:
@@ -310,18 +177,6 @@ async def test_what_a_person_says_and_cannot_be_is_refused_with_its_sentence(sta
     assert walk(stage) == ["told"]
 
 
-async def test_of_two_that_came_one_that_was_refused_is_asked_for_again(stage: Stage) -> None:
-    handle = await placed(stage, studies=2)
-    await came(stage, handle)
-    await came(stage, handle, "another-arrival")
-    await stage.until_state(handle, "answered")
-    stage.world.delivered, stage.world.failed = 1, 1
-    await handle.signal(ImageRequest.delivery_moved)
-    await stage.until(lambda: "request-reopened" in stage.world.told)
-    assert await handle.query("state") == "awaiting-source"
-    assert "request-fulfilled" not in stage.world.told
-
-
 async def test_it_goes_on_from_its_row(stage: Stage) -> None:
     stage.world.answers["progress"] = RequestProgress(0, 1, 1, 0, 0)
     handle = await stage.request(State.ANSWERED)
@@ -334,3 +189,15 @@ async def test_a_question_asked_as_the_last_study_comes_holds_nothing_up(stage: 
     handle = await stage.request(State.AWAITING_REQUESTER)
     assert await handle.result() == "fulfilled"
     assert walk(stage) == ["answered", "fulfilled"]
+
+
+async def test_of_two_that_came_one_that_was_refused_is_asked_for_again(stage: Stage) -> None:
+    handle = await placed(stage, studies=2)
+    await came(stage, handle)
+    await came(stage, handle, "another-arrival")
+    await stage.until_state(handle, "answered")
+    stage.world.delivered, stage.world.failed = 1, 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await stage.until(lambda: "request-reopened" in stage.world.told)
+    assert await handle.query("state") == "awaiting-source"
+    assert "request-fulfilled" not in stage.world.told
