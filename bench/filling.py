@@ -19,7 +19,7 @@ SELECT i, md5('transaction' || i) AS id, 'T-' || substr(to_char(i, 'FM0000000'),
             WHEN i < 60 OR i % 10 = 7 THEN 'request' ELSE 'delivery' END AS lifecycle,
        CASE WHEN i < 20 THEN 'on-worklist' WHEN i < 30 THEN 'needs-attention' WHEN i < 45 THEN 'held'
             WHEN i < 60 THEN 'awaiting-source' WHEN i % 10 = 7 THEN 'fulfilled' ELSE 'confirmed' END AS state,
-       'ZX' || (i % 3 + 1) AS source, 'ZX' || ((i + 1 + i / 3 % 2) % 3 + 1) AS destination,
+       'ZX' || (i % 3 + 1) AS source, 'ZX' || ((i + 1 + i / 30 % 2) % 3 + 1) AS destination,
        now() - make_interval(mins => i) AS at,
        '999' || to_char(i % 50000, 'FM0000000') AS nhs_number
 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS i

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -82,6 +83,13 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[Database]:
     """An empty database of the present version, for one test."""
+    with copied(postgres) as made:
+        yield made
+
+
+@contextmanager
+def copied(postgres: Postgres) -> Iterator[Database]:
+    """An empty database of the present version, gone after the block."""
     name = f"test_{next(_numbers)}"
     postgres.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     made = Database(postgres.url(name))

@@ -26,24 +26,18 @@ class Transaction(Base):
     lifecycle: Mapped[str]
     state: Mapped[str]
     state_since: Mapped[datetime]
-    opened_at: Mapped[datetime] = mapped_column(index=True)
+    opened_at: Mapped[datetime]
 
 
-Index("ix_transaction_source", Transaction.institution_id, Transaction.opened_at.desc())
-Index("ix_transaction_destination", Transaction.destination_id, Transaction.opened_at.desc())
+# Each ends in both keys of the lists' order: one that must still be sorted loses to reading all by time.
+NEWEST_FIRST = (Transaction.opened_at.desc(), Transaction.id.desc())
+IS_REQUEST = Transaction.lifecycle == "request"
+Index("ix_transaction_opened_at", *NEWEST_FIRST)
+Index("ix_transaction_source", Transaction.institution_id, *NEWEST_FIRST)
+Index("ix_transaction_destination", Transaction.destination_id, *NEWEST_FIRST)
+Index("ix_transaction_request_source", Transaction.institution_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
+Index("ix_transaction_request_destination", Transaction.destination_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_state", Transaction.state)
-Index(
-    "ix_transaction_request_source",
-    Transaction.institution_id,
-    Transaction.opened_at.desc(),
-    postgresql_where=Transaction.lifecycle == "request",
-)
-Index(
-    "ix_transaction_request_destination",
-    Transaction.destination_id,
-    Transaction.opened_at.desc(),
-    postgresql_where=Transaction.lifecycle == "request",
-)
 
 
 class Association(Base):
