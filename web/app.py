@@ -30,6 +30,7 @@ from web.times import age, clock
 
 PAGE_COOKIE = "page"
 SIGN_IN_TRIES = "30 per minute"
+ROOMS = (account, home, transactions, requests, worklist, held, nodes, support, health)
 NEEDED: Mapping[str, Function] = {
     "/requests": Function.PLACE_REQUEST,
     "/worklist": Function.RELEASE,
@@ -64,20 +65,7 @@ def create_app(
     `recovery` is a temporal.recovery.Recovery, for the support desk; without it the desk shows our own records alone.
     """
     limiter = Limiter(get_remote_address, storage_uri="memory://")
-    app = framed(
-        {
-            "SECRET_KEY": secret_key,
-            "SESSION_COOKIE_NAME": f"__Host-{PAGE_COOKIE}" if secure_cookies else PAGE_COOKIE,
-            "SESSION_COOKIE_SECURE": secure_cookies,
-            "SESSION_COOKIE_PATH": "/",
-            # A form lives as long as the session it was opened in.
-            "WTF_CSRF_TIME_LIMIT": 12 * 3600,
-            "MAX_FORM_MEMORY_SIZE": 64 * 1024,
-            "MAX_FORM_PARTS": 50,
-        },
-        _signed_in,
-        before_forms=limiter.init_app,
-    )
+    app = framed(_settings(secret_key, secure_cookies), _signed_in, before_forms=limiter.init_app)
     if trusted_proxies:
         # Each proxy adds the address that it saw; the last one says which scheme the browser speaks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=1)  # type: ignore[method-assign]
@@ -86,19 +74,7 @@ def create_app(
     )
     guard(app)
     app.before_request(entries.must_be_typeable)
-    blueprints = [
-        account,
-        home,
-        transactions,
-        requests,
-        worklist,
-        held,
-        nodes,
-        support,
-        health,
-        *([mailbox] if mailbox_folder else []),
-    ]
-    for room in blueprints:
+    for room in (*ROOMS, *([mailbox] if mailbox_folder else [])):
         app.register_blueprint(room.blueprint)
     # Counted in each worker process for itself; the lock on the account is what holds everywhere.
     trying = "account.try_to_sign_in"
@@ -109,6 +85,19 @@ def create_app(
     if forgotten := undeclared(app):
         raise RuntimeError(f"add @needs(Function....) or @public to the view of {', '.join(forgotten)}")
     return app
+
+
+def _settings(secret_key: bytes, secure_cookies: bool) -> Mapping[str, Any]:
+    return {
+        "SECRET_KEY": secret_key,
+        "SESSION_COOKIE_NAME": f"__Host-{PAGE_COOKIE}" if secure_cookies else PAGE_COOKIE,
+        "SESSION_COOKIE_SECURE": secure_cookies,
+        "SESSION_COOKIE_PATH": "/",
+        # A form lives as long as the session it was opened in.
+        "WTF_CSRF_TIME_LIMIT": 12 * 3600,
+        "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+        "MAX_FORM_PARTS": 50,
+    }
 
 
 def _signed_in() -> SignedIn | None:
