@@ -80,7 +80,8 @@ def _record(session: Session, step: Transition) -> None:
 
 def _summarise(session: Session, transaction_id: str, step: Transition) -> None:
     """Lists show one state: a request its own; else a held arrival comes first, then the delivery, then the arrival."""
-    session.execute(select(Transaction.id).where(Transaction.id == transaction_id).with_for_update())
+    # Not FOR UPDATE: the steps just written hold a share of the row's key, and two such would wait for each other.
+    session.execute(select(Transaction.id).where(Transaction.id == transaction_id).with_for_update(key_share=True))
     arrival = session.scalars(select(Arrival).where(Arrival.transaction_id == transaction_id)).first()
     delivery = session.scalars(
         select(Delivery).where(Delivery.transaction_id == transaction_id).order_by(Delivery.created_at.desc())

@@ -1,17 +1,18 @@
-"""One association on one slot, and what several of them share."""
+"""One association on one slot."""
 
 from __future__ import annotations
 
-import queue
+import sys
 import threading
 import time
+import traceback
 import uuid
-from collections.abc import Iterable
 
 from pynetdicom.association import Association
 
 from activities.consignment import Answer, Consignment, Image
 from activities.peer import MOST_CONTEXTS, association, contexts, status_of
+from activities.work import Work
 from models import slots
 from models.archive import FolderArchive
 from models.db import Database
@@ -23,44 +24,8 @@ from models.tables import now
 
 ASK_EVERY = 0.2
 LONGEST_WAIT_FOR_SLOT = 30.0
-IDLE = 1.0
-"""Seconds that an association outlives the last image, for the gaps of a study that still grows."""
 BUSY_IN_A_ROW = 3
 """A Node that is too busy for so many images one after the other is left alone."""
-
-
-class Work:
-    """What waits, and what became of it. An image put aside is answered in no way that counts for the ledger."""
-
-    def __init__(self) -> None:
-        self.waiting: queue.SimpleQueue[Image] = queue.SimpleQueue()
-        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self.pairs: dict[tuple[str, str], None] = {}
-        self.busy: list[str] = []
-        self.unfit: list[str] = []
-        self.complete = threading.Event()
-        self.over = threading.Event()
-        self.nudge = threading.Event()
-
-    @property
-    def aside(self) -> int:
-        return len(self.busy) + len(self.unfit)
-
-    def add(self, images: Iterable[Image]) -> None:
-        for image in images:
-            self.pairs[image.pair] = None
-            self.waiting.put(image)
-
-    def next(self) -> Image | None:
-        """The next image; None when there is none within IDLE, or will be none."""
-        deadline = time.monotonic() + IDLE
-        while not self.over.is_set():
-            try:
-                return self.waiting.get_nowait() if self.complete.is_set() else self.waiting.get(timeout=IDLE / 10)
-            except queue.Empty:
-                if self.complete.is_set() or time.monotonic() > deadline:
-                    break
-        return None
 
 
 class Line:
@@ -77,9 +42,11 @@ class Line:
         self.holds_slot = False
         self._lease_ends = 0.0
         self._busy = 0
+        self._thread = 0
 
     def run(self) -> None:
         """Send until nothing waits any more, or somebody else needs the slot. Raises what ended it."""
+        self._thread = threading.get_ident()
         try:
             if self._take_slot():
                 self._associate()
@@ -88,6 +55,11 @@ class Line:
             with self.database.begin() as session:
                 slots.give_back(session, self.claim)
             self.work.nudge.set()
+
+    def whereabouts(self) -> str:
+        """The calls it is in at present; empty when it is in none."""
+        frame = sys._current_frames().get(self._thread)
+        return "".join(traceback.format_stack(frame)) if frame else ""
 
     def renewed(self, keeps: bool) -> None:
         """The slot was renewed, or is to be given back after the image under way."""

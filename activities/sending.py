@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import time
 from collections.abc import Callable
@@ -10,15 +11,19 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from temporalio.exceptions import CancelledError
 
 from activities.consignment import Answer, Consignment
-from activities.line import Line, Work
+from activities.line import Line
+from activities.work import Work
 from models import slots
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy
 from models.failpoint import failpoint
 
+log = logging.getLogger(__name__)
 LOOK_EVERY = 0.1
 RENEW_EVERY = 2.0
+CLOSING = 30.0
+"""Seconds that the end of an association may take: longer than everything that pynetdicom waits for together."""
 IMAGES_PER_ASSOCIATION = 4
 """A further association is opened when more images than this wait for each one that is open."""
 
@@ -47,6 +52,7 @@ class Sender:
         self.work = Work()
         self.lines: dict[Future[None], Line] = {}
         self.sent = 0
+        self._all_answered = False
         self._renewed = time.monotonic()
 
     def run(self) -> str:
@@ -54,14 +60,14 @@ class Sender:
 
         Raises the Passing or Permanent error of the first association that failed; all answers are in the ledger then.
         """
-        with ThreadPoolExecutor(self.parallel, thread_name_prefix="association") as pool:
-            try:
-                return self._feed(pool)
-            finally:
-                self.work.over.set()
-                while wait(self.lines, LOOK_EVERY).not_done:
-                    self.beat(self.sent)
-                self._write()
+        pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="association")
+        try:
+            return self._feed(pool)
+        finally:
+            self.work.over.set()
+            pool.shutdown(wait=False)
+            self._until_closed()
+            self._write()
 
     def _feed(self, pool: ThreadPoolExecutor) -> str:
         expected = 0
@@ -80,7 +86,8 @@ class Sender:
             self.beat(self.sent)
             self._renew()
             self._reap()
-            if self.work.complete.is_set() and self.sent + self.work.aside == expected:
+            self._all_answered = self.work.complete.is_set() and self.sent + self.work.aside == expected
+            if self._all_answered:
                 self._leave()
                 return ""
             waiting = self.work.waiting.qsize()
@@ -89,6 +96,17 @@ class Sender:
                 self.lines[pool.submit(line.run)] = line
             self.work.nudge.wait(LOOK_EVERY)
             self.work.nudge.clear()
+
+    def _until_closed(self) -> None:
+        """An image under way is waited for as long as it may take; what does not close then is left behind."""
+        patience = CLOSING if self._all_answered else CLOSING + self.consignment.peer.dimse_timeout
+        deadline = time.monotonic() + patience
+        while open_still := wait(self.lines, LOOK_EVERY).not_done:
+            self.beat(self.sent)
+            if time.monotonic() > deadline:
+                for future in open_still:
+                    log.error("an association does not close, at:\n%s", self.lines[future].whereabouts())
+                return
 
     def _write(self) -> None:
         answered: list[Answer] = []

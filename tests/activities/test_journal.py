@@ -101,6 +101,16 @@ def test_a_late_repetition_does_not_turn_the_state_back(parcels: Parcels, delive
     assert delivery_of(parcels, delivery).state == "confirmed"
 
 
+def test_steps_of_two_lifecycles_of_one_transaction_do_not_wait_for_each_other(parcels: Parcels, delivery: str) -> None:
+    """A step that is being written shares the key of its transaction; two that then wanted all of it would deadlock."""
+    transaction_id = delivery_of(parcels, delivery).transaction_id
+    shared = select(Transaction.id).where(Transaction.id == transaction_id).with_for_update(read=True, key_share=True)
+    with parcels.database.begin() as session:
+        assert session.scalars(shared).one()
+        record(parcels, step(delivery, "sent", "sent"))
+    assert delivery_of(parcels, delivery).state == "sent"
+
+
 def test_the_transaction_shows_the_delivery_unless_its_arrival_is_held(parcels: Parcels, delivery: str) -> None:
     def summary() -> tuple[str, str]:
         with parcels.database.begin() as session:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.deliveries import DeliveryActivities
+from activities.line import Line
 from models.domain.contracts import Verdict
 from models.domain.urgency import Urgency
 from models.slots import Claim, ask
@@ -241,3 +242,28 @@ def test_a_parcel_that_nobody_released_is_not_sent(parcels: Parcels) -> None:
         parcels.set_node(peer.port)
         assert "release it from the worklist" in fails(parcels, delivery, "Permanent", for_good=True)
         assert peer.received == []
+
+
+def test_an_association_that_does_not_close_holds_nothing_up(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All is answered and written: how the association ends is nobody's business any more."""
+    over = threading.Event()
+
+    class Stuck(Line):
+        def run(self) -> None:
+            super().run()
+            over.wait(60)
+
+    monkeypatch.setattr("activities.sending.Line", Stuck)
+    monkeypatch.setattr("activities.sending.CLOSING", 0.2)
+    delivery = parcels.release(*ten())
+    try:
+        with misbehaving() as peer:
+            parcels.set_node(peer.port)
+            report = parcels.send(delivery)
+    finally:
+        over.set()
+    assert (report.accepted, report.total, report.sentence) == (10, 10, "")
+    assert "an association does not close, at:" in caplog.text
+    assert "over.wait(60)" in caplog.text

@@ -16,6 +16,8 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from activities.gate import closed_gate
+
 TIMEOUT = 20
 
 
@@ -105,15 +107,12 @@ def begin_store(made: Association, sop_class: str, sop_instance: str, fragment: 
 
 def send_bytes(made: Association, data_set: bytes, sop_class: str, sop_instance: str) -> int | None:
     """Store `data_set` exactly as it is, under the named UIDs; the status, or None when there was no answer."""
-    made._reactor_checkpoint.clear()
-    try:
+    with closed_gate(made):
         send_fragment(made, 3, store_command(sop_class, sop_instance))
         for start in range(0, len(data_set), 16000):
             last = start + 16000 >= len(data_set)
             send_fragment(made, 2 if last else 0, data_set[start : start + 16000])
         _, answer = made.dimse.get_msg(block=True)
-    finally:
-        made._reactor_checkpoint.set()
     return None if answer is None else int(answer.Status)
 
 

@@ -81,7 +81,7 @@ def test_a_database_that_goes_away_in_between_loses_nothing(
     association = filling.open()
     filling.keep(association, *(small_ct(n) for n in range(1, 31)))
     put = type(filling.archive).put_group
-    groups = iter(range(100))
+    groups, refused = iter(range(100)), threading.Event()
 
     def cut(self: object, *arguments: object, **options: object) -> object:
         found = put(self, *arguments, **options)  # type: ignore[arg-type]
@@ -89,6 +89,7 @@ def test_a_database_that_goes_away_in_between_loses_nothing(
             # The second group is in the archive when the database refuses everybody.
             postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test%'")
+            refused.set()
         return found
 
     monkeypatch.setattr(type(filling.archive), "put_group", cut)
@@ -99,6 +100,7 @@ def test_a_database_that_goes_away_in_between_loses_nothing(
         eventually(lambda: next(iter(filling.spool.ready()), None) and len(filling.spool.ready()) == 5)
         filling.keep(association, small_ct(31))
         assert len(filling.spool.ready()) == 6
+        assert refused.wait(30)
         postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         eventually(lambda: not filling.spool.ready())
     finally:

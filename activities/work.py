@@ -1,0 +1,47 @@
+"""What the associations of one attempt share: what waits, and what became of it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable
+
+from activities.consignment import Answer, Image
+
+IDLE = 1.0
+"""Seconds that an association outlives the last image, for the gaps of a study that still grows."""
+
+
+class Work:
+    """What waits, and what became of it. An image put aside is answered in no way that counts for the ledger."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.SimpleQueue[Image] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self.pairs: dict[tuple[str, str], None] = {}
+        self.busy: list[str] = []
+        self.unfit: list[str] = []
+        self.complete = threading.Event()
+        self.over = threading.Event()
+        self.nudge = threading.Event()
+
+    @property
+    def aside(self) -> int:
+        return len(self.busy) + len(self.unfit)
+
+    def add(self, images: Iterable[Image]) -> None:
+        for image in images:
+            self.pairs[image.pair] = None
+            self.waiting.put(image)
+
+    def next(self) -> Image | None:
+        """The next image; None when there is none within IDLE, or will be none."""
+        deadline = time.monotonic() + IDLE
+        while not self.over.is_set():
+            try:
+                return self.waiting.get_nowait() if self.complete.is_set() else self.waiting.get(timeout=IDLE / 10)
+            except queue.Empty:
+                if self.complete.is_set() or time.monotonic() > deadline:
+                    break
+        return None
