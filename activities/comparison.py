@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -30,8 +30,8 @@ class Manifest:
         return sum(map(len, self.series.values()))
 
 
-def compare(peer: PeerAddress, manifest: Manifest, beat: Callable[[], None]) -> tuple[Comparison, list[str]]:
-    """The verdict, and our ids of the images that the Node does not list; `beat` is called as it lists them.
+def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str]]:
+    """The verdict, and our ids of the images that the Node does not list.
 
     A Node that refuses to be asked is `unverifiable`; one that does not answer raises PeerUnreachable.
     """
@@ -41,7 +41,7 @@ def compare(peer: PeerAddress, manifest: Manifest, beat: Callable[[], None]) -> 
             studies = list(find(peer, assoc, "STUDY", StudyInstanceUID=manifest.StudyInstanceUID, **keys))
             missing = []
             for SeriesInstanceUID, instances in manifest.series.items():
-                listed = _listed(peer, assoc, manifest.StudyInstanceUID, SeriesInstanceUID, beat)
+                listed = _listed(peer, assoc, manifest.StudyInstanceUID, SeriesInstanceUID)
                 missing += [instance_id for uid, instance_id in instances.items() if uid not in listed]
     except PeerRefuses as refusal:
         return Comparison(Verdict.UNVERIFIABLE, 0, manifest.total, str(refusal)), []
@@ -55,13 +55,9 @@ def compare(peer: PeerAddress, manifest: Manifest, beat: Callable[[], None]) -> 
     return Comparison(Verdict.CONFIRMED, present, manifest.total, silent), []
 
 
-def _listed(peer: PeerAddress, assoc: Association, study: str, series: str, beat: Callable[[], None]) -> set[str]:
-    listed = set()
+def _listed(peer: PeerAddress, assoc: Association, study: str, series: str) -> set[str]:
     matches = find(peer, assoc, "IMAGE", StudyInstanceUID=study, SeriesInstanceUID=series, SOPInstanceUID="")
-    for match in matches:
-        beat()
-        listed.add(str(match.get("SOPInstanceUID", "")))
-    return listed
+    return {str(match.get("SOPInstanceUID", "")) for match in matches}
 
 
 def _identity(studies: list[Dataset], sent: SentIdentity) -> tuple[str, str]:

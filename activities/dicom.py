@@ -15,6 +15,7 @@ from activities.border import acts
 from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
+from activities.pulse import pulse
 from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
@@ -101,7 +102,8 @@ class DicomActivities:
                 identity = replace(identity, AccessionNumber="")
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
             peer = PeerAddress.of(delivery.node)
-        comparison, missing = compare(peer, manifest, activity.heartbeat)
+        with pulse():
+            comparison, missing = compare(peer, manifest)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
@@ -119,7 +121,7 @@ class DicomActivities:
             return 0
         try:
             peer = PeerAddress.of(node)
-            with association(peer, finder()) as assoc:
+            with pulse(), association(peer, finder()) as assoc:
                 matches = list(find(peer, assoc, "STUDY", StudyInstanceUID=uid, NumberOfStudyRelatedInstances=""))
         except ExchangeError as silent:
             activity.logger.info("the source cannot be asked: %s", type(silent).__name__)
@@ -133,7 +135,8 @@ class DicomActivities:
         with self.database.begin() as session:
             peer = PeerAddress.of(session.get_one(Node, node_id))
         try:
-            echo(peer)
+            with pulse():
+                echo(peer)
         except ExchangeError as fault:
             facts = NodeFacts(False, str(fault))
         else:

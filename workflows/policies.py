@@ -31,7 +31,9 @@ class Policy(TypedDict, total=False):
 PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
-DATABASE = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+# Of a worker that was killed the engine hears by its silence: this long, wherever an activity can beat.
+SILENCE = timedelta(seconds=10)
+DATABASE = Policy(task_queue=WORKFLOWS, start_to_close_timeout=SILENCE, retry_policy=PATIENT)
 # A question to a Node that answers in seconds or counts as silent: a person waits for the page.
 CHECKING = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=15), retry_policy=PATIENT)
 MAIL = Policy(
@@ -43,6 +45,7 @@ MAIL = Policy(
 ANSWERING = Policy(
     task_queue=BULK,
     start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=SILENCE,
     schedule_to_close_timeout=COMMITMENT.patience[commitment.State.ASKED],
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=30)),
 )
@@ -53,7 +56,7 @@ def sending(urgency: Urgency) -> Policy:
     return Policy(
         task_queue=URGENT if urgency.is_urgent else BULK,
         start_to_close_timeout=timedelta(hours=12),
-        heartbeat_timeout=timedelta(seconds=10),
+        heartbeat_timeout=SILENCE,
         retry_policy=PATIENT,
         priority=Priority(priority_key=urgency.priority),
     )
@@ -68,12 +71,11 @@ def waits_for_node() -> Iterator[timedelta]:
 
 
 def asking(urgency: Urgency) -> Policy:
-    """C-FIND for every series of a study, with a heartbeat after each; unreachable peers are asked again."""
+    """C-FIND for every series of a study; unreachable peers are asked again."""
     return Policy(
         task_queue=URGENT if urgency.is_urgent else BULK,
         start_to_close_timeout=timedelta(minutes=30),
-        # Longer than a Node may take for one answer (its DIMSE timeout).
-        heartbeat_timeout=timedelta(minutes=2),
+        heartbeat_timeout=SILENCE,
         retry_policy=PATIENT,
         priority=Priority(priority_key=urgency.priority),
     )
@@ -91,4 +93,9 @@ def asking_in_passing(urgency: Urgency) -> Policy:
 
 def echo() -> Policy:
     """One C-ECHO; its failure is an answer. A Node may take its whole DIMSE timeout to fail."""
-    return Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(minutes=2), retry_policy=PATIENT)
+    return Policy(
+        task_queue=WORKFLOWS,
+        start_to_close_timeout=timedelta(minutes=2),
+        heartbeat_timeout=SILENCE,
+        retry_policy=PATIENT,
+    )

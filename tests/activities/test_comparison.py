@@ -48,7 +48,7 @@ def ask(parcels: Parcels, delivery_id: str, port: int, *, identity: SentIdentity
         for instance in session.scalars(select(Instance)):
             series.setdefault(instance.SeriesInstanceUID, {})[instance.SOPInstanceUID] = instance.id
     address = PeerAddress("ZX2_PACS", "ZX2_PACS", "127.0.0.1", port, 5.0)
-    return compare(address, Manifest("2.25.1", series, identity), lambda: None)
+    return compare(address, Manifest("2.25.1", series, identity))
 
 
 def sent(parcels: Parcels, delivery_id: str) -> SentIdentity:

@@ -217,7 +217,10 @@ async def test_the_health_of_a_node_begins_a_new_history_before_the_old_one_grow
 
 def test_recovery_is_set_to_be_quick() -> None:
     from temporal import worker
-    from workflows.policies import sending
+    from workflows import policies
 
-    assert sending(Urgency.ROUTINE)["heartbeat_timeout"] <= timedelta(seconds=10)
+    for long in (policies.sending, policies.comparing, policies.asking_in_passing):
+        assert long(Urgency.ROUTINE)["heartbeat_timeout"] <= timedelta(seconds=10)
+    assert policies.echo()["heartbeat_timeout"] <= timedelta(seconds=10)
+    assert policies.DATABASE["start_to_close_timeout"] <= timedelta(seconds=10)
     assert timedelta(seconds=10) <= worker.GRACE <= timedelta(seconds=30)

@@ -127,7 +127,8 @@ async def test_a_study_goes_all_the_way_and_the_database_says_so(exchange: Excha
         assert session.get_one(Arrival, exchange.world.arrival_id).sealed_at is not None
         assert session.scalars(select(Parcel)).one().sealed_at is not None
         acts = session.scalars(select(AuditEntry.act).order_by(AuditEntry.id)).all()
-        assert [act for act in acts if "." in act and not act.startswith("asked")] == walk
+        # Two lifecycles write beside each other: which of two steps has the lower number in which table is chance.
+        assert sorted(act for act in acts if "." in act and not act.startswith("asked")) == sorted(walk)
 
 
 async def test_a_person_assigns_what_names_no_destination(exchange: Exchange) -> None:
