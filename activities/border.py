@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 
+from activities.pulse import pulse
 from models.domain.errors import ExchangeError, Permanent
 
 Given = ParamSpec("Given")
@@ -16,9 +17,24 @@ Result = TypeVar("Result")
 
 
 def acts(method: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Make `method` an activity whose domain errors are retried (Passing) or not (Permanent) by their type.
+    """Make `method` an activity, which beats while it waits for a peer or the database.
 
-    Any other error is reduced to its kind: its text could hold what a peer or person entered.
+    The engine hears soon when its process has died; each question in it must end by a timeout of its own.
+    """
+
+    @functools.wraps(method)
+    def beating(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        with pulse():
+            return method(*args, **kwargs)
+
+    return acts_at_its_own_pace(beating)
+
+
+def acts_at_its_own_pace(method: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Make `method` an activity that beats itself as it gets on: when it stands still the engine hears that too.
+
+    Its domain errors are retried (Passing) or not (Permanent) by their type. Any other error is reduced to its kind:
+    its text could hold what a peer or person entered.
     """
 
     @functools.wraps(method)

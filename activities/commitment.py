@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.peer import PeerAddress, association, status_of
-from activities.pulse import pulse
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.contracts import Answer, AnswerRequest
@@ -49,8 +48,7 @@ class CommitmentActivities:
                 raise NodeHeld(f"{node.name} is held by a person.")
             peer = PeerAddress.of(node)
             called, information = asked.called_ae_title, _information(asked, failed)
-        with pulse():
-            _report(peer, called, SOME_FAILED if failed else ALL_KEPT, information)
+        _report(peer, called, SOME_FAILED if failed else ALL_KEPT, information)
         return answer
 
     def _failed(self, session: Session, asked: CommitmentRequest) -> dict[str, int]:

@@ -11,11 +11,10 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.asking import echo, find, finder
-from activities.border import acts
+from activities.border import acts, acts_at_its_own_pace
 from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
-from activities.pulse import pulse
 from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
@@ -33,7 +32,7 @@ class DicomActivities:
         self.archive = archive
         self.parallel = parallel
 
-    @acts
+    @acts_at_its_own_pace
     def send(self, sending: Sending) -> SendReport:
         """C-STORE what the ledger does not have yet. Idempotent by (delivery, Node, image); heartbeats the count.
 
@@ -102,8 +101,7 @@ class DicomActivities:
                 identity = replace(identity, AccessionNumber="")
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
             peer = PeerAddress.of(delivery.node)
-        with pulse():
-            comparison, missing = compare(peer, manifest)
+        comparison, missing = compare(peer, manifest)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
@@ -121,7 +119,7 @@ class DicomActivities:
             return 0
         try:
             peer = PeerAddress.of(node)
-            with pulse(), association(peer, finder()) as assoc:
+            with association(peer, finder()) as assoc:
                 matches = list(find(peer, assoc, "STUDY", StudyInstanceUID=uid, NumberOfStudyRelatedInstances=""))
         except ExchangeError as silent:
             activity.logger.info("the source cannot be asked: %s", type(silent).__name__)
@@ -135,8 +133,7 @@ class DicomActivities:
         with self.database.begin() as session:
             peer = PeerAddress.of(session.get_one(Node, node_id))
         try:
-            with pulse():
-                echo(peer)
+            echo(peer)
         except ExchangeError as fault:
             facts = NodeFacts(False, str(fault))
         else:

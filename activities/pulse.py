@@ -1,4 +1,4 @@
-"""Heartbeats while a peer is waited for: the engine hears soon when the process has died, however slow the peer is."""
+"""Heartbeats while a peer or the database is waited for: that a process has died is heard soon."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY = 2.0
 
 @contextmanager
 def pulse() -> Iterator[None]:
-    """Beats every two seconds during the block, in which every question to a peer must end by a timeout of its own."""
+    """Beats every two seconds during the block, in which every question must end by a timeout of its own."""
     over = threading.Event()
 
     def beat() -> None:

@@ -44,8 +44,8 @@ def close(session: Session, study: RequestedStudy, reason: str) -> None:
 
 def want_again(session: Session, request: ImageRequest, at: datetime) -> None:
     """What was refused or abandoned on its way is wanted again, and not to be answered by the same arrival."""
-    for candidate, study, delivery in _answers(session, request):
-        if _end(candidate, delivery) in FAILED:
+    for candidate, study, end in _answers(session, request):
+        if end in FAILED:
             candidate.answered_at, candidate.dismissed_at = None, at
             study.state = "wanted"
 
@@ -53,7 +53,7 @@ def want_again(session: Session, request: ImageRequest, at: datetime) -> None:
 def progress(session: Session, request: ImageRequest) -> RequestProgress:
     """How many studies are wanted and declined; how many arrivals answered, and how their deliveries have ended."""
     states = list(session.scalars(select(RequestedStudy.state).where(RequestedStudy.request_id == request.id)))
-    ends = [_end(candidate, delivery) for candidate, _, delivery in _answers(session, request)]
+    ends = [end for *_, end in _answers(session, request)]
     return RequestProgress(
         wanted=states.count("wanted"),
         answered=len(ends),
@@ -159,7 +159,8 @@ def _answers_to(session: Session, study: RequestedStudy) -> int:
     )
 
 
-def _answers(session: Session, request: ImageRequest) -> list[tuple[Candidate, RequestedStudy, Delivery | None]]:
+def _answers(session: Session, request: ImageRequest) -> list[tuple[Candidate, RequestedStudy, str]]:
+    """What answers, and how its delivery stands. Late images that were refused do not undo a study that is there."""
     rows = session.execute(
         select(Candidate, RequestedStudy, Delivery)
         .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
@@ -167,7 +168,13 @@ def _answers(session: Session, request: ImageRequest) -> list[tuple[Candidate, R
         .outerjoin(Delivery, (Delivery.parcel_id == Parcel.id) & (Delivery.institution_id == request.institution_id))
         .where(RequestedStudy.request_id == request.id, Candidate.answered_at.is_not(None))
     )
-    return [(candidate, study, delivery) for candidate, study, delivery in rows]
+    answers = [(candidate, study, _end(candidate, delivery)) for candidate, study, delivery in rows]
+    coming = {(study.id, candidate.arrival.study_id) for candidate, study, end in answers if end not in FAILED}
+    return [
+        (candidate, study, end)
+        for candidate, study, end in answers
+        if end not in FAILED or (study.id, candidate.arrival.study_id) not in coming
+    ]
 
 
 def _end(candidate: Candidate, delivery: Delivery | None) -> str:

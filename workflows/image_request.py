@@ -160,7 +160,8 @@ class ImageRequest:
         self.moved = True
 
     def _take(self, matched: StudyMatched) -> None:
-        if matched.arrival_id in self.taken:
+        # Offered again it is the same answer; but a person may say of what was of no use before which study it is.
+        if matched.arrival_id in self.taken and not matched.content_id:
             return
         self.journey.take(Event.MATCHED, matched.actor, matched.detail, matched.content_id, other_id=matched.arrival_id)
         self.taken.add(matched.arrival_id)
@@ -224,10 +225,10 @@ class ImageRequest:
         return await workflow.execute_activity_method(RequestActivities.reminded, due, **policies.DATABASE)
 
     async def _expire(self) -> None:
-        """Where something came the request ends with that; else nobody has answered."""
-        self.moved = False
+        """Where something came the request ends with that; else nothing was sent in time."""
+        at, self.moved = self.journey.state, False
         progress = await self._progress()
-        if self.moved or self.journey.ended:
+        if self.moved or self.journey.state is not at:
             return
         if progress.answered:
             self.journey.take(Event.DECLINED_IN_PART, detail=NOT_IN_TIME)
@@ -252,17 +253,15 @@ class ImageRequest:
             self.looking = False
 
     def _move_on(self, progress: RequestProgress) -> None:
+        if progress.failed and not self.journey.ended:
+            self.journey.take(Event.REOPENED)
+            self.journey.tell("request-reopened", each_time=True)
+            self.taken.clear()
+            return
         # A question may have been asked in between: what was asked for has come all the same.
         if self.journey.state in OPEN and not progress.wanted:
             self._close(progress)
-        if self.journey.state not in (State.PARTLY_ANSWERED, State.ANSWERED):
-            return
-        if progress.delivered + progress.failed != progress.answered:
-            return
-        if progress.failed:
-            self.journey.take(Event.REOPENED)
-            self.journey.tell("request-reopened", each_time=True)
-        elif self.journey.state is State.ANSWERED:
+        if self.journey.state is State.ANSWERED and progress.delivered == progress.answered:
             self.journey.take(Event.FULFILLED)
             self.journey.tell("request-fulfilled")
 

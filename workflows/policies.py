@@ -31,14 +31,21 @@ class Policy(TypedDict, total=False):
 PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
-# Of a worker that was killed the engine hears by its silence: this long, wherever an activity can beat.
 SILENCE = timedelta(seconds=10)
-DATABASE = Policy(task_queue=WORKFLOWS, start_to_close_timeout=SILENCE, retry_policy=PATIENT)
+"""After this long without a heartbeat a worker counts as dead, and another goes on."""
+# As long as the database itself allows a statement.
+DATABASE = Policy(
+    task_queue=WORKFLOWS,
+    start_to_close_timeout=timedelta(seconds=30),
+    heartbeat_timeout=SILENCE,
+    retry_policy=PATIENT,
+)
 # A question to a Node that answers in seconds or counts as silent: a person waits for the page.
 CHECKING = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=15), retry_policy=PATIENT)
 MAIL = Policy(
     task_queue=WORKFLOWS,
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENCE,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
 )
 # N-EVENT-REPORT to a sender that asked for commitment: beside the transfers, and given up after its patience.
@@ -82,8 +89,14 @@ def asking(urgency: Urgency) -> Policy:
 
 
 def comparing(urgency: Urgency) -> Policy:
-    """Asking the destination for what it accepted: after this patience a person is asked instead."""
-    return Policy(**asking(urgency), schedule_to_close_timeout=DELIVERY.patience[delivery.State.SENT])
+    """Asking the destination for what it accepted, twice at least: after this patience a person is asked instead."""
+    return Policy(
+        **{
+            **asking(urgency),
+            "start_to_close_timeout": DELIVERY.patience[delivery.State.SENT] / 2,
+            "schedule_to_close_timeout": DELIVERY.patience[delivery.State.SENT],
+        }
+    )
 
 
 def asking_in_passing(urgency: Urgency) -> Policy:

@@ -65,8 +65,8 @@ def _sending(f: Facts) -> str:
     return f"{f.present} of {f.total} sent to {f.node}; nobody needs to act."
 
 
-def _reminded(f: Facts) -> str:
-    return f"; reminded {f.then} unless it answers." if f.then else "."
+def _reminded(f: Facts, unless: str = "it answers") -> str:
+    return f"; reminded {f.then} unless {unless}." if f.then else "."
 
 
 SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
@@ -81,10 +81,10 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{_why(f'{f.source} asks {f.destination} back', f.detail)} The requester answers."
     ),
     ("request", R.AWAITING_STUDY): lambda f: (
-        f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f)}"
+        f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f, 'it comes')}"
     ),
     ("request", R.PARTLY_ANSWERED): lambda f: (
-        f"{f.present} of {_studies(f.total)} answered; {f.source} still owes the rest{_reminded(f)}"
+        f"{f.present} of {_studies(f.total)} answered; {f.source} still owes the rest{_reminded(f, 'it comes')}"
     ),
     ("request", R.ANSWERED): lambda f: (
         f"{_studies(f.present)} of {f.total} came from {f.source}; delivery to {f.destination} is under way."
@@ -92,7 +92,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
     ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",
     ("request", R.WITHDRAWN): lambda f: f"{_why(f'Withdrawn by {f.destination}', f.detail)} Nothing more is awaited.",
-    ("request", R.EXPIRED): lambda f: f"Expired: nobody answered in time. {f.destination} may ask again, or ring.",
+    ("request", R.EXPIRED): lambda f: f"Expired: it was not sent in time. {f.destination} may ask again, or ring.",
     ("arrival", A.RECEIVING): lambda f: f"{_images(f.total)} received from {f.source}; waiting for the last one.",
     ("arrival", A.FORWARDING): lambda f: (
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."

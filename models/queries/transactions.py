@@ -130,7 +130,9 @@ def needs(viewer: Viewer) -> ColumnElement[bool]:
     source = Transaction.institution_id == viewer.institution_id
     destination = Transaction.destination_id == viewer.institution_id
     if viewer.may(Function.ANSWER_REQUEST):
-        mine.append(and_(source, _stands("request", RequestState.AWAITING_SOURCE)))
+        # Also what was accepted: until the study is pushed the move is the source's.
+        owed = (RequestState.AWAITING_SOURCE, RequestState.AWAITING_STUDY, RequestState.PARTLY_ANSWERED)
+        mine += [and_(source, _stands("request", state)) for state in owed]
     if viewer.may(Function.PLACE_REQUEST):
         mine.append(and_(destination, _stands("request", RequestState.AWAITING_REQUESTER)))
     if viewer.may(Function.ASSIGN_HELD):

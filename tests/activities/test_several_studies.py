@@ -148,3 +148,28 @@ def test_one_study_of_several_is_declined_only_while_it_is_wanted(desk: Desk) ->
     wrong = Recognition(request, chosen(desk, other).content_id)
     with pytest.raises(ApplicationError, match="no such study in this request"):
         desk.environment.run(activities.must_be_wanted, wrong)
+
+
+def test_late_images_that_are_refused_do_not_undo_a_study_that_is_there(desk: Desk) -> None:
+    request, first = desk.place(), desk.push("1")
+    desk.route(first)
+    desk.takes(request, first)
+    (there,) = desk.answer(first).deliveries
+    follower = desk.push("2", follows=first)
+    (late,) = desk.route(follower).late
+    desk.ends(late.delivery_id, "refused", "refused")
+    assert desk.progress(request).failed == 0, "its study is still on its way"
+    desk.ends(there.delivery_id, "confirmed", "confirmed")
+    told = desk.progress(request)
+    assert (told.wanted, told.answered, told.delivered, told.failed) == (0, 1, 1, 0)
+
+
+def test_a_study_that_is_refused_with_all_its_late_images_has_failed(desk: Desk) -> None:
+    request, first = desk.place(), desk.push("1")
+    desk.route(first)
+    desk.takes(request, first)
+    (there,) = desk.answer(first).deliveries
+    (late,) = desk.route(desk.push("2", follows=first)).late
+    for delivery in (there, late):
+        desk.ends(delivery.delivery_id, "refused", "refused")
+    assert desk.progress(request).failed == 2

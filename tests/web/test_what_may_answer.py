@@ -35,7 +35,7 @@ def test_what_has_ended_wants_nothing_any_more(
         assert "Wanted" not in text
         assert "may answer" not in text
         assert state.value.capitalize() in text
-        assert state is not State.EXPIRED or "Expired: nobody answered in time. ZX2 may ask again" in text
+        assert state is not State.EXPIRED or "Expired: it was not sent in time. ZX2 may ask again" in text
         assert asked not in client.get(f"/transactions/{came}").text
     assert "May answer" not in sign_in(app, "officer.zx2").get("/worklist").text
 

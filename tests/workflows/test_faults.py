@@ -222,5 +222,5 @@ def test_recovery_is_set_to_be_quick() -> None:
     for long in (policies.sending, policies.comparing, policies.asking_in_passing):
         assert long(Urgency.ROUTINE)["heartbeat_timeout"] <= timedelta(seconds=10)
     assert policies.echo()["heartbeat_timeout"] <= timedelta(seconds=10)
-    assert policies.DATABASE["start_to_close_timeout"] <= timedelta(seconds=10)
+    assert policies.DATABASE["heartbeat_timeout"] <= timedelta(seconds=10)
     assert timedelta(seconds=10) <= worker.GRACE <= timedelta(seconds=30)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from models.domain.lifecycles.request import State
 from models.domain.request_contracts import RequestProgress, StudyMatched
 from tests.workflows.fakes import PERMANENT
@@ -201,3 +203,32 @@ async def test_of_two_that_came_one_that_was_refused_is_asked_for_again(stage: S
     await stage.until(lambda: "request-reopened" in stage.world.told)
     assert await handle.query("state") == "awaiting-source"
     assert "request-fulfilled" not in stage.world.told
+
+
+async def test_what_was_taken_and_was_of_no_use_may_be_named_by_a_person_later(stage: Stage) -> None:
+    """Of two that came at once one answered; after that was refused the other one is the study."""
+    handle = await placed(stage)
+    await came(stage, handle, "1-first")
+    await came(stage, handle, "1-second")
+    await stage.until_state(handle, "answered")
+    said = StudyMatched("1-second", "ann", content_id="that one")
+    before = walk(stage).count("matched")
+    await handle.signal(ImageRequest.study_matched, said)
+    await stage.until(lambda: walk(stage).count("matched") == before + 1)
+
+
+@pytest.mark.parametrize(("asked", "state"), [("ask_back", "awaiting-requester"), ("accept", "awaiting-source")])
+async def test_what_did_not_get_there_is_asked_for_again_whatever_was_said_meanwhile(
+    stage: Stage, asked: str, state: str
+) -> None:
+    handle = await placed(stage, studies=2)
+    if asked == "accept":
+        await handle.execute_update(ImageRequest.accept, by("ann"))
+    await came(stage, handle)
+    await stage.until_state(handle, "partly-answered")
+    if asked == "ask_back":
+        await handle.execute_update(ImageRequest.ask_back, by("ann", "q"))
+    stage.world.failed = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await stage.until(lambda: "request-reopened" in stage.world.told)
+    assert await handle.query("state") == state

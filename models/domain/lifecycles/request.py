@@ -58,7 +58,11 @@ REQUEST: Lifecycle[State, Event] = Lifecycle(
         (S.ANSWERED, E.MATCHED): S.ANSWERED,
         (S.ANSWERED, E.FULFILLED): S.FULFILLED,
         (S.ANSWERED, E.REOPENED): S.AWAITING_SOURCE,
-        (S.PARTLY_ANSWERED, E.REOPENED): S.AWAITING_SOURCE,
+        **{
+            (state, E.REOPENED): S.AWAITING_SOURCE for state in (S.AWAITING_SOURCE, S.AWAITING_STUDY, S.PARTLY_ANSWERED)
+        },
+        # The question is still open.
+        (S.AWAITING_REQUESTER, E.REOPENED): S.AWAITING_REQUESTER,
         **{(state, E.WITHDRAWN): S.WITHDRAWN for state in OPEN},
         **{(state, E.EXPIRED): S.EXPIRED for state in OPEN},
     },
