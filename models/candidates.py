@@ -8,12 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from models.came_before import came_before, goes_to
 from models.dicom import facts_from_json
 from models.directory import routing_directory
 from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
-from models.domain.lifecycles.arrival import State as ArrivalState
-from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.request import OPEN, Event, State
 from models.domain.matching import Arrived, Fit, Wanted, compare, fits
 from models.tables import (
@@ -159,12 +158,12 @@ def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> Requ
 
 
 def note_for_request(session: Session, request: ImageRequest) -> None:
-    """Keep what the source holds already and a new request may be about: a person at the held desk sees it there."""
+    """Keep what has come already and a new request may be about.
+
+    A person at the held desk sees it there; of what goes to the requester anyhow either side says that it is the study.
+    """
     wanted = [wanted_of(session, request, study) for study in request.studies]
-    held = session.scalars(
-        select(Arrival).where(Arrival.institution_id == request.source_id, Arrival.state == ArrivalState.HELD)
-    )
-    for arrival in held:
+    for arrival in came_before(session, request):
         _note(session, arrival, fits(arrived(session, arrival), wanted))
 
 
@@ -195,11 +194,7 @@ def recognised(session: Session, request: ImageRequest, study_id: str, arrival_i
     goes_there = (
         select(Delivery.id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
-        .where(
-            Parcel.arrival_id == arrival_id,
-            Delivery.institution_id == request.institution_id,
-            Delivery.state.not_in((DeliveryState.REFUSED, DeliveryState.ABANDONED)),
-        )
+        .where(Parcel.arrival_id == arrival_id, goes_to(request.institution_id))
     )
     if session.scalars(goes_there).first() is None:
         raise NotAllowed(

@@ -21,7 +21,7 @@ def keep(session: Session, draft_id: str, *, institution_id: str, account_id: st
     Its id is that of the command by which it is placed.
     """
     at = now()
-    session.execute(delete(Draft).where(Draft.account_id == account_id, Draft.saved_at < at - KEPT_FOR))
+    forget_old(session)
     if session.get(OutboxCommand, draft_id) is not None:
         return False
     kept = session.execute(
@@ -35,6 +35,11 @@ def keep(session: Session, draft_id: str, *, institution_id: str, account_id: st
         .returning(Draft.id)
     )
     return kept.scalar() is not None
+
+
+def forget_old(session: Session) -> None:
+    """Everybody's: of those who write no further one, too."""
+    session.execute(delete(Draft).where(Draft.saved_at < now() - KEPT_FOR))
 
 
 def own_drafts(session: Session, account_id: str) -> list[Draft]:

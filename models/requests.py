@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from models.candidates import note_for_request
@@ -120,22 +120,44 @@ def place(session: Session, *, institution_id: str, account_id: str, entry: Requ
 
 
 def same_study_requested(session: Session, institution_id: str, entry: RequestEntry) -> list[str]:
-    """References of the Institution's own unfinished requests for one of these studies, or for this patient there."""
+    """References of the Institution's own unfinished requests for one of these studies, or for this patient there.
+
+    Two studies of whoever has the same Patient ID at the source are the same unless what is said of them differs.
+    """
     uids = [study.StudyInstanceUID for study in entry.studies if study.StudyInstanceUID]
-    named = select(RequestedStudy.request_id).where(RequestedStudy.StudyInstanceUID.in_(uids))
+    accessions = [study.AccessionNumber for study in entry.studies if study.AccessionNumber]
     same_patient = (ImageRequest.nhs_number == entry.nhs_number) & (ImageRequest.nhs_number != "")
-    return list(
-        session.scalars(
-            select(Transaction.reference)
-            .join(ImageRequest, ImageRequest.transaction_id == Transaction.id)
-            .where(
-                ImageRequest.institution_id == institution_id,
-                ImageRequest.source_id == entry.source_id,
-                ImageRequest.state.in_(UNFINISHED),
-                or_(same_patient, ImageRequest.id.in_(named)),
-            )
-            .order_by(ImageRequest.placed_at)
+    same_id = (ImageRequest.source_patient_id == entry.source_patient_id) & (ImageRequest.source_patient_id != "")
+    rows = session.execute(
+        select(Transaction.reference, ImageRequest.placed_at)
+        .join(ImageRequest, ImageRequest.transaction_id == Transaction.id)
+        .join(RequestedStudy, RequestedStudy.request_id == ImageRequest.id)
+        .where(
+            ImageRequest.institution_id == institution_id,
+            ImageRequest.source_id == entry.source_id,
+            ImageRequest.state.in_(UNFINISHED),
+            or_(
+                same_patient,
+                RequestedStudy.StudyInstanceUID.in_(uids),
+                RequestedStudy.AccessionNumber.in_(accessions),
+                and_(same_id, or_(false(), *map(_may_be, entry.studies))),
+            ),
         )
+        .distinct()
+        .order_by(ImageRequest.placed_at)
+    )
+    return [reference for reference, _ in rows]
+
+
+def _may_be(entry: StudyEntry) -> ColumnElement[bool]:
+    """Of a RequestedStudy: nothing that both say tells it from the entry."""
+    said = (
+        (RequestedStudy.StudyInstanceUID, entry.StudyInstanceUID),
+        (RequestedStudy.AccessionNumber, entry.AccessionNumber),
+        (RequestedStudy.Modality, entry.Modality),
+    )
+    return and_(
+        RequestedStudy.is_prior == entry.is_prior, *(column.in_(("", value)) for column, value in said if value)
     )
 
 

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from models.db import Database
-from models.tables import Account, AuditEntry, Institution, Node, WebSession, now
+from models.tables import Account, AuditEntry, Draft, Institution, Node, WebSession, now
 from tests.database import Registry
 
 Iep = Callable[..., subprocess.CompletedProcess[str]]
@@ -102,3 +103,21 @@ def test_numbers_and_the_second_person_of_an_institution(iep: Iep, database: Dat
     unknown = iep("contacts", "add", "ZX9", "Ann", "1")
     assert unknown.returncode == 1
     assert "There is no Institution ZX9; check its ODS code." in unknown.stderr
+
+
+def test_purging_forgets_old_drafts(iep: Iep, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        for draft_id, days in (("old", 31), ("new", 29)):
+            session.add(
+                Draft(
+                    id=draft_id,
+                    institution_id="ZX2",
+                    account_id=registry.accounts["clinician.zx2"],
+                    content={},
+                    saved_at=now() - timedelta(days=days),
+                )
+            )
+    done = iep("purge")
+    assert (done.returncode, done.stdout) == (0, "0 images removed.\n"), done.stderr
+    with database.begin() as session:
+        assert session.scalars(select(Draft.id)).all() == ["new"]

@@ -168,6 +168,41 @@ def test_an_open_request_for_the_same_study_or_patient_is_known(database: Databa
         assert same_study_requested(session, "ZX2", ENTRY) == []
 
 
+CT = StudyEntry(Modality="CT", AccessionNumber="A1")
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "study", "known"),
+    [
+        ("", StudyEntry(AccessionNumber="A1"), True),
+        ("", StudyEntry(AccessionNumber="A2"), False),
+        ("", StudyEntry(Modality="CT"), False),
+        ("L3", StudyEntry(description="The head"), True),
+        ("L3", StudyEntry(Modality="CT"), True),
+        ("L3", StudyEntry(Modality="CT", AccessionNumber="A2"), False),
+        ("L3", StudyEntry(Modality="MR"), False),
+        ("L3", StudyEntry(StudyInstanceUID="2.25.8"), False),
+        ("L3", StudyEntry(is_prior=True), False),
+        ("L4", StudyEntry(Modality="CT"), False),
+    ],
+)
+def test_an_open_request_is_known_by_the_numbers_of_its_source(
+    database: Database, registry: Registry, patient_id: str, study: StudyEntry, known: bool
+) -> None:
+    first = replace(ENTRY, nhs_number="", source_patient_id="L3", studies=(replace(CT, StudyInstanceUID="2.25.7"),))
+    again = replace(first, source_patient_id=patient_id, studies=(study,))
+    with database.begin() as session:
+        reference = placed(session, registry, first)
+        assert same_study_requested(session, "ZX2", again) == ([reference] if known else [])
+        assert same_study_requested(session, "ZX2", replace(again, source_id="ZX3")) == []
+
+
+def test_a_request_for_two_studies_is_named_once(database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        reference = placed(session, registry, replace(ENTRY, source_patient_id="L3", studies=(CT, CT)))
+        assert same_study_requested(session, "ZX2", replace(ENTRY, source_patient_id="L3")) == [reference]
+
+
 @pytest.mark.parametrize(("state", "held"), [("confirmed", True), ("sending", False)])
 def test_what_the_requester_has_got_need_not_come_again(
     database: Database, registry: Registry, state: str, held: bool

@@ -79,6 +79,14 @@ def test_old_drafts_are_forgotten(client: FlaskClient, database: Database) -> No
     assert [draft.content["reason"] for draft in drafts(database)] == ["newer"]
 
 
+def test_old_drafts_of_everybody_are_forgotten(app: Flask, client: FlaskClient, database: Database) -> None:
+    send(client, keep="1", reason="of one who left")
+    with database.begin() as session:
+        session.execute(update(Draft).values(saved_at=now() - timedelta(days=31)))
+    send(sign_in(app, "officer.zx2"), keep="1", reason="of another")
+    assert [draft.content["reason"] for draft in drafts(database)] == ["of another"]
+
+
 @pytest.mark.parametrize("by_itself", [False, True])
 def test_what_was_typed_when_the_session_ran_out_comes_back(
     app: Flask, client: FlaskClient, database: Database, by_itself: bool

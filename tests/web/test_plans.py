@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from bench.filling import fill
 from bench.pages import PEOPLE, pages, portal, sign_in
 from models.db import Database
 from models.held_already import delivered_studies
 from models.queries.finding import find_patient
+from models.requests import RequestEntry, StudyEntry, place, same_study_requested
+from models.tables import Account, Candidate, new_id
 from tests.database import Postgres, copied
 
 FULL = 20_000
@@ -101,6 +103,31 @@ def test_a_patient_is_found_by_an_index(database: Database) -> None:
         assert find_patient(session, "9990001008")
         delivered_studies(session, "ZX1", "9990001008")
     assert len(said) >= 2
+    assert not [plan for one in said if (plan := _whole(database, *one))]
+
+
+ASKED = RequestEntry(
+    source_id="ZX2",
+    nhs_number="9990001008",
+    family_name="Testpatient",
+    given_name="Number 1000",
+    birth_date="19700304",  # not everybody's, as in a full database, but a real day
+    source_patient_id="H1000",
+    studies=(StudyEntry(AccessionNumber="A1000", Modality="CT"), StudyEntry(StudyInstanceUID="2.25.1000")),
+    recipient="Dr Example",
+)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_request_finds_what_came_before_it_by_an_index(database: Database) -> None:
+    with database.begin() as session:
+        account = session.scalars(select(Account.id)).first() or ""
+        with heard(database) as said:
+            same_study_requested(session, "ZX1", ASKED)
+            place(session, institution_id="ZX1", account_id=account, entry=ASKED, command_id=new_id())
+        assert session.scalars(select(Candidate.arrival_id)).all()
+        session.rollback()
+    assert len(said) >= 5
     assert not [plan for one in said if (plan := _whole(database, *one))]
 
 

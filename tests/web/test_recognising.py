@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from models.db import Database
 from models.domain.lifecycles.request import State
-from models.tables import Arrival, Candidate, OutboxCommand
+from models.tables import Arrival, Candidate, ImageRequest, OutboxCommand
 from tests.database import Registry
 from tests.web import portal
 from tests.web.portal import send, sign_in
+from tests.web.request_form import NEW, form
 from tests.web.seeded import Seed
 from tests.web.seeded_requests import add_candidate, add_request
 
@@ -61,3 +62,25 @@ def test_one_that_was_dismissed_is_not_offered(app: Flask, database: Database, r
         candidate = session.get_one(Candidate, (study, arrival))
         candidate.dismissed_at = candidate.found_at
     assert "It answers this" not in sign_in(app, "officer.zx2").get(page).text
+
+
+@pytest.mark.parametrize("state", ["on-worklist", "confirmed"])
+def test_what_was_pushed_before_the_request_is_offered(
+    app: Flask, database: Database, registry: Registry, state: str
+) -> None:
+    """Somebody rang, the study was pushed, and the request was written last."""
+    with database.begin() as session:
+        came = Seed(session, registry).delivery(state).reference
+    client = sign_in(app, "clinician.zx2")
+    page = client.post(NEW, data=form(client)).headers["Location"]
+    with database.begin() as session:
+        request = session.scalars(select(ImageRequest)).one()
+        request.state = request.transaction.state = State.AWAITING_SOURCE.value
+    shown = client.get(page).text
+    assert "It answers this" in shown
+    assert came in shown
+    chosen = {name: portal.field_of(shown, name) for name in ("requested_study_id", "arrival_id")}
+    assert send(client, page, f"{page}/recognise", **chosen).status_code == 303
+    with database.begin() as session:
+        kinds = session.scalars(select(OutboxCommand.kind).order_by(OutboxCommand.created_at)).all()
+    assert kinds == ["place-request", "match-request"]
