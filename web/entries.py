@@ -8,7 +8,7 @@ from datetime import date
 from flask import request
 from werkzeug.exceptions import UnprocessableEntity
 
-from models.domain.identity import LONG_STRING, SHORT_STRING
+from models.domain.identity import AMBIGUOUS, LONG_STRING, SHORT_STRING
 from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
@@ -129,6 +129,6 @@ def _identifier(field: str, name: str, text: str, longest: int) -> str:
     text = text.strip()
     if len(text) > longest:
         raise Wrong(field, f"The {name} may have {longest} characters at most; this has {len(text)}.")
-    if "\\" in text or not text.isprintable():
-        raise Wrong(field, f"The {name} may not contain a backslash or control characters.")
+    if set(AMBIGUOUS) & set(text) or not text.isprintable():
+        raise Wrong(field, f"The {name} may not contain a backslash, * or ?, or control characters.")
     return text

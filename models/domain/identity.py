@@ -17,6 +17,10 @@ SHORT_STRING = 16
 """The longest AccessionNumber (value representation SH), in characters."""
 
 
+AMBIGUOUS = "\\*?"
+"""What parts values (PS3.5 Section 6.4), and what stands for any other in a question (PS3.4 Section C.2.2.2.4)."""
+
+
 class IssuerForm(StrEnum):
     """How a destination's Node wants the issuer of somebody else's Patient ID and Accession Number to be said."""
 
@@ -151,7 +155,7 @@ def automatic(
     """
     numbers = nhs_numbers(facts, patient_id_may_be_nhs=patient_id_may_be_nhs)
     patient_id, issuer, accession = map(unpadded, (facts.PatientID, facts.IssuerOfPatientID, accession))
-    if len(numbers) > 1 or "\\" in patient_id + accession:
+    if len(numbers) > 1 or set(AMBIGUOUS) & set(patient_id + accession):
         return None
     sent_accession = automatic_accession(accession, source, form)
     if sent_accession is None:

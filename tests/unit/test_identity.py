@@ -130,6 +130,14 @@ class TestAutomatic:
         assert ids(sent(replace(PERSON, PatientID=""), nhs_first=True)) == (FIRST, ISSUER)
 
     @FORMS
+    @pytest.mark.parametrize(("patient_id", "accession"), [("*", ""), ("H12?", ""), ("H1\\H2", ""), ("H123", "A*")])
+    def test_what_stands_for_others_in_a_question_needs_a_person(
+        self, form: IssuerForm, patient_id: str, accession: str
+    ) -> None:
+        """The destination would be asked for any patient, and confirm the wrong one."""
+        assert sent(PatientFacts(patient_id), form, accession) is None
+
+    @FORMS
     @pytest.mark.parametrize("nhs_first", [True, False])
     def test_two_nhs_numbers_need_a_person(self, form: IssuerForm, nhs_first: bool) -> None:
         facts = replace(PERSON, other_ids=((FIRST, ISSUER), (SECOND, ISSUER)))
