@@ -133,6 +133,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         arrivals.route,
         arrivals.left_over,
         deliveries.put_on_worklist,
+        deliveries.moved_away,
         deliveries.forget_answers,
         requests.outlook,
         requests.reminded,

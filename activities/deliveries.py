@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from datetime import UTC
+
+from sqlalchemy import select, update
 
 from activities.border import acts
 from models.db import Database
 from models.deliveries import automatic_identity
-from models.domain.contracts import Listing
-from models.tables import Delivery, LedgerEntry, Transaction
+from models.domain.contracts import Listing, WorklistQuestion
+from models.domain.lifecycles.delivery import Event
+from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
 
 
 class DeliveryActivities:
@@ -31,6 +34,28 @@ class DeliveryActivities:
                 words = "It carries no identifier that could be used as it is; enter the local one."
                 return Listing(False, words, forwarded)
             return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
+
+    @acts
+    def moved_away(self, question: WorklistQuestion) -> str:
+        """Who reassigned it, and when, if it is not on that worklist any more; empty when it is. Only reads."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, question.delivery_id)
+            if delivery.worklist_id == question.worklist_id:
+                return ""
+            step = session.scalars(
+                select(TransitionRow)
+                .where(
+                    TransitionRow.lifecycle == "delivery",
+                    TransitionRow.subject_id == delivery.id,
+                    TransitionRow.event == Event.REASSIGNED,
+                )
+                .order_by(TransitionRow.id.desc())
+                .limit(1)
+            ).first()
+            if step is None:
+                return "This delivery is on another worklist. Reload the page to see which."
+            at, state = step.at.astimezone(UTC), delivery.state.replace("-", " ")
+            return f"Too late: it was reassigned by {step.actor} at {at:%H:%M} UTC and is now {state}."
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

@@ -30,6 +30,7 @@ ACTS: Mapping[str, str] = {
     "ArrivalActivities.left_over": "looking for early deliveries that are no longer wanted",
     "LocalIdentityActivities.check": "looking whose the local ID is",
     "DeliveryActivities.put_on_worklist": "putting it on the worklist",
+    "DeliveryActivities.moved_away": "looking whether it is on that worklist still",
     "DeliveryActivities.forget_answers": "forgetting what the Node accepted before",
     "RequestActivities.outlook": "working out when to remind",
     "RequestActivities.reminded": "counting a reminder",

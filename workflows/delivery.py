@@ -18,21 +18,21 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
-    from activities.local_identity import LocalIdentityActivities
     from models.domain.contracts import (
         Comparison,
         Decision,
         DeliveryStart,
         Listing,
-        LocalIdentityQuestion,
         Sending,
         SendReport,
         Verdict,
     )
-    from models.domain.errors import ExchangeError, NotAllowed
+    from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
+    from models.domain.seen import Seen
 from workflows import policies
-from workflows.journey import Journey, refusal, sentence_of
+from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
+from workflows.journey import Journey, sentence_of
 
 PATIENCE = DELIVERY.patience
 # A destination that indexes late is asked again after these many seconds before an image counts as missing.
@@ -47,6 +47,7 @@ class Delivery:
         self.start = start
         self.sent_again = False
         self.may_go_on = False
+        self.moves = 0
         self.underway: ActivityHandle[SendReport] | None = None
 
     @workflow.run
@@ -76,25 +77,28 @@ class Delivery:
     @workflow.update
     async def release(self, decision: Decision) -> str:
         """The destination's person gave the local identifiers and lets it go."""
-        await self._must_be_the_same_person(decision)
+        await must_be_the_same_person(self.start.delivery_id, decision)
+        await self._must_be_where_it_was_seen(decision)
         return await self._decided(Event.RELEASED, decision)
 
     @release.validator
     def _may_release(self, decision: Decision) -> None:
-        self.journey.may(Event.RELEASED)
+        self._may(Event.RELEASED, decision)
 
     @workflow.update
     async def refuse(self, decision: Decision) -> str:
         """The destination's person does not want it."""
+        await self._must_be_where_it_was_seen(decision)
         return await self._decided(Event.REFUSED, decision)
 
     @refuse.validator
     def _may_refuse(self, decision: Decision) -> None:
-        self.journey.may(Event.REFUSED)
+        self._may(Event.REFUSED, decision)
 
     @workflow.update
     async def reassign(self, decision: Decision) -> str:
         """It waits on another of the destination's worklists, which may release by itself."""
+        await self._must_be_where_it_was_seen(decision)
         await self._decided(Event.REASSIGNED, decision)
         if self.journey.state is State.ON_WORKLIST:
             self._release_if_automatic(await self._listing())
@@ -103,7 +107,7 @@ class Delivery:
 
     @reassign.validator
     def _may_reassign(self, decision: Decision) -> None:
-        self.journey.may(Event.REASSIGNED)
+        self._may(Event.REASSIGNED, decision)
 
     @workflow.update
     async def retry(self, decision: Decision) -> str:
@@ -112,7 +116,7 @@ class Delivery:
 
     @retry.validator
     def _may_retry(self, decision: Decision) -> None:
-        self.journey.may(Event.RETRIED)
+        self._may(Event.RETRIED, decision)
 
     @workflow.update
     async def redirect(self, decision: Decision) -> str:
@@ -121,7 +125,7 @@ class Delivery:
 
     @redirect.validator
     def _may_redirect(self, decision: Decision) -> None:
-        self.journey.may(Event.REDIRECTED)
+        self._may(Event.REDIRECTED, decision)
 
     @workflow.update
     async def abandon(self, decision: Decision) -> str:
@@ -130,7 +134,7 @@ class Delivery:
 
     @abandon.validator
     def _may_abandon(self, decision: Decision) -> None:
-        self.journey.may(Event.ABANDONED)
+        self._may(Event.ABANDONED, decision)
 
     @workflow.signal
     async def withdrawn(self, actor: str) -> None:
@@ -145,8 +149,9 @@ class Delivery:
 
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
-        self.journey.may(event)
+        self._may(event, decision)
         after = self.journey.take(event, decision.actor, content_id=decision.content_id)
+        self.moves += event is Event.REASSIGNED
         self.sent_again = False
         self.may_go_on = True
         if self.underway is not None:
@@ -155,17 +160,11 @@ class Delivery:
         await self.journey.recorded()
         return after.value
 
-    async def _must_be_the_same_person(self, decision: Decision) -> None:
-        """Refuses a local ID that is another person's. Somebody else may decide while it is looked up."""
-        if not decision.content_id:
-            return
-        anothers = await workflow.execute_activity_method(
-            LocalIdentityActivities.check,
-            LocalIdentityQuestion(self.start.delivery_id, decision.content_id),
-            **policies.CHECKING,
-        )
-        if anothers:
-            raise refusal(NotAllowed(anothers))
+    def _may(self, event: Event, decision: Decision) -> None:
+        self.journey.may(event, Seen.of(decision.seen).state)
+
+    async def _must_be_where_it_was_seen(self, decision: Decision) -> None:
+        await must_be_where_it_was_seen(self.journey, decision, lambda: self.moves)
 
     async def _list(self) -> None:
         listing = await self._listing()

@@ -114,8 +114,8 @@ class RouteVerdict:
 class Decision:
     """A person's act. What was entered with it is in the database, under the command `content_id`.
 
-    `seen` is the state that the person's page showed, where it matters: of two people at once the later one reads who
-    was first, also where both acts are possible one after the other.
+    `seen` is what the person's page showed, where it matters (models/domain/seen.py): of two people at once the later
+    one reads who was first, also where both acts are possible one after the other.
     """
 
     actor: str
@@ -129,6 +129,14 @@ class LocalIdentityQuestion:
 
     delivery_id: str
     content_id: str
+
+
+@dataclass(frozen=True)
+class WorklistQuestion:
+    """Whether a delivery is on the worklist still that a person saw it on."""
+
+    delivery_id: str
+    worklist_id: str
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from models.domain.contracts import EXCHANGE
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts, SentIdentity
+from models.domain.lifecycles.delivery import State
+from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
@@ -81,6 +83,7 @@ class DeliveryFacts:
 
     id: str
     institution_id: str
+    worklist_id: str
     worklist: str
     node: str
     node_state: str
@@ -126,6 +129,12 @@ class TransactionPage:
     followed_by: tuple[str, ...]
     other_nodes: tuple[Choice, ...]
     worklists: tuple[Choice, ...]
+
+    @property
+    def seen(self) -> Seen:
+        """In view of what its reader decides."""
+        waits = self.delivery is not None and (self.lifecycle, self.state) == ("delivery", State.ON_WORKLIST)
+        return Seen(self.state, self.delivery.worklist_id if self.delivery and waits else "")
 
 
 def transaction(session: Session, viewer: Viewer, reference: str) -> TransactionPage:
@@ -190,6 +199,7 @@ def _delivery(delivery: Delivery) -> DeliveryFacts:
     return DeliveryFacts(
         id=delivery.id,
         institution_id=delivery.institution_id,
+        worklist_id=delivery.worklist_id,
         worklist=delivery.worklist.name,
         node=delivery.node.name,
         node_state=delivery.node.state,

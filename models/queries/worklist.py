@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.domain.identity import PatientFacts, SentIdentity, family_and_given, nhs_numbers
 from models.domain.lifecycles.delivery import State
+from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.local_patients import known_ids
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
@@ -73,6 +74,11 @@ class Waiting:
     differs: tuple[str, ...]
     asked: tuple[Asked, ...]
     last: LastAsked | None
+
+    @property
+    def seen(self) -> Seen:
+        """In view of what its reader decides."""
+        return Seen(State.ON_WORKLIST, self.worklist_id)
 
     @property
     def is_unsolicited(self) -> bool:

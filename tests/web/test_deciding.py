@@ -35,6 +35,11 @@ def seeded(database: Database, registry: Registry, state: str, **changes: Any) -
         return reference
 
 
+def on_worklist(registry: Registry) -> dict[str, str]:
+    """What goes with a decision about what waits on the one worklist of ZX2."""
+    return {"seen": f"on-worklist:{registry.worklists['ZX2']}"}
+
+
 def commands(database: Database) -> list[OutboxCommand]:
     with database.begin() as session:
         return list(session.scalars(select(OutboxCommand).order_by(OutboxCommand.created_at)))
@@ -48,7 +53,10 @@ def test_a_release_is_saved_with_its_audit_entry_and_tried(
     answer = send(client, page, f"{page}/release", patient_id=" L-77 ", accession="B9")
     assert (answer.status_code, answer.headers["Location"]) == (303, page)
     (command,) = commands(database)
-    assert (command.kind, command.payload) == ("release-delivery", {"patient_id": "L-77", "accession": "B9"})
+    assert (command.kind, command.payload) == (
+        "release-delivery",
+        {"patient_id": "L-77", "accession": "B9", **on_worklist(registry)},
+    )
     assert (command.institution_id, command.actor) == ("ZX2", registry.accounts["officer.zx2"])
     assert gateway.tried == [command.id]
     with database.begin() as session:
@@ -62,7 +70,7 @@ def test_identifiers_that_were_found_are_kept(app: Flask, database: Database, re
     client = sign_in(app, "officer.zx2")
     assert ">999 000 0018</strong>, the patient&#39;s NHS number" in client.get(page).text
     send(client, page, f"{page}/release", filing="as-it-is", patient_id="", accession="")
-    assert [command.payload for command in commands(database)] == [{}]
+    assert [command.payload for command in commands(database)] == [on_worklist(registry)]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,8 @@ def test_identifiers_that_were_found_are_kept(app: Flask, database: Database, re
         ("", "", "Enter your own Patient ID"),
         ("x" * 65, "", "64 characters at most; this has 65"),
         ("a\\b", "", "may not contain a backslash"),
+        ("*", "", "may not contain a backslash, * or ?"),
+        ("A1", "RX?", "may not contain a backslash, * or ?"),
         ("a\x01b", "", "may not contain a backslash"),
         ("L-77", "y" * 17, "16 characters at most; this has 17"),
     ],
@@ -164,7 +174,7 @@ def test_another_node_must_be_the_destination_s(app: Flask, database: Database, 
     client = sign_in(app, "officer.zx2")
     assert send(client, page, f"{page}/redirect", node_id=registry.nodes["ZX3_PACS"]).status_code == 422
     assert send(client, page, f"{page}/redirect", node_id=other_id).status_code == 303
-    assert [command.payload for command in commands(database)] == [{"node_id": other_id}]
+    assert [command.payload for command in commands(database)] == [{"node_id": other_id, "seen": "needs-attention"}]
 
 
 def test_a_held_study_is_assigned_where_an_agreement_lets_it_go(

@@ -135,7 +135,7 @@ def test_the_live_part_brings_what_has_changed_beside_it(app: Flask, database: D
         reference = Seed(session, registry).delivery("on-worklist").reference
     client, page = sign_in(app, "officer.zx2"), f"/transactions/{reference}"
     facts = field_of(client.get(page).text, "facts")
-    live = f"{page}/live?seen=delivery.on-worklist&facts="
+    live = f"{page}/live?seen={field_of(client.get(page).text, 'seen')}&facts="
     assert "hx-swap-oob" not in client.get(live + facts).text
     with database.begin() as session:
         delivery = session.scalars(select(Delivery)).one()

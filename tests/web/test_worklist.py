@@ -109,9 +109,10 @@ def test_many_are_released_at_once_each_by_its_own_command(
     answer = release(client, first, second, **{f"patient_id-{second}": " L-77 ", f"accession-{second}": "B9"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/worklist")
     done = {one.subject_id: (one.kind, one.payload) for one in commands(database)}
+    seen = {"seen": f"on-worklist:{registry.worklists['ZX2']}"}
     assert done == {
-        first: ("release-delivery", {}),
-        second: ("release-delivery", {"patient_id": "L-77", "accession": "B9"}),
+        first: ("release-delivery", seen),
+        second: ("release-delivery", {"patient_id": "L-77", "accession": "B9", **seen}),
     }
     assert sorted(gateway.tried) == sorted(one.id for one in commands(database))
     assert "2 studies released." in client.get("/worklist").text

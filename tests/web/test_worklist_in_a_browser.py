@@ -109,7 +109,8 @@ async def test_three_are_released_by_keyboard_alone(
     await page.keyboard.press("Enter")
     await expect(page.locator(".iep-message")).to_have_text("1 study released.")
     with database.begin() as session:
-        asked = {row.subject_id: row.payload for row in session.scalars(select(OutboxCommand))}
+        asked = {row.subject_id: dict(row.payload) for row in session.scalars(select(OutboxCommand))}
+    assert all(typed.pop("seen").startswith("on-worklist:") for typed in asked.values())
     assert asked == {
         ids[references[0]]: {"patient_id": "H77", "accession": ""},
         ids[references[2]]: {"patient_id": "H77", "accession": ""},

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from models.db import Database
 from models.domain.contracts import EXCHANGE
-from models.tables import Delivery, OutboxCommand, Transaction, TransitionRow, new_id, now
+from models.tables import Delivery, Node, OutboxCommand, Transaction, TransitionRow, Worklist, new_id, now
 from tests.database import Registry
 from tests.web.portal import field_of
 from tests.web.seeded import Seed
@@ -75,11 +75,27 @@ def decided(
         )
 
 
+def reassigned(database: Database, registry: Registry, delivery_id: str, who: str) -> str:
+    """As the journal has written that it went to the worklist "Neuro" of another Node; that worklist's id."""
+    with database.begin() as session:
+        node = Node(institution_id="ZX2", name="ZX2_NEURO", ae_title="ZX2_NEURO", host="127.0.0.1", port=11150)
+        session.add(node)
+        session.flush()
+        neuro = Worklist(institution_id="ZX2", name="Neuro", node_id=node.id, is_default=False)
+        session.add(neuro)
+        session.flush()
+        delivery = session.get_one(Delivery, delivery_id)
+        delivery.worklist_id, delivery.node_id = neuro.id, node.id
+        worklist_id = neuro.id
+    decided(database, registry, delivery_id, "reassigned", "on-worklist", who)
+    return worklist_id
+
+
 def form(client: FlaskClient, page: str = "/worklist") -> dict[str, Any]:
     """Every hidden field and what stands in the inputs, as a browser would send them with nothing ticked."""
     text = client.get(page).text
     found: dict[str, Any] = {"csrf_token": field_of(text, "csrf_token")}
-    for name, value in re.findall(r'name="((?:command|patient_id|accession)-[0-9a-f]+)" value="([^"]*)"', text):
+    for name, value in re.findall(r'name="((?:command|seen|patient_id|accession)-[0-9a-f]+)" value="([^"]*)"', text):
         found[name] = value
     return found
 

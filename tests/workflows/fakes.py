@@ -29,6 +29,7 @@ from models.domain.contracts import (
     SendReport,
     Transition,
     Verdict,
+    WorklistQuestion,
 )
 from models.domain.request_contracts import (
     Answered,
@@ -78,6 +79,7 @@ class World:
             "left_over": lambda _: [],
             "count": 3,
             "list": Listing(True, "by itself"),
+            "moved": "",
             "forget": None,
             "check": "",
             "send": SendReport(3, 3),
@@ -177,6 +179,10 @@ class Fakes:
     async def put_on_worklist(self, delivery_id: str) -> Listing:
         return await self._act("list", delivery_id, delivery_id)  # type: ignore[no-any-return]
 
+    @activity.defn(name="DeliveryActivities.moved_away")
+    async def moved_away(self, question: WorklistQuestion) -> str:
+        return await self._act("moved", question.delivery_id, question)  # type: ignore[no-any-return]
+
     @activity.defn(name="DeliveryActivities.forget_answers")
     async def forget_answers(self, delivery_id: str) -> None:
         await self._act("forget", delivery_id, delivery_id)
@@ -237,8 +243,8 @@ class Fakes:
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
         return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
-                self.forget_answers, self.check, self.look, self.tell, self.request_outlook, self.reminded,
-                self.progress, self.chosen, self.recognised, self.must_be_wanted,
+                self.moved_away, self.forget_answers, self.check, self.look, self.tell, self.request_outlook,
+                self.reminded, self.progress, self.chosen, self.recognised, self.must_be_wanted,
                 self.answered]  # fmt: skip
 
     @property

@@ -53,7 +53,7 @@ async def test_who_decides_while_an_id_is_looked_up_is_first(stage: Stage, liste
 
 
 async def test_it_may_be_reassigned_while_an_id_is_looked_up(stage: Stage, listed: Handle) -> None:
-    """It is on a worklist still, so that the release counts there."""
+    """The release does not say which worklist it was seen on, so that it counts on any."""
     looking = Gate("")
     stage.world.answers["check"] = looking
     first = asyncio.create_task(listed.execute_update(Delivery.release, by("ann", "command")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ from models.tables import (
     Parcel,
     Transaction,
     TransitionRow,
+    Worklist,
     now,
 )
 from temporal.worker import ALL_WORKFLOWS, runner
@@ -77,7 +79,8 @@ async def exchange(database: Database, registry: Registry, tmp_path: Path) -> As
     here: list[Callable[..., Any]] = [
         JournalActivities(database).record,
         arrivals.outlook, arrivals.seal, arrivals.route, arrivals.left_over,
-        deliveries.put_on_worklist, deliveries.forget_answers, LocalIdentityActivities(database).check,
+        deliveries.put_on_worklist, deliveries.moved_away, deliveries.forget_answers,
+        LocalIdentityActivities(database).check,
         requests.outlook, requests.reminded, requests.progress, requests.chosen, requests.answer,
         requests.recognised, requests.must_be_wanted, fakes.tell,
     ]  # fmt: skip
@@ -203,6 +206,36 @@ async def test_a_local_id_of_somebody_else_is_refused_and_a_right_one_learned(ex
     with exchange.database.begin() as session:
         known = {row.patient_id: row.PatientName for row in session.scalars(select(LocalPatient))}
     assert known == {"Z9": "SOMEBODY^Else", "Z8": ALPHA.PatientName}
+
+
+async def test_what_was_reassigned_is_not_sent_to_a_node_that_was_not_seen(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, called="IEP_ZX3")
+        node = Node(institution_id="ZX3", name="ZX3_NEURO", ae_title="ZX3_NEURO", host="127.0.0.1", port=11150)
+        session.add(node)
+        session.flush()
+        neuro = Worklist(institution_id="ZX3", name="Neuro", node_id=node.id, is_default=False)
+        session.add(neuro)
+        session.flush()
+        there, elsewhere = f"on-worklist:{exchange.registry.worklists['ZX3']}", f"on-worklist:{neuro.id}"
+        neuro_id, node_id = neuro.id, node.id
+    await (await exchange.arrival()).result()
+    await _until(exchange, "delivery.listed")
+    delivery = exchange.delivery()
+    with exchange.database.begin() as session:
+        moved = command(session, CommandKind.REASSIGN_DELIVERY, delivery.id, worklist_id=neuro_id)
+        back = command(session, CommandKind.REASSIGN_DELIVERY, delivery.id, worklist_id=delivery.worklist_id)
+    handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
+    await handle.execute_update(DeliveryWorkflow.reassign, Decision("ann", moved, there))
+    for late in (DeliveryWorkflow.release, DeliveryWorkflow.refuse):
+        said = await refused(handle.execute_update(late, Decision("bob", "", there)))
+        assert re.fullmatch(r"Too late: it was reassigned by ann at \d\d:\d\d UTC and is now on worklist\.", said)
+    assert "reassigned by ann" in await refused(
+        handle.execute_update(DeliveryWorkflow.reassign, Decision("bob", back, there))
+    )
+    assert (exchange.delivery().state, exchange.delivery().node_id) == ("on-worklist", node_id)
+    assert await handle.execute_update(DeliveryWorkflow.release, Decision("bob", "", elsewhere)) == "sending"
+    assert await handle.result() == "confirmed"
 
 
 async def test_each_retry_is_a_new_round(exchange: Exchange) -> None:

@@ -10,6 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES
+from models.domain.lifecycles.delivery import DELIVERY
+from models.domain.seen import Seen
 from models.queries.transaction import TransactionPage
 from web.asking import ask, asked_before
 from web.entries import Wrong
@@ -33,8 +35,10 @@ def decide(
     must_be_permitted(kind, page, person().viewer)
     with here().database.begin() as session:
         content = asked_before(session)
-    if content is None and not is_possible(kind, page):
-        flash(f"Too late: {page.sentence} {_who_was_first(page)}".rstrip(), "refused")
+    seen = _seen(RULES[kind].lifecycle)
+    if content is None and (not is_possible(kind, page) or _has_moved_on(seen, page)):
+        said = ("Too late:", page.sentence, _who_was_first(page), _where_it_waits(page))
+        flash(" ".join(part for part in said if part), "refused")
         return redirect(url_for("transactions.show", reference=page.reference), 303)
     if content is None:
         # What was right when it was first sent may be no choice any more; a second click answers like the first.
@@ -45,14 +49,35 @@ def decide(
     subject = {"request": page.request, "arrival": page.arrival, "delivery": page.delivery}[RULES[kind].lifecycle]
     if subject is None:
         abort(404)
-    if RULES[kind].lifecycle == "request":
+    if seen is not None:
         # What was decided in view of another state than the present one counts as too late.
-        content = {**content, "seen": request.form.get("seen", "")}
+        content = {**content, "seen": seen}
     ask(kind, subject.id, subject.institution_id, content, done)
     return redirect(url_for("transactions.show", reference=page.reference), 303)
+
+
+def _seen(lifecycle: str) -> str | None:
+    """In view of what it was decided, as the form says; None where that does not matter.
+
+    A delivery that sends moves on by itself: whoever wants to stop it wants so a moment later, too.
+    """
+    seen = request.form.get("seen", "")
+    matters = lifecycle == "request" or (lifecycle == "delivery" and Seen.of(seen).state in DELIVERY.parked)
+    return seen if matters else None
+
+
+def _has_moved_on(seen: str | None, page: TransactionPage) -> bool:
+    """Whether a delivery is not where the form says any more; a request's own workflow says so itself."""
+    return seen is not None and page.lifecycle == "delivery" and Seen.of(seen).is_past(page.seen)
 
 
 def _who_was_first(page: TransactionPage) -> str:
     """What a person did last about it, and when; empty where nobody did anything."""
     step = next((step for step in reversed(page.steps) if step.who != "the exchange"), None)
     return f"{phrase(step.event)} by {step.who} on {at_length(step.at, person().time_zone)}." if step else ""
+
+
+def _where_it_waits(page: TransactionPage) -> str:
+    """On which worklist it is, and so to which Node it would go; empty where it is on none."""
+    on = page.delivery if page.seen.worklist_id else None
+    return f"It waits on {on.worklist} now, for {on.node}." if on else ""

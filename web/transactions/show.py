@@ -84,7 +84,7 @@ def _picture(page: TransactionPage) -> Markup:
 
 
 def _seen(page: TransactionPage) -> str:
-    return f"{page.lifecycle}.{page.state}"
+    return f"{page.lifecycle}.{page.seen}"
 
 
 def _facts(page: TransactionPage) -> str:

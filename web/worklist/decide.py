@@ -29,8 +29,8 @@ def decide(
         content = asked_before(session)
     if content is None:
         try:
-            must_wait_still(delivery)
-            content = read(delivery)
+            seen = must_wait_still(delivery, "seen")
+            content = {**read(delivery), **seen}
         except NotAllowed as late:
             flash(str(late), "refused")
             return redirect(back(), 303)

@@ -10,10 +10,11 @@ from typing import Any
 from flask import abort, render_template, request, url_for
 
 from models.domain.errors import NotAllowed
-from models.domain.lifecycles.delivery import DELIVERY
+from models.domain.lifecycles.delivery import DELIVERY, State
+from models.domain.seen import Seen
 from models.queries.worklist import Place, Sought, worklist, worklists_of
 from models.queries.worklist_words import references_of, who_decided
-from models.tables import Delivery
+from models.tables import Delivery, Worklist
 from web.asking import token
 from web.here import here
 from web.permission import person
@@ -70,16 +71,22 @@ def own_delivery(delivery_id: str) -> Delivery:
         return delivery
 
 
-def must_wait_still(delivery: Delivery) -> None:
-    """NotAllowed with who did what, and when, where it has left the worklist."""
-    if delivery.state == "on-worklist":
-        return
+def must_wait_still(delivery: Delivery, field: str) -> dict[str, str]:
+    """What goes with the decision: in view of what it was taken, as the form's `field` says, if at all.
+
+    NotAllowed with who did what, and when, where it has left the worklist that was seen.
+    """
+    seen, waits = request.form.get(field, ""), delivery.state == State.ON_WORKLIST
+    if waits and not Seen.of(seen).is_past(Seen(delivery.state, delivery.worklist_id)):
+        return {"seen": seen} if seen else {}
     with here().database.begin() as session:
         last = who_decided(session, delivery.id)
+        on = session.get_one(Worklist, delivery.worklist_id)
+        where = f" It waits on {on.name} now, for {on.node.name}." if waits else ""
     if last is None or delivery.state == DELIVERY.initial:
-        raise NotAllowed("It is not on the worklist yet; try again in a moment.")
+        raise NotAllowed(where.strip() or "It is not on the worklist yet; try again in a moment.")
     event, who, at = last
-    raise NotAllowed(f"Too late: it was {event} by {who} on {at_length(at, person().time_zone)}.")
+    raise NotAllowed(f"Too late: it was {event} by {who} on {at_length(at, person().time_zone)}.{where}")
 
 
 def _kept() -> dict[str, Any]:

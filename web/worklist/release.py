@@ -62,10 +62,10 @@ def _released(delivery: Delivery) -> str:
     if content is None:
         # A second click answers like the first, whatever has become of it meanwhile.
         try:
-            must_wait_still(delivery)
+            seen = must_wait_still(delivery, f"seen-{delivery.id}")
         except NotAllowed as late:
             return str(late)
-        content = _identifiers(delivery)
+        content = {**_identifiers(delivery), **seen}
     said = answer_to(CommandKind.RELEASE_DELIVERY, delivery.id, delivery.institution_id, dict(content), command_id)
     return f"Local ID {content['patient_id']} belongs to another person; not released." if said == ANOTHERS_ID else said
 
