@@ -17,10 +17,10 @@ from activities.peer import PeerAddress, association
 from models.db import Database
 from models.domain.contracts import LocalIdentityQuestion
 from models.domain.errors import ExchangeError
-from models.domain.identity import PatientFacts, another_person, unpadded
+from models.domain.identity import PatientFacts, another_person, may_be_twins, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.local_patients import ANOTHERS_ID, arriving, known_patient, names_another
+from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS, arriving, known_patient, names_another
 from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
@@ -42,14 +42,15 @@ class LocalIdentityActivities:
         one that does not answer knows nothing. Only reads.
         """
         with self.database.begin() as session:
-            given = str(content_of(session, question.content_id).get("patient_id", "")).strip()
+            content = content_of(session, question.content_id)
+            given = str(content.get("patient_id", "")).strip()
             if not given:
                 return ""
             delivery = session.get_one(Delivery, question.delivery_id)
             patient, own = arriving(session, delivery), delivery.institution_id
             known = known_patient(session, own, given)
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
-        if names_another(given, patient) or (known is not None and another_person(known, patient)):
+        if names_another(given, patient):
             return ANOTHERS_ID
         filed = list(_filed(peer, given)) if peer is not None else []
         with self.database.begin() as session:
@@ -57,7 +58,11 @@ class LocalIdentityActivities:
             foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
         # The ID of another issuer is another ID, whatever it looks like (PS3.3 C.7.1.1).
         ours = [one for one in filed if not (one.IssuerOfPatientID in foreign or issued_by_nhs(one.IssuerOfPatientID))]
-        return ANOTHERS_ID if any(another_person(one, patient) for one in ours) else ""
+        bearers = [known, *ours] if known is not None else ours
+        if any(another_person(one, patient) for one in bearers):
+            return ANOTHERS_ID
+        twins = not content.get("same_person") and any(may_be_twins(one, patient) for one in bearers)
+        return MAY_BE_TWINS if twins else ""
 
 
 def _can_be_asked(node: Node) -> bool:

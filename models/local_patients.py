@@ -9,12 +9,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import PatientFacts, another_person, declared_nhs, nhs_numbers
+from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins, nhs_numbers
 from models.domain.nhs_number import ISSUER, parse_nhs_number
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
+MAY_BE_TWINS = (
+    "That local ID is known with another given name, as of a twin; not released. "
+    "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
+)
 
 
 def names_another(given: str, patient: PatientFacts) -> bool:
@@ -60,10 +64,11 @@ def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -
     return found
 
 
-def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime) -> bool:
+def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *, same_person: bool = False) -> bool:
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
-    What an earlier release has told is completed, and never emptied.
+    `same_person`: somebody has looked, and another given name is the same patient's. What an earlier release has told
+    is completed, and never emptied.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
@@ -74,7 +79,7 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime) -
         row = LocalPatient(institution_id=delivery.institution_id, patient_id=patient_id, nhs_number="", learned_at=at)
         row.PatientName = row.PatientBirthDate = ""
         session.add(row)
-    elif another_person(facts_of(row), patient):
+    elif another_person(facts_of(row), patient) or (not same_person and may_be_twins(facts_of(row), patient)):
         return False
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
     row.PatientName = patient.PatientName or row.PatientName

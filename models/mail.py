@@ -61,14 +61,15 @@ OCCASIONS: Mapping[str, Occasion] = {
     ),
     "request-answered": Occasion(
         "Your request is answered",
-        "What you asked {source} for has come, as far as it does; it is on its way to your PACS.",
+        "What you asked {source} for has come, as far as it does. Once it is in your PACS you are told again.",
         REQUESTER,
     ),
     "request-fulfilled": Occasion("Your request is fulfilled", "What came from {source} is in your PACS.", REQUESTER),
     "request-reopened": Occasion(
         "Request open again",
-        "What you sent {destination} in answer to its request did not get there. Its page says why; please send again.",
-        ("source",),
+        "What {source} sent in answer to the request of {destination} did not get there: it was refused or abandoned. "
+        "The page says why. {source} is asked to send it again, or to decline.",
+        ("source", *REQUESTER),
     ),
     "delivery-on-worklist": Occasion(
         "Study on your worklist", "A study from {source} waits on your worklist for release.", ("destination",)

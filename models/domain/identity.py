@@ -119,6 +119,16 @@ def another_person(a: PatientFacts, b: PatientFacts) -> bool:
     return _differ(_birth_date(a), _birth_date(b)) or (not shared and _differ(*families))
 
 
+def may_be_twins(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether two that `another_person` does not part have given names of two people, and no NHS number is shared.
+
+    Twins share family name and birth date. An initial, or the first of several given names, is no other name.
+    """
+    (_, one), (_, other) = family_and_given(a.PatientName), family_and_given(b.PatientName)
+    same = one.startswith(other) or other.startswith(one)
+    return not same and not nhs_numbers(a) & nhs_numbers(b)
+
+
 def _differ(one: str, other: str) -> bool:
     return bool(one and other) and one != other
 

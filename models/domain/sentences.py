@@ -23,6 +23,10 @@ class Facts:
     since: str = ""
     then: str = ""
     """A clock time as the reader's Institution reads it: when the state began, and when the exchange acts by itself."""
+    on_worklist: int = 0
+    stopped: int = 0
+    lost: int = 0
+    """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there."""
 
 
 Say = Callable[[Facts], str]
@@ -69,13 +73,26 @@ def _reminded(f: Facts, unless: str = "it answers") -> str:
     return f"; reminded {f.then} unless {unless}." if f.then else "."
 
 
+def _again(f: Facts) -> str:
+    return " again, as what came was refused or abandoned" if f.lost else ""
+
+
+def _waits(f: Facts) -> str:
+    """Whose move it is with what came in answer to a request; empty while the exchange goes on by itself."""
+    if f.stopped:
+        return f"delivery of {f.stopped} has stopped, a PACS officer of {f.destination} or {f.source} decides."
+    if f.on_worklist:
+        return f"{f.on_worklist} on {f.destination}'s worklist, its PACS officer releases {_them(f.on_worklist)}."
+    return ""
+
+
 SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.PLACED): lambda f: (
         f"{f.destination} asks {f.source} for {_studies(f.total)}; {f.source} is being told."
     ),
     ("request", R.AWAITING_SOURCE): lambda f: (
-        f"{f.destination} asks {f.source} for {_studies(f.total)}. {f.source}'s PACS officer accepts, sends, "
-        f"asks back or declines{_reminded(f)}"
+        f"{f.destination} asks {f.source} for {_studies(f.total)}{_again(f)}. "
+        f"{f.source}'s PACS officer accepts, sends, asks back or declines{_reminded(f)}"
     ),
     ("request", R.AWAITING_REQUESTER): lambda f: (
         f"{_why(f'{f.source} asks {f.destination} back', f.detail)} The requester answers."
@@ -84,10 +101,12 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f, 'it comes')}"
     ),
     ("request", R.PARTLY_ANSWERED): lambda f: (
-        f"{f.present} of {_studies(f.total)} answered; {f.source} still owes the rest{_reminded(f, 'it comes')}"
+        f"{f.present} of {_studies(f.total)} answered; {_waits(f)} "
+        f"{f.source} still owes the rest{_reminded(f, 'it comes')}"
     ),
     ("request", R.ANSWERED): lambda f: (
-        f"{_studies(f.present)} of {f.total} came from {f.source}; delivery to {f.destination} is under way."
+        f"{_studies(f.present)} of {f.total} came from {f.source}; "
+        f"{_waits(f) or f'delivery to {f.destination} is under way.'}"
     ),
     ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
     ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",

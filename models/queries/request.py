@@ -7,26 +7,30 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from models.answers import FAILED
 from models.domain.identity import PatientFacts
+from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.request import State
 from models.domain.nhs_number import ISSUER
 from models.queries.candidates import still_wanted
 from models.queries.people import names
 from models.queries.viewer import Viewer, visible
-from models.tables import Arrival, Candidate, ImageRequest, RequestedStudy, Transaction
+from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction
 
 UNANSWERED = (State.DECLINED, State.WITHDRAWN, State.EXPIRED)
 """Requests that have ended so want nothing any more."""
+GIVEN_UP = (*FAILED, ArrivalState.REFUSED)
 
 
 @dataclass(frozen=True)
 class Fitting:
     """A study that answers a request (`answered_at` is set, by `who`) or may do so, with what agrees and differs.
 
-    Of one that `goes_to_requester` already, either side may say that it is what was asked for.
+    Of one that `goes_to_requester` already, either side may say that it is what was asked for; one that did not get
+    there has `ended`, as refused or abandoned, and `why`.
 
     `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page.
     """
@@ -41,6 +45,8 @@ class Fitting:
     requested_study_id: str = ""
     arrival_id: str = ""
     goes_to_requester: bool = False
+    ended: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,50 +165,59 @@ def _asked(study: RequestedStudy, ended: str, shown: bool, fitting: Collection[F
 
 
 def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) -> dict[str, list[Fitting]]:
-    """By requested study. A study that the viewer's Institution neither sent nor gets is not told of."""
+    """By requested study. A study that the viewer's Institution neither sent nor gets is not told of.
+
+    What was set aside is left out, unless it was refused or abandoned on its way to the requester.
+    """
     rows = session.execute(
-        select(Candidate, Arrival.transaction_id, Arrival.count)
+        select(Candidate, Arrival)
         .join(Arrival, Arrival.id == Candidate.arrival_id)
-        .where(
-            Candidate.requested_study_id.in_([study.id for study in request.studies]),
-            Candidate.dismissed_at.is_(None),
-        )
+        .where(Candidate.requested_study_id.in_([study.id for study in request.studies]))
         .order_by(Candidate.answered_at, Candidate.found_at)
     ).all()
-    references = _references(session, viewer, request, [transaction_id for _, transaction_id, _ in rows])
-    called = names(session, {candidate.actor for candidate, _, _ in rows if candidate.actor})
+    going = _going(session, viewer, request, [arrival.id for _, arrival in rows])
+    own = _own(session, viewer, [arrival.transaction_id for _, arrival in rows])
+    called = names(session, {candidate.actor for candidate, _ in rows if candidate.actor})
     found: dict[str, list[Fitting]] = defaultdict(list)
-    for candidate, transaction_id, count in rows:
-        if transaction_id in references:
-            who = called.get(candidate.actor, "")
-            reference, destination = references[transaction_id]
-            fitting = _fitting(candidate, reference, who, count)
-            goes_there = destination == request.institution_id
-            found[candidate.requested_study_id].append(replace(fitting, goes_to_requester=goes_there))
+    for candidate, arrival in rows:
+        delivery, reference = going.get(arrival.id, (None, own.get(arrival.transaction_id, "")))
+        end = next((one for one in (delivery, arrival) if one and one.state in GIVEN_UP), None)
+        if not reference or (candidate.dismissed_at and (end is None or end is not delivery)):
+            continue
+        who = called.get(candidate.actor, "")
+        found[candidate.requested_study_id].append(
+            replace(
+                _fitting(candidate, reference, who, arrival.count),
+                goes_to_requester=delivery is not None and end is None,
+                ended=end.state if end else "",
+                why=end.state_detail if end and viewer.sees_patients else "",
+            )
+        )
     return found
 
 
-def _references(
-    session: Session, viewer: Viewer, request: ImageRequest, transaction_ids: Collection[str]
-) -> dict[str, tuple[str, str | None]]:
-    """By the arrival's Transaction: its reference and destination, or those of the copy that goes to the requester."""
-    rows = session.scalars(
-        select(Transaction)
-        .where(or_(Transaction.id.in_(transaction_ids), _copies(request, transaction_ids)), visible(viewer))
-        .order_by(Transaction.kind != "copy", Transaction.opened_at.desc())
+def _going(
+    session: Session, viewer: Viewer, request: ImageRequest, arrival_ids: Collection[str]
+) -> dict[str, tuple[Delivery, str]]:
+    """By arrival: its delivery to the requester, as its own, as a copy or forwarded by a third, and the reference."""
+    rows = session.execute(
+        select(Parcel.arrival_id, Delivery, Transaction.reference)
+        .join(Delivery, Delivery.parcel_id == Parcel.id)
+        .join(Transaction, Transaction.id == Delivery.transaction_id)
+        .where(
+            Parcel.arrival_id.in_(arrival_ids),
+            Delivery.institution_id == request.institution_id,
+            visible(viewer),
+        )
+        .order_by(Delivery.created_at)
     )
-    found: dict[str, tuple[str, str | None]] = {}
-    for one in rows:
-        found.setdefault((one.follows_id or "") if one.kind == "copy" else one.id, (one.reference, one.destination_id))
-    return found
+    return {arrival_id: (delivery, reference) for arrival_id, delivery, reference in rows}
 
 
-def _copies(request: ImageRequest, transaction_ids: Collection[str]) -> ColumnElement[bool]:
-    return and_(
-        Transaction.follows_id.in_(transaction_ids),
-        Transaction.kind == "copy",
-        Transaction.destination_id == request.institution_id,
-    )
+def _own(session: Session, viewer: Viewer, transaction_ids: Collection[str]) -> dict[str, str]:
+    """By the Transaction that came with the images: its reference."""
+    found = select(Transaction).where(Transaction.id.in_(transaction_ids), visible(viewer))
+    return {one.id: one.reference for one in session.scalars(found)}
 
 
 def _fitting(candidate: Candidate, reference: str, who: str = "", count: int = 0) -> Fitting:

@@ -14,6 +14,7 @@ from models.domain.lifecycles.delivery import State
 from models.domain.sentences import TYPED, Facts, sentence
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
+from models.queries.under_way import UnderWay, under_way
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
 
 
@@ -32,6 +33,7 @@ class Standing:
     delivery: Delivery | None
     accepted: int
     total: int
+    under_way: UnderWay
     sentence: str
 
     @property
@@ -51,13 +53,14 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; five selects however many they are.
+    """One for each of `transactions`, in their order; six selects however many they are.
 
     Sentences name times as clocks show them in the time zone `zone`; without one they leave them out. Nor do they,
     unless `typed`, repeat what a person typed, or, unless `in_detail`, what a Node said.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
+    coming = under_way(session, [request.id for request in requests.values()])
     deliveries = _deliveries(session, ids)
     arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
@@ -65,6 +68,7 @@ def standings(
         _standing(
             one,
             requests.get(one.id),
+            coming.get(requests[one.id].id, UnderWay()) if one.id in requests else UnderWay(),
             arrival,
             headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(),
             deliveries.get(one.id),
@@ -124,6 +128,7 @@ def _total() -> ScalarSelect[Any]:
 def _standing(
     transaction: Transaction,
     request: ImageRequest | None,
+    coming: UnderWay,
     arrival: Arrival | None,
     header: FirstHeader,
     counted: Counted | None,
@@ -149,9 +154,12 @@ def _standing(
         fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
+        on_worklist=coming.on_worklist,
+        stopped=coming.stopped,
+        lost=coming.lost,
     )
     said = sentence(transaction.lifecycle, state, facts)
-    return Standing(transaction, request, arrival, header, delivery, accepted, total, said)
+    return Standing(transaction, request, arrival, header, delivery, accepted, total, coming, said)
 
 
 def _reminder(request: ImageRequest | None, zone: str) -> str:

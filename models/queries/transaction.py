@@ -20,6 +20,7 @@ from models.queries.header import FirstHeader
 from models.queries.people import names
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.standing import Standing, standings
+from models.queries.under_way import UnderWay
 from models.queries.viewer import Viewer, visible
 from models.tables import (
     Arrival,
@@ -113,6 +114,7 @@ class TransactionPage:
     destination: Partner | None
     sides: frozenset[Side]
     request: RequestFacts | None
+    under_way: UnderWay
     requests: tuple[Fitting, ...]
     arrival: ArrivalFacts | None
     delivery: DeliveryFacts | None
@@ -159,6 +161,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         destination=_partner(session, one.destination_id) if one.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
         request=request_facts(session, viewer, request) if request else None,
+        under_way=standing.under_way,
         requests=requests_of(session, viewer, one, arrival) if arrival else (),
         arrival=_arrival(session, arrival) if arrival else None,
         delivery=_delivery(delivery) if delivery else None,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.domain.lifecycles.delivery import State
+from models.local_patients import MAY_BE_TWINS
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.viewer import Viewer
@@ -40,6 +41,11 @@ class LastAsked:
     who: str
     at: datetime
     refusal: str
+
+    @property
+    def may_be_twins(self) -> bool:
+        """Whether a person who has looked may say that it is the same patient."""
+        return self.refusal == MAY_BE_TWINS
 
 
 def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:

@@ -16,7 +16,7 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, names_another
+from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS, names_another
 from models.outbox import post
 from models.tables import Delivery, Instance, LocalPatient, Node, new_id, now
 from tests.activities.misbehaving import misbehaving
@@ -42,7 +42,7 @@ def image(patient: dict[str, Any], n: int = 1) -> Dataset:
     return small_ct(n, StudyInstanceUID=study, SOPInstanceUID=f"{study}.1", **patient)
 
 
-def entered(parcels: Parcels, delivery_id: str, patient_id: str) -> str:
+def entered(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -> str:
     """The command of a release under that local ID."""
     command_id = new_id()
     with parcels.database.begin() as session:
@@ -53,21 +53,21 @@ def entered(parcels: Parcels, delivery_id: str, patient_id: str) -> str:
             kind=CommandKind.RELEASE_DELIVERY,
             subject_id=delivery_id,
             actor="ann",
-            content={"patient_id": patient_id, "accession": ""},
+            content={"patient_id": patient_id, "accession": "", **more},
         )
     return command_id
 
 
-def check(parcels: Parcels, delivery_id: str, patient_id: str) -> str:
-    question = LocalIdentityQuestion(delivery_id, entered(parcels, delivery_id, patient_id))
+def check(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -> str:
+    question = LocalIdentityQuestion(delivery_id, entered(parcels, delivery_id, patient_id, **more))
     answer = parcels.environment.run(LocalIdentityActivities(parcels.database).check, question)
     assert isinstance(answer, str)
     return answer
 
 
-def released(parcels: Parcels, delivery_id: str, patient_id: str) -> None:
+def released(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -> None:
     """As the journal writes a release by a person."""
-    command_id = entered(parcels, delivery_id, patient_id)
+    command_id = entered(parcels, delivery_id, patient_id, **more)
     step = Transition(
         "delivery", delivery_id, new_id(), 1, "released", "on-worklist", "sending", "ann", now(), content_id=command_id
     )
@@ -114,6 +114,44 @@ def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None
         assert session.get_one(Delivery, first).identity is not None
         assert session.get_one(Delivery, second).identity is None, "without identity nothing is ever sent"
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
+
+
+TWIN = AGNES | {"PatientName": "EXAMPLE^Berta"}
+
+
+def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
+    released(parcels, first, "H123")
+    assert check(parcels, twin, "H123") == MAY_BE_TWINS
+    assert check(parcels, twin, "H123", same_person=True) == ""
+    released(parcels, twin, "H123")
+    with parcels.database.begin() as session:
+        assert session.get_one(Delivery, twin).identity is None, "nor where both were released at once"
+        assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
+
+
+def test_who_has_looked_may_say_that_it_is_the_same_person(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, other = parcels.release(image(AGNES)), parcels.release(image(TWIN))
+    released(parcels, first, "H123")
+    released(parcels, other, "H123", same_person=True)
+    with parcels.database.begin() as session:
+        assert session.get_one(Delivery, other).identity is not None
+
+
+def test_nobody_says_so_of_another_person(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES)), "H123")
+    assert check(parcels, parcels.release(image(BORIS)), "H123", same_person=True) == ANOTHERS_ID
+
+
+def test_a_twin_is_found_in_the_destination_s_own_pacs(parcels: Parcels, pacs: Program) -> None:
+    first = parcels.release(image(AGNES))
+    released(parcels, first, "H123")
+    assert parcels.send(first).accepted == 1
+    unlearned(parcels)
+    assert check(parcels, parcels.release(image(TWIN)), "H123") == MAY_BE_TWINS
 
 
 def test_the_destination_s_own_pacs_is_asked(parcels: Parcels, pacs: Program) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.domain.identity import PatientFacts, another_person, declared_nhs
+from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins
 from models.domain.nhs_number import ISSUER, OID
 
 FIRST, SECOND, INVALID = "9990000018", "9990000026", "9990000019"
@@ -116,3 +116,21 @@ def test_the_order_does_not_matter(one: PatientFacts, other: PatientFacts) -> No
 def test_nobody_is_another_person_than_oneself(one: PatientFacts) -> None:
     assert not another_person(one, one)
     assert not another_person(one, PatientFacts())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "twins"),
+    [
+        ("EXAMPLE^Agnes", "EXAMPLE^Berta", True),
+        ("EXAMPLE^Agnes", "Example^AGNES^^Mrs", False),
+        ("EXAMPLE^Agnes", "EXAMPLE^A", False),
+        ("EXAMPLE^Agnes Mary", "EXAMPLE^Agnes", False),
+        ("EXAMPLE^Agnes", "EXAMPLE", False),
+        ("EXAMPLE^Anna", "EXAMPLE^Anton", True),
+    ],
+)
+def test_another_given_name_is_a_twin_s(one: str, other: str, twins: bool) -> None:
+    number = (("9990000018", "NHS"),)
+    assert may_be_twins(PatientFacts(PatientName=one), PatientFacts(PatientName=other)) is twins
+    same = PatientFacts(PatientName=one, other_ids=number), PatientFacts(PatientName=other, other_ids=number)
+    assert not may_be_twins(*same), "one NHS number is one person, whatever they are called"

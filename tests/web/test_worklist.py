@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models.db import Database
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID
+from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS
 from models.tables import Instance, LocalPatient, Study, now
 from tests.database import Registry
 from tests.web.portal import Gateway, field_of, make, sign_in
@@ -97,7 +97,8 @@ def test_who_asked_for_it(app: Flask, database: Database, registry: Registry) ->
     assert "Agrees: NHS number, birth date." in text
     assert "Differs: given name." in text
     assert theirs not in text
-    assert text.count("Not requested</dt>") == 2
+    assert text.count("Not requested</dt>") == 1
+    assert text.count("Sent unasked</dt>") == 1, "what may answer a request is not said to be unrequested"
 
 
 def test_many_are_released_at_once_each_by_its_own_command(
@@ -155,6 +156,22 @@ def test_an_id_of_another_person_is_refused_on_its_row(
     token = {f"command-{only}": field_of(answer.text, f"command-{only}")}
     assert client.post("/worklist/release", data=retry | token).status_code == 303
     assert [one.payload["patient_id"] for one in commands(database)] == ["H123", "H124"]
+
+
+def test_who_has_looked_says_that_a_twin_s_id_is_right(
+    app: Flask, database: Database, registry: Registry, gateway: Gateway
+) -> None:
+    ((only, _),) = waiting(database, registry)
+    client = sign_in(app, "officer.zx2")
+    assert "it is the same person" not in client.get("/worklist").text
+    gateway.answer = MAY_BE_TWINS
+    answer = release(client, only, **{f"patient_id-{only}": "H123"})
+    assert "known with another given name" in answer.text
+    assert "I have looked: it is the same person" in answer.text
+    inspect(answer.text)
+    gateway.answer = ""
+    assert release(client, only, **{f"patient_id-{only}": "H123", f"same_person-{only}": "1"}).status_code == 303
+    assert [one.payload.get("same_person") for one in commands(database)] == [None, True]
 
 
 def test_pages_follow_a_key_and_urgent_ones_come_first(app: Flask, database: Database, registry: Registry) -> None:

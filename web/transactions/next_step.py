@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models.domain.lifecycles.request import State as RequestState
 from models.queries.transaction import TransactionPage
 
 NEXT: Mapping[tuple[str, str], str] = {
@@ -47,6 +48,7 @@ NEXT: Mapping[tuple[str, str], str] = {
     ("delivery", "refused"): "Nothing more. {source} has been told the reason.",
 }
 
+BOTH = "{destination} or {source}"
 MOVES: Mapping[tuple[str, str], str] = {
     ("request", "awaiting-source"): "{source}",
     ("request", "awaiting-requester"): "{destination}",
@@ -54,7 +56,7 @@ MOVES: Mapping[tuple[str, str], str] = {
     ("request", "partly-answered"): "{source}",
     ("arrival", "held"): "{source}",
     ("delivery", "on-worklist"): "{destination}",
-    ("delivery", "needs-attention"): "{destination} or {source}",
+    ("delivery", "needs-attention"): BOTH,
     ("delivery", "differs-at-destination"): "{destination}",
 }
 
@@ -65,7 +67,11 @@ def next_step(page: TransactionPage) -> str:
 
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
-    return _filled(MOVES.get((page.lifecycle, page.state), ""), page)
+    move = MOVES.get((page.lifecycle, page.state), "")
+    # All that was asked for has come: what holds a request up is what holds its answers up.
+    if page.request and not move and page.state == RequestState.ANSWERED:
+        move = BOTH if page.under_way.stopped else "{destination}" if page.under_way.on_worklist else ""
+    return _filled(move, page)
 
 
 def _filled(text: str, page: TransactionPage) -> str:

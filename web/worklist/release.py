@@ -77,9 +77,10 @@ def _identifiers(delivery: Delivery) -> dict[str, Any]:
     if delivery.identity is not None and not (patient_id.strip() or accession.strip()):
         return {}
     try:
-        return {
+        entered = {
             "patient_id": entries.patient_id(patient_id),
             "accession": entries.accession(accession),
         }
     except Wrong as wrong:
         raise Wrong(f"{wrong.field}-{delivery.id}", str(wrong)) from wrong
+    return entered | ({"same_person": True} if request.form.get(f"same_person-{delivery.id}") else {})
