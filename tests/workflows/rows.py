@@ -34,7 +34,11 @@ from models.tables import (
 from tests.database import Registry
 from tests.workflows.fakes import World
 
-MODALITIES = {BasicTextSRStorage: "SR", EncapsulatedPDFStorage: "DOC", KeyObjectSelectionDocumentStorage: "KO"}
+MODALITIES: dict[str, str] = {
+    BasicTextSRStorage: "SR",
+    EncapsulatedPDFStorage: "DOC",
+    KeyObjectSelectionDocumentStorage: "KO",
+}
 LONG_AGO = timedelta(minutes=10)
 ALPHA = PatientFacts(PatientID="L1", PatientName="Testcase^Alpha", PatientBirthDate="19500101")
 BETA = PatientFacts(PatientID="L2", PatientName="Testcase^Beta", PatientBirthDate="19610203")
