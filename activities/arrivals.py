@@ -114,10 +114,11 @@ class ArrivalActivities:
             # A destination that is named and cannot be used, or two patients, contradict any request.
             if isinstance(verdict, Unrouted) and verdict.reason is not HeldReason.NO_ROUTE:
                 return opened
-            follow_late(session, arrival)
-            late = tuple(start_of(session, delivery) for delivery in open_answers(session, arrival))
             addressed = "" if isinstance(verdict, Unrouted) else verdict.destination
-            return replace(opened, matches=certain(session, arrival, found, addressed), late=late)
+            matches = certain(session, arrival, found, addressed)
+            follow_late(session, arrival, matches)
+            late = tuple(start_of(session, delivery) for delivery in open_answers(session, arrival))
+            return replace(opened, matches=matches, late=late)
 
     @acts
     def left_over(self, arrival_id: str) -> list[str]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.answers import answer, close, want_again
-from models.candidates import certainly
+from models.candidates import certainly, with_other_part
 from models.domain.contracts import Transition
 from models.domain.urgency import Urgency
 from models.office_hours import expires_at
@@ -19,24 +18,22 @@ Content = Mapping[str, Any]
 
 
 def matched(session: Session, request: ImageRequest, step: Transition, content: Content) -> None:
-    study = _answered_by(session, request, step.other_id, str(content.get("requested_study_id", "")))
-    if study is not None:
-        answer(session, study, step.other_id, step.actor, step.at)
+    arrival = session.get_one(Arrival, step.other_id)
+    for study in _answered_by(session, request, arrival, str(content.get("requested_study_id", ""))):
+        answer(session, study, arrival.id, step.actor, step.at)
 
 
-def _answered_by(session: Session, request: ImageRequest, arrival_id: str, chosen: str) -> RequestedStudy | None:
-    """The study that a person chose, else that of those still wanted which the arrival certainly is."""
-    candidates = (
-        select(RequestedStudy)
-        .join(Candidate, Candidate.requested_study_id == RequestedStudy.id)
-        .where(RequestedStudy.request_id == request.id, Candidate.arrival_id == arrival_id)
-    )
-    if chosen:
-        return session.scalars(candidates.where(RequestedStudy.id == chosen)).one_or_none()
-    if session.scalars(candidates.where(Candidate.answered_at.is_not(None))).first() is not None:
-        # Offered again, after a workflow was run again: one arrival is one answer.
-        return None
-    return certainly(session, request, session.get_one(Arrival, arrival_id))
+def _answered_by(session: Session, request: ImageRequest, arrival: Arrival, chosen: str) -> list[RequestedStudy]:
+    """The study that a person chose, else that of those still wanted which the arrival certainly is.
+
+    Images and report of one study are two rows: what brings both answers both.
+    """
+    if not chosen:
+        return certainly(session, request, arrival)
+    candidate = session.get(Candidate, (chosen, arrival.id))
+    if candidate is None or candidate.study.request_id != request.id:
+        return []
+    return with_other_part(session, request, arrival, candidate.study)
 
 
 def declined_in_part(session: Session, request: ImageRequest, step: Transition, content: Content) -> None:

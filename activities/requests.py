@@ -83,7 +83,7 @@ class RequestActivities:
             if study is None or study.request_id != recognition.request_id:
                 raise NotAllowed("There is no such study in this request; reload the page.")
             if study.state != "wanted":
-                raise NotAllowed(f"Too late: that study is {study.state} already; reload the page.")
+                raise NotAllowed(f"Too late: that {study.noun} is {study.state} already; reload the page.")
 
     @acts
     def recognised(self, recognition: Recognition) -> str:

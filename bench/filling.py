@@ -30,14 +30,14 @@ STATEMENTS = (
        SELECT id, reference, kind, source, CASE WHEN lifecycle != 'arrival' THEN destination END,
               CASE i % 20 WHEN 0 THEN 'urgent' ELSE 'routine' END, lifecycle, state, at, at FROM filling""",
     """INSERT INTO image_request (id, institution_id, transaction_id, source_id, placed_by, nhs_number, family_name,
-              given_name, birth_date, source_patient_id, wants, recipient, call_back, reason, held_already, state,
+              given_name, birth_date, source_patient_id, recipient, call_back, reason, held_already, state,
               state_detail, reminded, expires_at, placed_at)
        SELECT md5('request' || i), destination, id, source, (SELECT min(id) FROM account), nhs_number, 'Testpatient',
-              'Number ' || i, '19610203', '', 'images', 'Dr Example', '', '', '[]', state, '', 0,
+              'Number ' || i, '19610203', '', 'Dr Example', '', '', '[]', state, '', 0,
               at + interval '14 days', at FROM filling WHERE kind = 'request'""",
-    """INSERT INTO requested_study (id, institution_id, request_id, position, "StudyInstanceUID", "AccessionNumber",
-              "Modality", study_date_from, study_date_to, description, is_prior, state, reason)
-       SELECT md5('wanted' || i), destination, md5('request' || i), 1, '', '', 'CT', '', '', 'CT Head', false,
+    """INSERT INTO requested_study (id, institution_id, request_id, position, wants, "StudyInstanceUID",
+              "AccessionNumber", "Modality", study_date_from, study_date_to, description, is_prior, state, reason)
+       SELECT md5('wanted' || i), destination, md5('request' || i), 1, 'images', '', '', 'CT', '', '', 'CT Head', false,
               CASE state WHEN 'fulfilled' THEN 'answered' ELSE 'wanted' END, '' FROM filling WHERE kind = 'request'""",
     """INSERT INTO study (id, institution_id, "StudyInstanceUID", "AccessionNumber", "StudyDate", "StudyDescription",
               "ModalitiesInStudy", patient, first_received_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -15,6 +16,7 @@ from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
 from models.most_urgent import MOST_URGENT_FIRST
+from models.parts import parts_held
 from models.references import new_reference
 from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, now
 
@@ -51,7 +53,10 @@ def want_again(session: Session, request: ImageRequest, at: datetime) -> None:
 
 
 def progress(session: Session, request: ImageRequest) -> RequestProgress:
-    """How many studies are wanted and declined; how many arrivals answered, and how their deliveries have ended."""
+    """How much is wanted and declined; how many answers came, and how their deliveries have ended.
+
+    What brought images and report counts for both.
+    """
     states = list(session.scalars(select(RequestedStudy.state).where(RequestedStudy.request_id == request.id)))
     ends = [end for *_, end in _answers(session, request)]
     return RequestProgress(
@@ -111,10 +116,14 @@ def start_of(session: Session, delivery: Delivery) -> DeliveryStart:
     return DeliveryStart(delivery.id, Urgency(session.get_one(Transaction, delivery.transaction_id).urgency))
 
 
-def follow_late(session: Session, arrival: Arrival) -> None:
-    """Images that come after their study was taken go the same way: what the earlier ones answered, they answer."""
+def follow_late(session: Session, arrival: Arrival, offered: Collection[str]) -> None:
+    """Images that come after their study was taken go the same way: what the earlier ones answered, they answer.
+
+    The report of it, where it is wanted too, does not: it is `offered` to those requests as what it is.
+    """
     if arrival.transaction.follows_id is None:
         return
+    holds = parts_held(session, arrival)
     before = session.scalars(
         select(Candidate)
         .join(Arrival, Arrival.id == Candidate.arrival_id)
@@ -130,6 +139,8 @@ def follow_late(session: Session, arrival: Arrival) -> None:
     for candidate in before:
         # A requested study is its requester's.
         if (arrival.institution_id, candidate.study.institution_id) not in agreements:
+            continue
+        if candidate.study.request_id in offered and candidate.study.wants not in holds:
             continue
         session.merge(
             Candidate(

@@ -15,6 +15,8 @@ from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
 from models.domain.lifecycles.request import OPEN, Event, State
 from models.domain.matching import Arrived, Fit, Wanted, compare, fits
+from models.domain.parts import Part
+from models.parts import came_for_its_images, parts_held, without_others
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -47,6 +49,8 @@ def open_requests_for(session: Session, source_id: str) -> list[Wanted]:
 
 def wanted_of(session: Session, request: ImageRequest, study: RequestedStudy) -> Wanted:
     """One requested study with what its request says of the patient."""
+    # Whoever holds the images may not have the report.
+    held = request.held_already if study.wants == Part.IMAGES else ()
     return Wanted(
         study_id=study.id,
         request_id=request.id,
@@ -62,8 +66,10 @@ def wanted_of(session: Session, request: ImageRequest, study: RequestedStudy) ->
         study_date_from=study.study_date_from,
         study_date_to=study.study_date_to,
         is_prior=study.is_prior,
-        report_only=request.wants == "report",
-        held_already=frozenset(request.held_already) | (_came_or_named(session, request) if study.is_prior else set()),
+        part=Part(study.wants),
+        item=study.item,
+        came=came_for_its_images(session, study),
+        held_already=frozenset(held) | (_came_or_named(session, request) if study.is_prior else set()),
     )
 
 
@@ -104,12 +110,14 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
         StudyDate=study.StudyDate,
         accessions=frozenset(unpadded(accession) for _, accession in rows) - {""},
         modalities=frozenset(map(str, study.ModalitiesInStudy)),
+        holds=parts_held(session, arrival),
     )
 
 
 def note_for_arrival(session: Session, arrival: Arrival) -> list[Fit]:
     """Keep every requested study that the arrival may be; returned best first, without what a person dismissed."""
-    found = fits(arrived(session, arrival), open_requests_for(session, arrival.institution_id))
+    wanted = without_others(session, arrival, open_requests_for(session, arrival.institution_id))
+    found = fits(arrived(session, arrival), wanted)
     _note(session, arrival, found)
     dismissed = set(
         session.scalars(
@@ -128,11 +136,13 @@ def certain(session: Session, arrival: Arrival, found: list[Fit], addressed: str
     """
     agreements = routing_directory(session).agreements
     return tuple(
-        fit.wanted.request_id
-        for fit in found
-        if fit.is_certain
-        and (arrival.institution_id, fit.wanted.requester) in agreements
-        and (addressed in ("", fit.wanted.requester) or _accepted(session, fit.wanted.request_id))
+        dict.fromkeys(
+            fit.wanted.request_id
+            for fit in found
+            if fit.is_certain
+            and (arrival.institution_id, fit.wanted.requester) in agreements
+            and (addressed in ("", fit.wanted.requester) or _accepted(session, fit.wanted.request_id))
+        )
     )
 
 
@@ -143,18 +153,35 @@ def _accepted(session: Session, request_id: str) -> bool:
     return session.scalars(by_a_person.limit(1)).first() is not None
 
 
-def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> RequestedStudy | None:
+def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> list[RequestedStudy]:
     """Of the studies of a request that are wanted now, the one that the arrival certainly is; kept with its reasons.
 
-    What seemed to fit while another arrival was on its way may have been answered by that one.
+    Two rows where it brings images and report. What seemed to fit while another arrival was on its way may have been
+    answered by that one; offered again it answers nothing more.
     """
     wanted = [wanted_of(session, request, study) for study in request.studies if study.state == "wanted"]
-    for fit in fits(arrived(session, arrival), wanted):
+    found = []
+    for fit in fits(arrived(session, arrival), without_others(session, arrival, wanted)):
         before = session.get(Candidate, (fit.wanted.study_id, arrival.id))
         if fit.is_certain and (before is None or before.dismissed_at is None):
             _note(session, arrival, [fit])
-            return session.get_one(RequestedStudy, fit.wanted.study_id)
-    return None
+            found.append(session.get_one(RequestedStudy, fit.wanted.study_id))
+    return found
+
+
+def with_other_part(
+    session: Session, request: ImageRequest, arrival: Arrival, chosen: RequestedStudy
+) -> list[RequestedStudy]:
+    """What a person said that the arrival is; where it brings images and report, both, if both are wanted."""
+    others = [
+        study
+        for study in request.studies
+        if study.item == chosen.item and study.id != chosen.id and study.state == "wanted"
+    ]
+    if not others or parts_held(session, arrival) != frozenset(Part):
+        return [chosen]
+    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(session, request, one)) for one in others])
+    return [chosen, *others]
 
 
 def note_for_request(session: Session, request: ImageRequest) -> None:
@@ -174,7 +201,9 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
     if study is None or request is None or request.source_id != arrival.institution_id:
         raise NotAllowed("There is no such request to this Institution; reload the page.")
     if study.state != "wanted" or request.state not in (*ASKED, State.ANSWERED):
-        raise NotAllowed(f"That study is {study.state} and its request {request.state} now; reload the page.")
+        raise NotAllowed(f"That {study.noun} is {study.state} and its request {request.state} now; reload the page.")
+    if study.wants == Part.IMAGES and Part.IMAGES not in parts_held(session, arrival):
+        raise NotAllowed("Images were asked for, and it holds none; push the images.")
     if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
         raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
     _note(session, arrival, [compare(arrived(session, arrival), wanted_of(session, request, study))])
@@ -190,7 +219,7 @@ def recognised(session: Session, request: ImageRequest, study_id: str, arrival_i
     if study is None or candidate is None or study.request_id != request.id:
         raise NotAllowed("That study is not one that may answer this request; reload the page.")
     if study.state != "wanted":
-        raise NotAllowed(f"That study is {study.state} already; reload the page.")
+        raise NotAllowed(f"That {study.noun} is {study.state} already; reload the page.")
     goes_there = (
         select(Delivery.id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)

@@ -21,13 +21,14 @@ REQUESTER = ("requester", "destination")
 
 OCCASIONS: Mapping[str, Occasion] = {
     "request-placed": Occasion(
-        "Request for images ({urgency})",
-        "{destination} asks you for images. Its page says which, for whom and why; accept, send, ask back or decline.",
+        "Request for images or reports ({urgency})",
+        "{destination} asks you for images or reports. Its page says which, for whom and why; "
+        "accept, send, ask back or decline.",
         ("source",),
     ),
     "request-reminder": Occasion(
-        "Reminder: request for images ({urgency})",
-        "{destination} still waits for your answer, or for the images themselves.",
+        "Reminder: request for images or reports ({urgency})",
+        "{destination} still waits for your answer, or for what it asked for.",
         ("source",),
     ),
     "request-unanswered": Occasion(

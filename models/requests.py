@@ -13,6 +13,7 @@ from models.directory import routing_directory
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed
 from models.domain.lifecycles.request import OPEN, REQUEST, State
+from models.domain.parts import Part
 from models.domain.urgency import Urgency
 from models.held_already import delivered_studies
 from models.office_hours import expires_at
@@ -42,7 +43,10 @@ class StudyEntry:
 
 @dataclass(frozen=True)
 class RequestEntry:
-    """What a requester has entered. `wants` is images, report or both; `source_patient_id` the patient's ID there."""
+    """What a requester has entered. `wants` is images, report or both; `source_patient_id` the patient's ID there.
+
+    With both, of earlier studies the images alone are wanted: they are for comparison.
+    """
 
     source_id: str
     studies: tuple[StudyEntry, ...]
@@ -101,7 +105,6 @@ def place(session: Session, *, institution_id: str, account_id: str, entry: Requ
         given_name=entry.given_name,
         birth_date=entry.birth_date,
         source_patient_id=entry.source_patient_id,
-        wants=entry.wants,
         recipient=entry.recipient,
         call_back=entry.call_back,
         reason=entry.reason,
@@ -110,9 +113,7 @@ def place(session: Session, *, institution_id: str, account_id: str, entry: Requ
         expires_at=expires_at(entry.urgency, at),
         placed_at=at,
     )
-    request.studies = [
-        _study(study, institution_id, position, at.date()) for position, study in enumerate(entry.studies, 1)
-    ]
+    request.studies = _rows(entry, institution_id, at.date())
     session.add(request)
     session.flush()
     note_for_request(session, request)
@@ -122,11 +123,13 @@ def place(session: Session, *, institution_id: str, account_id: str, entry: Requ
 def same_study_requested(session: Session, institution_id: str, entry: RequestEntry) -> list[str]:
     """References of the Institution's own unfinished requests for one of these studies, or for this patient there.
 
-    Two studies of whoever has the same Patient ID at the source are the same unless what is said of them differs.
+    Two studies of whoever has the same Patient ID at the source are the same unless what is said of them differs. Who
+    has asked for the images of a study has not asked for its report.
     """
     uids = [study.StudyInstanceUID for study in entry.studies if study.StudyInstanceUID]
     accessions = [study.AccessionNumber for study in entry.studies if study.AccessionNumber]
     same_patient = (ImageRequest.nhs_number == entry.nhs_number) & (ImageRequest.nhs_number != "")
+    same_part = RequestedStudy.wants.in_(_wanted(entry))
     same_id = (ImageRequest.source_patient_id == entry.source_patient_id) & (ImageRequest.source_patient_id != "")
     rows = session.execute(
         select(Transaction.reference, ImageRequest.placed_at)
@@ -138,9 +141,9 @@ def same_study_requested(session: Session, institution_id: str, entry: RequestEn
             ImageRequest.state.in_(UNFINISHED),
             or_(
                 same_patient,
-                RequestedStudy.StudyInstanceUID.in_(uids),
-                RequestedStudy.AccessionNumber.in_(accessions),
-                and_(same_id, or_(false(), *map(_may_be, entry.studies))),
+                and_(same_part, RequestedStudy.StudyInstanceUID.in_(uids)),
+                and_(same_part, RequestedStudy.AccessionNumber.in_(accessions)),
+                and_(same_part, same_id, or_(false(), *map(_may_be, entry.studies))),
             ),
         )
         .distinct()
@@ -190,14 +193,36 @@ def _wants_priors(entry: RequestEntry) -> bool:
     return any(study.is_prior for study in entry.studies)
 
 
-def _study(entry: StudyEntry, institution_id: str, position: int, today: date) -> RequestedStudy:
+def _wanted(entry: RequestEntry) -> tuple[Part, ...]:
+    return tuple(Part) if entry.wants == "both" else (Part(entry.wants),)
+
+
+def _rows(entry: RequestEntry, institution_id: str, today: date) -> list[RequestedStudy]:
+    """One for each study, or two next to each other: its images, and the report of it."""
+    rows: list[RequestedStudy] = []
+    for study in entry.studies:
+        first, *others = _wanted(entry)
+        rows.append(_study(study, institution_id, first, today))
+        if not study.is_prior:
+            of_it = rows[-1].id
+            rows += [_study(study, institution_id, part, today, report_of_id=of_it) for part in others]
+    for position, row in enumerate(rows, 1):
+        row.position = position
+    return rows
+
+
+def _study(
+    entry: StudyEntry, institution_id: str, part: Part, today: date, report_of_id: str | None = None
+) -> RequestedStudy:
     first = entry.study_date_from
     if entry.is_prior and not first:
         # 29 February has its like only every fourth year.
         first = f"{today.year - PRIOR_YEARS}{today:%m}{min(today.day, 28):02}"
     return RequestedStudy(
+        id=new_id(),
         institution_id=institution_id,
-        position=position,
+        wants=part.value,
+        report_of_id=report_of_id,
         StudyInstanceUID=entry.StudyInstanceUID,
         AccessionNumber=entry.AccessionNumber,
         Modality=entry.Modality,

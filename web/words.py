@@ -94,10 +94,6 @@ def images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
 
-def studies(count: int) -> str:
-    return "1 study" if count == 1 else f"{count} studies"
-
-
 def days(first: str, last: str) -> str:
     """A span of DICOM dates as people say it; empty where neither end is given."""
     if first == last or not (first and last):
@@ -126,7 +122,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "identifier": identifier,
     "images": images,
     "study": study,
-    "studies": studies,
     "days": days,
     "filed": lambda basis: FILED[basis],
     "colour": lambda state: COLOURS[state],

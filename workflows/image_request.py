@@ -32,7 +32,7 @@ from workflows.journey import Journey, answer_of
 LOOK_AGAIN = timedelta(hours=6)
 """Unasked, at deliveries that are under way: word of their ends may be lost, nothing else."""
 NOT_IN_TIME = "Not sent in time."
-NONE_OF_THEM = "None of the studies is sent; each has its reason."
+NONE_OF_THEM = "Each study or report has its own reason."
 
 
 @workflow.defn(failure_exception_types=[ExchangeError])

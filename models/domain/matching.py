@@ -3,6 +3,9 @@
 Automatic only when the source's own StudyInstanceUID or Accession Number was named, or the patient's NHS number, birth
 date, family and given name all agree and so does the study's modality or date; and nothing contradicts. Everything less
 is for a person: a description alone is not compared, and the right patient may have had another study.
+
+Images and their report are wanted each for itself. What holds no image is never the images that were asked for; what
+holds no report may be one that was scanned, which a person sees.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.domain.identity import family_and_given, folded
+from models.domain.parts import Part
 
 
 class Field(StrEnum):
@@ -26,20 +30,28 @@ class Field(StrEnum):
     SOURCE_ID = "source's patient ID"
     MODALITY = "modality"
     STUDY_DATE = "study date"
+    IMAGES = "images"
     REPORT = "report"
+    ITS_IMAGES = "study of its images"
 
 
 NAMED = frozenset({Field.STUDY, Field.ACCESSION})
 SAME_PERSON = frozenset({Field.NHS_NUMBER, Field.BIRTH_DATE, Field.FAMILY_NAME, Field.GIVEN_NAME})
-REPORTS = frozenset({"SR", "DOC"})
-"""Modalities of what carries a report (PS3.3 Section C.7.3.1.1.1)."""
+OF_NO_IMAGE = frozenset({"SR", "DOC", "KO", "PR"})
+"""Modalities that say nothing of what was done to the patient (PS3.3 Section C.7.3.1.1.1)."""
+OF_NO_REPORT = OF_NO_IMAGE | {"OT"}
+"""Encapsulated documents are often called "other"."""
 SAME_STUDY = NAMED | {Field.MODALITY, Field.STUDY_DATE}
 PERSON = SAME_PERSON | {Field.SOURCE_ID}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One study that an open request names. Dates are DICOM dates (YYYYMMDD); empty means not said."""
+    """One part of one study that an open request names. Dates are DICOM dates (YYYYMMDD); empty means not said.
+
+    The images of a study and the report of it have the same `item`; `came` are the StudyInstanceUIDs of what has
+    answered for the images, where the report is still wanted.
+    """
 
     study_id: str
     request_id: str
@@ -55,13 +67,18 @@ class Wanted:
     study_date_from: str = ""
     study_date_to: str = ""
     is_prior: bool = False
-    report_only: bool = False
+    part: Part = Part.IMAGES
+    item: str = ""
+    came: frozenset[str] = frozenset()
     held_already: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """What the headers of one arrival say; several accession numbers and modalities are one study's."""
+    """What the headers of one arrival say; several accession numbers and modalities are one study's.
+
+    `holds` are the parts that the arrival itself brought.
+    """
 
     StudyInstanceUID: str
     nhs_numbers: frozenset[str] = frozenset()
@@ -71,6 +88,7 @@ class Arrived:
     StudyDate: str = ""
     accessions: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
+    holds: frozenset[Part] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,8 @@ class Fit:
     def is_possible(self) -> bool:
         """Whether it is worth showing to a person: it was named, or much says that it is the same patient."""
         agrees, differs = set(self.agrees), set(self.differs)
+        if Field.IMAGES in differs:
+            return False
         if agrees & NAMED:
             return True
         if Field.NHS_NUMBER in differs or Field.STUDY in differs:
@@ -100,16 +120,26 @@ class Fit:
 
 
 def fits(arrived: Arrived, wanted: Iterable[Wanted]) -> list[Fit]:
-    """Every wanted study that the arrival may be, the best first; for each request its best one alone."""
+    """Every wanted study that the arrival may be, the best first; for each request its best one alone.
+
+    What holds images and report may be both parts of that one.
+    """
     best: dict[str, Fit] = {}
+    found: list[Fit] = []
     for fit in sorted((compare(arrived, each) for each in wanted), key=_rank):
-        if fit.is_possible:
-            best.setdefault(fit.wanted.request_id, fit)
-    return list(best.values())
+        if not fit.is_possible:
+            continue
+        first = best.setdefault(fit.wanted.request_id, fit)
+        if fit is first or (arrived.holds == frozenset(Part) and _is_other_part(fit.wanted, first.wanted)):
+            found.append(fit)
+    return found
 
 
 def compare(arrived: Arrived, wanted: Wanted) -> Fit:
     """Field by field: what either side does not say neither agrees nor differs."""
+    if wanted.part in arrived.holds and arrived.StudyInstanceUID in wanted.came:
+        # All else was compared, or looked at by a person, when its images came.
+        return Fit(wanted, agrees=(Field.STUDY, Field.REPORT), differs=())
     family, given = family_and_given(arrived.PatientName)
     said: list[tuple[Field, bool | None]] = [
         (Field.STUDY, _same(wanted.StudyInstanceUID, (arrived.StudyInstanceUID,))),
@@ -119,18 +149,31 @@ def compare(arrived: Arrived, wanted: Wanted) -> Fit:
         (Field.FAMILY_NAME, _same(folded(wanted.family_name), (family,))),
         (Field.GIVEN_NAME, _same(folded(wanted.given_name), (given,))),
         (Field.SOURCE_ID, _same(wanted.source_patient_id, (arrived.PatientID,))),
-        (Field.MODALITY, _same(wanted.Modality, arrived.modalities)),
+        (Field.MODALITY, _same(wanted.Modality, _modalities(arrived, wanted.part))),
         (Field.STUDY_DATE, _within(arrived.StudyDate, wanted.study_date_from, wanted.study_date_to)),
+        *_parts(arrived, wanted),
     ]
-    if wanted.report_only:
-        said.append((Field.REPORT, not arrived.modalities.isdisjoint(REPORTS)))
     if wanted.is_prior and arrived.StudyInstanceUID in wanted.held_already:
         said.append((Field.STUDY, False))
-    return Fit(
-        wanted,
-        agrees=tuple(field for field, same in said if same),
-        differs=tuple(field for field, same in said if same is False),
-    )
+    agrees = tuple(field for field, same in said if same)
+    if wanted.came and arrived.StudyInstanceUID not in wanted.came and NAMED.isdisjoint(agrees):
+        said.append((Field.ITS_IMAGES, False))
+    return Fit(wanted, agrees, differs=tuple(field for field, same in said if same is False))
+
+
+def _is_other_part(one: Wanted, of: Wanted) -> bool:
+    return one.item == of.item and one.part is not of.part
+
+
+def _modalities(arrived: Arrived, part: Part) -> frozenset[str]:
+    """Of the images alone: a report has one of its own, which does not tell what it is about."""
+    return arrived.modalities - (OF_NO_REPORT if part is Part.REPORT else OF_NO_IMAGE)
+
+
+def _parts(arrived: Arrived, wanted: Wanted) -> list[tuple[Field, bool | None]]:
+    """That images are images goes without saying."""
+    there = wanted.part in arrived.holds
+    return [(Field.REPORT, there)] if wanted.part is Part.REPORT else [(Field.IMAGES, None if there else False)]
 
 
 def _same(wanted: str, arrived: Collection[str]) -> bool | None:

@@ -11,13 +11,20 @@ from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, 
 
 @dataclass(frozen=True)
 class Facts:
-    """Counts and names that a sentence may use; none is patient detail."""
+    """Counts and names that a sentence may use; none is patient detail.
+
+    `present` of `total` are images; of a request, studies: beside them, or alone, it may ask for `reports`, which are
+    `paired` with the studies where each is of one of them and none lacks it.
+    """
 
     source: str = ""
     destination: str = ""
     node: str = ""
     present: int = 0
     total: int = 0
+    reports_present: int = 0
+    reports: int = 0
+    paired: bool = False
     detail: str = ""
     fault: str = ""
     since: str = ""
@@ -51,6 +58,29 @@ def _are(present: int, total: int) -> str:
 
 def _studies(count: int) -> str:
     return "1 study" if count == 1 else f"{count} studies"
+
+
+def _reports(count: int) -> str:
+    return "1 report" if count == 1 else f"{count} reports"
+
+
+def asked(f: Facts) -> str:
+    """Like "1 study and its report": what a request asks for."""
+    if not f.reports:
+        return _studies(f.total)
+    if not f.total:
+        return _reports(f.reports)
+    theirs = "its report" if f.total == 1 else "their reports"
+    return f"{_studies(f.total)} and {theirs if f.paired else _reports(f.reports)}"
+
+
+def _came(f: Facts) -> str:
+    """Like "1 of 1 study and 0 of 1 report"."""
+    reports = f"{f.reports_present} of {_reports(f.reports)}"
+    studies = f"{f.present} of {_studies(f.total)}"
+    if not f.reports:
+        return studies
+    return f"{studies} and {reports}" if f.total else reports
 
 
 def _closed(text: str) -> str:
@@ -87,28 +117,24 @@ def _waits(f: Facts) -> str:
 
 
 SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
-    ("request", R.PLACED): lambda f: (
-        f"{f.destination} asks {f.source} for {_studies(f.total)}; {f.source} is being told."
-    ),
+    ("request", R.PLACED): lambda f: f"{f.destination} asks {f.source} for {asked(f)}; {f.source} is being told.",
     ("request", R.AWAITING_SOURCE): lambda f: (
-        f"{f.destination} asks {f.source} for {_studies(f.total)}{_again(f)}. "
+        f"{f.destination} asks {f.source} for {asked(f)}{_again(f)}. "
         f"{f.source}'s PACS officer accepts, sends, asks back or declines{_reminded(f)}"
     ),
     ("request", R.AWAITING_REQUESTER): lambda f: (
         f"{_why(f'{f.source} asks {f.destination} back', f.detail)} The requester answers."
     ),
     ("request", R.AWAITING_STUDY): lambda f: (
-        f"{f.source} has accepted and sends {_studies(f.total)} from its PACS{_reminded(f, 'it comes')}"
+        f"{f.source} has accepted and sends {asked(f)} from its PACS{_reminded(f, 'it comes')}"
     ),
     ("request", R.PARTLY_ANSWERED): lambda f: (
-        f"{f.present} of {_studies(f.total)} answered; {_waits(f)} "
-        f"{f.source} still owes the rest{_reminded(f, 'it comes')}"
+        f"{_came(f)} answered; {_waits(f)} {f.source} still owes the rest{_reminded(f, 'it comes')}"
     ),
     ("request", R.ANSWERED): lambda f: (
-        f"{_studies(f.present)} of {f.total} came from {f.source}; "
-        f"{_waits(f) or f'delivery to {f.destination} is under way.'}"
+        f"{_came(f)} came from {f.source}; {_waits(f) or f'delivery to {f.destination} is under way.'}"
     ),
-    ("request", R.FULFILLED): lambda f: f"Fulfilled: {f.present} of {_studies(f.total)} delivered to {f.destination}.",
+    ("request", R.FULFILLED): lambda f: f"Fulfilled: {_came(f)} delivered to {f.destination}.",
     ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",
     ("request", R.WITHDRAWN): lambda f: f"{_why(f'Withdrawn by {f.destination}', f.detail)} Nothing more is awaited.",
     ("request", R.EXPIRED): lambda f: f"Expired: it was not sent in time. {f.destination} may ask again, or ring.",

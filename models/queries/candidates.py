@@ -12,13 +12,17 @@ from sqlalchemy.orm import Session
 from models.candidates import ASKED
 from models.domain.lifecycles.request import State
 from models.domain.urgency import Urgency
+from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer
 from models.tables import Candidate, ImageRequest, Institution, RequestedStudy, Transaction
 
 
 @dataclass(frozen=True)
 class Possible:
-    """One requested study that is still wanted. What describes it is empty for whoever sees no patients."""
+    """One requested study that is still wanted, `asked` for in words; without patients for whoever sees none.
+
+    Where it is wanted with its report, and the arrival may be both, that is one line.
+    """
 
     requested_study_id: str
     reference: str
@@ -26,11 +30,9 @@ class Possible:
     requester: str
     phone: str
     recipient: str
-    Modality: str
-    description: str
+    asked: str
     study_date_from: str
     study_date_to: str
-    is_prior: bool
     agrees: tuple[str, ...]
     differs: tuple[str, ...]
 
@@ -51,10 +53,10 @@ def possible_requests(
             Candidate.dismissed_at.is_(None),
             still_wanted(),
         )
-        .order_by(Candidate.is_certain.desc(), ImageRequest.placed_at)
+        .order_by(Candidate.is_certain.desc(), ImageRequest.placed_at, RequestedStudy.position)
     ).all()
     found: dict[str, list[Possible]] = defaultdict(list)
-    for candidate, study, request, transaction, phone in rows:
+    for (candidate, study, request, transaction, phone), wants in by_item(rows):
         shown = viewer.sees_patients
         found[candidate.arrival_id].append(
             Possible(
@@ -64,11 +66,9 @@ def possible_requests(
                 requester=request.institution_id,
                 phone=phone,
                 recipient=request.recipient,
-                Modality=study.Modality,
-                description=study.description if shown else "",
+                asked=line_of(study, wants, shown=shown),
                 study_date_from=study.study_date_from if shown else "",
                 study_date_to=study.study_date_to if shown else "",
-                is_prior=study.is_prior,
                 agrees=tuple(candidate.agrees),
                 differs=tuple(candidate.differs),
             )

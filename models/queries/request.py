@@ -17,6 +17,7 @@ from models.domain.lifecycles.request import State
 from models.domain.nhs_number import ISSUER
 from models.queries.candidates import still_wanted
 from models.queries.people import names
+from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer, visible
 from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction
 
@@ -32,7 +33,8 @@ class Fitting:
     Of one that `goes_to_requester` already, either side may say that it is what was asked for; one that did not get
     there has `ended`, as refused or abandoned, and `why`.
 
-    `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page.
+    `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page; there
+    `asked` says what it asks for.
     """
 
     reference: str
@@ -47,13 +49,19 @@ class Fitting:
     goes_to_requester: bool = False
     ended: str = ""
     why: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True)
 class AskedStudy:
-    """One study of a request. What describes the patient's examination is empty for whoever sees no patients."""
+    """One line of a request: a study, or the report of one (`wants`), and what it is called in words.
+
+    What describes the patient's examination is empty for whoever sees no patients.
+    """
 
     id: str
+    words: str
+    wants: str
     Modality: str
     description: str
     study_date_from: str
@@ -77,7 +85,6 @@ class RequestFacts:
     expires_at: datetime
     remind_at: datetime | None
     reminded: int
-    wants: str
     recipient: str
     call_back: str
     nhs_number: str
@@ -96,13 +103,6 @@ def patient_of(request: ImageRequest) -> PatientFacts:
     )
 
 
-def description_of(request: ImageRequest) -> str:
-    """Like "CT head and 2 more"."""
-    first, *more = request.studies or [RequestedStudy(description="")]
-    words = first.description or first.Modality or ("Earlier studies" if first.is_prior else "One study")
-    return f"{words} and {len(more)} more" if more else words
-
-
 def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> RequestFacts:
     fitting = _fitting_studies(session, viewer, request)
     shown = viewer.sees_patients
@@ -114,7 +114,6 @@ def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> Re
         expires_at=request.expires_at,
         remind_at=request.next_reminder_at,
         reminded=request.reminded,
-        wants=request.wants,
         recipient=request.recipient,
         call_back=request.call_back,
         nhs_number=request.nhs_number if shown else "",
@@ -127,7 +126,7 @@ def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> Re
 def requests_of(session: Session, viewer: Viewer, transaction: Transaction, arrival: Arrival) -> tuple[Fitting, ...]:
     """The requests that an arrival answers on its way to the Transaction's destination, and those it may answer."""
     rows = session.execute(
-        select(Candidate, Transaction.reference, Transaction.destination_id)
+        select(Candidate, RequestedStudy, Transaction.reference, Transaction.destination_id)
         .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
         .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
         .join(Transaction, Transaction.id == ImageRequest.transaction_id)
@@ -137,11 +136,11 @@ def requests_of(session: Session, viewer: Viewer, transaction: Transaction, arri
             or_(Candidate.answered_at.is_not(None), still_wanted()),
             visible(viewer),
         )
-        .order_by(Candidate.answered_at, Candidate.found_at)
+        .order_by(Candidate.answered_at, Candidate.found_at, RequestedStudy.position)
     ).all()
     return tuple(
-        _fitting(candidate, reference)
-        for candidate, reference, requester in rows
+        replace(_fitting(candidate, reference), asked=line_of(study, wants, shown=viewer.sees_patients))
+        for (candidate, study, reference, requester), wants in by_item(rows)
         if requester == transaction.destination_id or (candidate.answered_at is None and transaction.kind == "push")
     )
 
@@ -151,6 +150,8 @@ def _asked(study: RequestedStudy, ended: str, shown: bool, fitting: Collection[F
     state = ended if study.state == "wanted" and ended in UNANSWERED else study.state
     return AskedStudy(
         id=study.id,
+        words=line_of(study, shown=shown),
+        wants=study.wants,
         Modality=study.Modality,
         description=study.description if shown else "",
         study_date_from=study.study_date_from if shown else "",

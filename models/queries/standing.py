@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ScalarSelect, func, select
@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.delivery import State
-from models.domain.sentences import TYPED, Facts, sentence
+from models.domain.parts import Part
+from models.domain.sentences import TYPED, Facts, asked, sentence
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
 from models.queries.under_way import UnderWay, under_way
@@ -23,7 +24,7 @@ class Standing:
     """The request, or the arrival, its first image and the latest delivery, of one Transaction; and its sentence.
 
     A copy or a forward has no arrival of its own: it is that of the parcel. `accepted` of `total` are images at the
-    Node; of a request, the studies that were answered of those asked for.
+    Node; of a request, what was answered of the studies and reports asked for, which `asked` says in words.
     """
 
     transaction: Transaction
@@ -35,10 +36,11 @@ class Standing:
     total: int
     under_way: UnderWay
     sentence: str
+    asked: str = ""
 
     @property
     def present(self) -> int:
-        """How many images are at the destination, as far as is known; of a request, how many studies are answered."""
+        """How many images are at the destination, as far as is known; of a request, how much is answered."""
         return _present(self.transaction, self.delivery, self.accepted)
 
 
@@ -137,10 +139,6 @@ def _standing(
     typed: bool,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
-    if request is not None:
-        accepted = sum(study.state == "answered" for study in request.studies)
-        # What was declined is no longer owed; of a request that was declined as a whole, all of it was asked.
-        total = sum(study.state != "declined" for study in request.studies) or len(request.studies)
     subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
@@ -158,8 +156,36 @@ def _standing(
         stopped=coming.stopped,
         lost=coming.lost,
     )
-    said = sentence(transaction.lifecycle, state, facts)
-    return Standing(transaction, request, arrival, header, delivery, accepted, total, coming, said)
+    if request is not None:
+        facts = _of_request(facts, request)
+        accepted, total = facts.present + facts.reports_present, facts.total + facts.reports
+    return Standing(
+        transaction,
+        request,
+        arrival,
+        header,
+        delivery,
+        accepted,
+        total,
+        coming,
+        sentence=sentence(transaction.lifecycle, state, facts),
+        asked=asked(facts) if request is not None else "",
+    )
+
+
+def _of_request(facts: Facts, request: ImageRequest) -> Facts:
+    # What was declined is no longer owed; of a request that was declined as a whole, all of it was asked.
+    owed = [study for study in request.studies if study.state != "declined"] or request.studies
+    reports = [study for study in owed if study.wants == Part.REPORT]
+    studies = [study for study in owed if study.wants == Part.IMAGES]
+    return replace(
+        facts,
+        present=sum(study.state == "answered" for study in studies),
+        total=len(studies),
+        reports_present=sum(study.state == "answered" for study in reports),
+        reports=len(reports),
+        paired={study.item for study in studies} == {study.item for study in reports},
+    )
 
 
 def _reminder(request: ImageRequest | None, zone: str) -> str:

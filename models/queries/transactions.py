@@ -17,7 +17,8 @@ from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.header import FirstHeader
-from models.queries.request import description_of, patient_of
+from models.queries.request import patient_of
+from models.queries.requested import description_of
 from models.queries.standing import Standing, standings
 from models.queries.viewer import Viewer, sides, visible
 from models.tables import Transaction
@@ -29,7 +30,7 @@ PAGE = 25
 class Listed:
     """One Transaction in a list. `patient` and `description` are empty for whoever may not see patients.
 
-    `present` of `count` are images, of a request studies.
+    `present` of `count` are images; of a request studies and reports, which `asked` says in words.
     """
 
     reference: str
@@ -47,6 +48,7 @@ class Listed:
     description: str
     study_date: str
     patient: PatientFacts | None
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -190,4 +192,5 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
         description=description_of(request) if request else header.StudyDescription,
         study_date=header.StudyDate,
         patient=patient_of(request) if request else header.patient,
+        asked=standing.asked,
     )

@@ -15,6 +15,7 @@ from models.domain.lifecycles.delivery import State
 from models.local_patients import MAY_BE_TWINS
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
+from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer
 from models.tables import Candidate, Delivery, ImageRequest, OutboxCommand, RequestedStudy, Transaction, TransitionRow
 
@@ -23,9 +24,10 @@ TRIED = (CommandKind.RELEASE_DELIVERY, CommandKind.REFUSE_DELIVERY, CommandKind.
 
 @dataclass(frozen=True)
 class Asked:
-    """An own request that the study answers, or may answer: then with what agrees and differs."""
+    """An own request that the study answers, or may answer: what of it, in words; what agrees and differs."""
 
     reference: str
+    asked: str
     recipient: str
     call_back: str
     answered: bool
@@ -51,7 +53,7 @@ class LastAsked:
 def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:
     """By arrival: what it answers comes first."""
     rows = session.execute(
-        select(Candidate, ImageRequest, Transaction.reference)
+        select(Candidate, RequestedStudy, ImageRequest, Transaction.reference)
         .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
         .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
         .join(Transaction, Transaction.id == ImageRequest.transaction_id)
@@ -61,13 +63,14 @@ def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) ->
             Candidate.answered_at.is_not(None) | still_wanted(),
             ImageRequest.institution_id == viewer.institution_id,
         )
-        .order_by(Candidate.answered_at, Candidate.found_at)
-    )
+        .order_by(Candidate.answered_at, Candidate.found_at, RequestedStudy.position)
+    ).all()
     found: dict[str, list[Asked]] = defaultdict(list)
-    for candidate, request, reference in rows:
+    for (candidate, study, request, reference), wants in by_item(rows):
         found[candidate.arrival_id].append(
             Asked(
                 reference=reference,
+                asked=line_of(study, wants, shown=viewer.sees_patients),
                 recipient=request.recipient,
                 call_back=request.call_back,
                 answered=candidate.answered_at is not None,

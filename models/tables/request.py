@@ -30,7 +30,6 @@ class ImageRequest(Base):
     given_name: Mapped[str] = mapped_column(default="")
     birth_date: Mapped[str] = mapped_column(default="")
     source_patient_id: Mapped[str] = mapped_column(default="")
-    wants: Mapped[str] = mapped_column(default="images")
     recipient: Mapped[str]
     call_back: Mapped[str] = mapped_column(default="")
     reason: Mapped[str] = mapped_column(default="")
@@ -52,7 +51,9 @@ Index("ix_image_request_source_state", ImageRequest.source_id, ImageRequest.stat
 class RequestedStudy(Base):
     """One study that a request names, by UID or by description; with `is_prior` any earlier one of the patient.
 
-    Dates are DICOM dates (YYYYMMDD); `state` is wanted, answered or declined, `reason` why it was declined.
+    It `wants` the study's images or the report of it; where both are asked for, the report's row is `report_of_id` the
+    row of the images. Dates are DICOM dates (YYYYMMDD); `state` is wanted, answered or declined, `reason` why it was
+    declined.
     """
 
     __tablename__ = "requested_study"
@@ -61,6 +62,8 @@ class RequestedStudy(Base):
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
     request_id: Mapped[str] = mapped_column(ForeignKey("image_request.id"), index=True)
     position: Mapped[int]
+    wants: Mapped[str] = mapped_column(default="images")
+    report_of_id: Mapped[str | None] = mapped_column(ForeignKey("requested_study.id"))
     StudyInstanceUID: Mapped[str] = mapped_column(default="", index=True)
     AccessionNumber: Mapped[str] = mapped_column(default="")
     Modality: Mapped[str] = mapped_column(default="")
@@ -70,6 +73,15 @@ class RequestedStudy(Base):
     is_prior: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str] = mapped_column(default="wanted")
     reason: Mapped[str] = mapped_column(default="")
+
+    @property
+    def item(self) -> str:
+        """The same for the images of a study and the report of it."""
+        return self.report_of_id or self.id
+
+    @property
+    def noun(self) -> str:
+        return "report" if self.wants == "report" else "study"
 
 
 class Candidate(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydicom.uid import CTImageStorage
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
@@ -57,16 +58,27 @@ class Desk:
             request.state = request.transaction.state = state
             return request.id
 
-    def push(self, number: str = "1", *, patient: PatientFacts = GAMMA, called: str = "IEP", follows: str = "") -> str:
+    def push(
+        self,
+        number: str = "1",
+        *,
+        patient: PatientFacts = GAMMA,
+        called: str = "IEP",
+        follows: str = "",
+        classes: tuple[str, ...] = (CTImageStorage,),
+    ) -> str:
         with self.database.begin() as session:
             arrival = arrived(
-                session, self.registry, World(number), state="settled", patients=(patient,), called=called
-            )
+                session, self.registry, World(number), state="settled", patients=(patient,), called=called,
+                classes=classes,
+            )  # fmt: skip
             if follows:
                 before = session.get_one(Arrival, follows)
                 before.sealed_at = now()
                 session.flush()
-                arrival.transaction.follows_id, arrival.study_id = before.transaction_id, before.study_id
+                new, arrival.study = arrival.study, before.study
+                arrival.transaction.follows_id = before.transaction_id
+                arrival.study.ModalitiesInStudy = sorted({*arrival.study.ModalitiesInStudy, *new.ModalitiesInStudy})
             return arrival.id
 
     def route(self, arrival_id: str) -> RouteVerdict:

@@ -168,6 +168,33 @@ def test_an_open_request_for_the_same_study_or_patient_is_known(database: Databa
         assert same_study_requested(session, "ZX2", ENTRY) == []
 
 
+@pytest.mark.parametrize(
+    ("open_for", "asked", "known"),
+    [("images", "report", False), ("report", "images", False), ("both", "report", True), ("images", "both", True)],
+)
+def test_who_asked_for_the_images_has_not_asked_for_the_report(
+    database: Database, registry: Registry, open_for: str, asked: str, known: bool
+) -> None:
+    entry = replace(ENTRY, nhs_number="", studies=(StudyEntry(StudyInstanceUID="2.25.7"),), wants=open_for)
+    with database.begin() as session:
+        reference = placed(session, registry, entry)
+        found = same_study_requested(session, "ZX2", replace(entry, wants=asked))
+        assert found == ([reference] if known else [])
+
+
+def test_of_a_study_with_its_report_two_rows_stand_beside_each_other(database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        placed(session, registry, replace(ENTRY, wants="both"))
+        images, report, priors = session.scalars(select(ImageRequest)).one().studies
+        assert [(row.position, row.wants, row.item) for row in (images, report, priors)] == [
+            (1, "images", images.id), (2, "report", images.id), (3, "images", priors.id),
+        ]  # fmt: skip
+        assert report.StudyInstanceUID == images.StudyInstanceUID == "2.25.7"
+        placed(session, registry, replace(ENTRY, wants="report"), requester="ZX3")
+        rows = session.scalars(select(RequestedStudy).where(RequestedStudy.institution_id == "ZX3"))
+        assert [(row.wants, row.report_of_id) for row in rows] == [("report", None)] * 2
+
+
 CT = StudyEntry(Modality="CT", AccessionNumber="A1")
 
 

@@ -151,6 +151,49 @@ def test_one_image_is_spoken_of_as_one(state: StrEnum, one: str, several: str) -
         assert words in sentence("delivery", state, Facts(destination="ZX2", node="PACS", present=count, total=count))
 
 
+REQUESTED = {
+    "1 study and its report": Facts(total=1, reports=1, paired=True),
+    "2 studies and their reports": Facts(total=2, reports=2, paired=True),
+    "2 studies and 1 report": Facts(total=2, reports=1),
+    "1 report": Facts(reports=1),
+    "2 reports": Facts(reports=2),
+    "1 study": Facts(total=1),
+}
+
+
+@pytest.mark.parametrize("words", REQUESTED)
+def test_what_is_asked_for_is_said_as_what_it_is(words: str) -> None:
+    facts = replace(REQUESTED[words], source="ZX2", destination="ZX3")
+    for state, said in (
+        ("placed", f"ZX3 asks ZX2 for {words}; ZX2 is being told."),
+        ("awaiting-source", f"ZX3 asks ZX2 for {words}. ZX2's PACS officer accepts"),
+        ("awaiting-study", f"ZX2 has accepted and sends {words} from its PACS."),
+    ):
+        assert sentence("request", _state("request", state), facts).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("facts", "came"),
+    [
+        (Facts(present=1, total=2), "1 of 2 studies"),
+        (Facts(present=1, total=1, reports=1, paired=True), "1 of 1 study and 0 of 1 report"),
+        (Facts(present=1, total=1, reports_present=1, reports=2), "1 of 1 study and 1 of 2 reports"),
+        (Facts(reports_present=1, reports=1), "1 of 1 report"),
+    ],
+)
+def test_what_came_is_counted_as_what_it_is(facts: Facts, came: str) -> None:
+    for state, said in (
+        ("partly-answered", f"{came} answered; ZX2 still owes the rest."),
+        ("answered", f"{came} came from ZX2; delivery to ZX3 is under way."),
+        ("fulfilled", f"Fulfilled: {came} delivered to ZX3."),
+    ):
+        assert sentence("request", _state("request", state), replace(facts, source="ZX2", destination="ZX3")) == said
+
+
+def _state(lifecycle: str, value: str) -> Any:
+    return next(one for one in LIFECYCLES[lifecycle].states if one.value == value)
+
+
 @pytest.mark.parametrize(
     ("lifecycle", "state", "said"),
     [

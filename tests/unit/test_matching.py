@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pydicom.uid import UID
 
 from models.domain.identity import folded
 from models.domain.matching import Arrived, Field, Wanted, compare, fits
+from models.domain.parts import REPORTS, STORAGE, Part, parts_of
 
 NHS = "9990000018"
 ARRIVED = Arrived(
@@ -19,6 +21,7 @@ ARRIVED = Arrived(
     StudyDate="20260503",
     accessions=frozenset({"A77"}),
     modalities=frozenset({"CT", "SR"}),
+    holds=frozenset(Part),
 )
 PERSON = Wanted(
     study_id="s1",
@@ -93,10 +96,92 @@ def test_what_the_requester_holds_already_is_no_prior() -> None:
     assert not compare(ARRIVED, prior).is_possible
 
 
-@pytest.mark.parametrize(("modalities", "certain"), [({"CT"}, False), ({"CT", "SR"}, True), ({"CT", "DOC"}, True)])
-def test_images_alone_are_no_report(modalities: set[str], certain: bool) -> None:
-    arrived = replace(ARRIVED, modalities=frozenset(modalities))
-    assert compare(arrived, replace(PERSON, Modality="CT", report_only=True)).is_certain is certain
+IMAGES = replace(PERSON, Modality="CT", item="i1")
+REPORT = replace(IMAGES, study_id="s2", part=Part.REPORT)
+DATED = replace(REPORT, study_date_from="20260503", study_date_to="20260503")
+ONLY_IMAGES = replace(ARRIVED, holds=frozenset({Part.IMAGES}), modalities=frozenset({"CT"}))
+ONLY_REPORT = replace(ARRIVED, holds=frozenset({Part.REPORT}), modalities=frozenset({"SR"}))
+NEITHER = replace(ARRIVED, holds=frozenset(), modalities=frozenset({"KO"}))
+
+
+@pytest.mark.parametrize("changes", [{}, {"StudyInstanceUID": "1.2.3"}, {"AccessionNumber": "A77"}])
+@pytest.mark.parametrize("arrived", [ONLY_REPORT, NEITHER])
+def test_what_holds_no_image_is_never_the_images(arrived: Arrived, changes: dict[str, str]) -> None:
+    """Nor is a person asked, also where it is of the very study whose images came before."""
+    for modalities in (arrived.modalities, {"CT", *arrived.modalities}):
+        one = replace(arrived, modalities=frozenset(modalities))
+        assert not compare(one, replace(IMAGES, **changes)).is_possible  # type: ignore[arg-type]
+        assert fits(one, [replace(IMAGES, **changes)]) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "wanted", "certain"),
+    [
+        (ONLY_REPORT, DATED, True),
+        (ONLY_REPORT, replace(REPORT, AccessionNumber="A77"), True),
+        (ONLY_REPORT, replace(REPORT, StudyInstanceUID="1.2.3"), True),
+        (ONLY_REPORT, REPORT, False),
+        (ONLY_REPORT, replace(DATED, study_date_to="20260502"), False),
+        (replace(ONLY_REPORT, modalities=frozenset({"CT", "SR"})), REPORT, True),
+        (replace(ONLY_REPORT, modalities=frozenset({"MR", "SR"})), DATED, False),
+        (replace(ONLY_REPORT, modalities=frozenset({"OT"})), DATED, True),
+        (ONLY_IMAGES, DATED, False),
+        (ONLY_IMAGES, replace(DATED, StudyInstanceUID="1.2.3"), False),
+        (NEITHER, DATED, False),
+        (ARRIVED, REPORT, True),
+    ],
+)
+def test_a_report_is_compared_by_whose_study_it_is_of_and_not_by_its_own_modality(
+    arrived: Arrived, wanted: Wanted, certain: bool
+) -> None:
+    fit = compare(arrived, wanted)
+    assert fit.is_certain is certain
+    assert (Field.REPORT in fit.agrees) is (Part.REPORT in arrived.holds)
+
+
+def test_what_holds_images_and_report_is_both_of_one_study() -> None:
+    other = [replace(IMAGES, study_id="s3", item="i2"), replace(REPORT, study_id="s4", item="i2")]
+    found = fits(ARRIVED, [IMAGES, REPORT, *other])
+    assert sorted(fit.wanted.study_id for fit in found) == ["s1", "s2"]
+    assert all(fit.is_certain for fit in found)
+    assert [fit.wanted.study_id for fit in fits(ONLY_IMAGES, [IMAGES, REPORT, *other])] == ["s1"]
+    assert [fit.wanted.study_id for fit in fits(ONLY_REPORT, [IMAGES, REPORT, *other])] == ["s2"]
+
+
+def test_images_may_be_a_report_that_was_scanned_which_a_person_says() -> None:
+    (fit,) = fits(ONLY_IMAGES, [DATED])
+    assert fit.differs == (Field.REPORT,)
+
+
+def test_the_report_of_the_study_whose_images_came_is_certain_and_of_another_is_not() -> None:
+    misspelt = replace(REPORT, family_name="Testpatent", came=frozenset({"1.2.3"}))
+    assert compare(ONLY_REPORT, misspelt).is_certain
+    assert not compare(ONLY_IMAGES, misspelt).is_certain
+    another = compare(ARRIVED, replace(DATED, came=frozenset({"1.2.4"})))
+    assert (another.is_certain, another.is_possible, another.differs) == (False, True, (Field.ITS_IMAGES,))
+    assert compare(ARRIVED, replace(DATED, came=frozenset({"1.2.4"}), AccessionNumber="A77")).is_certain
+
+
+@pytest.mark.parametrize(
+    ("classes", "parts"),
+    [
+        (["2"], {Part.IMAGES}),
+        (["2", "88.67"], {Part.IMAGES}),
+        (["88.22"], {Part.REPORT}),
+        (["104.1"], {Part.REPORT}),
+        (["104.2", "7"], {Part.IMAGES, Part.REPORT}),
+        (["88.59"], set()),
+        (["11.1", "88.67"], set()),
+        (["104.3"], set()),
+    ],
+)
+def test_parts_are_told_by_sop_classes(classes: list[str], parts: set[Part]) -> None:
+    """CT, SC; Enhanced SR, dose report, key objects; encapsulated PDF, CDA, STL; a presentation state."""
+    assert parts_of(f"{STORAGE}{number}" for number in classes) == parts
+
+
+def test_reports_are_classes_of_the_standard() -> None:
+    assert all("SR" in UID(uid).keyword or "Encapsulated" in UID(uid).keyword for uid in REPORTS)
 
 
 def test_names_are_compared_without_case_accents_blanks_and_hyphens() -> None:

@@ -54,7 +54,9 @@ def add_request(
     descriptions: tuple[str, ...] = ("CT head", "CT chest"),
     nhs_number: str = "9990000018",
     minutes: int = 30,
+    with_reports: bool = False,
 ) -> ImageRequest:
+    """With reports, every study's report is asked for, too: after all of the studies, not yet written."""
     at = now() - timedelta(minutes=minutes)
     transaction = Transaction(
         id=new_id(),
@@ -105,6 +107,20 @@ def add_request(
         )
         for position, description in enumerate(descriptions, 1)
     ]
+    if with_reports:
+        request.studies += [
+            RequestedStudy(
+                id=new_id(),
+                institution_id=requester,
+                position=len(request.studies) + place,
+                wants="report",
+                report_of_id=study.id,
+                description=study.description,
+                Modality="CT",
+                state="wanted",
+            )
+            for place, study in enumerate(request.studies, 1)
+        ]
     session.add(request)
     session.flush()
     _walk(session, registry, request)

@@ -38,7 +38,7 @@ def answered(
 @pytest.mark.parametrize(
     ("delivery", "said", "move"),
     [
-        ("sending", "1 study of 1 came from ZX1; delivery to ZX2 is under way.", ""),
+        ("sending", "1 of 1 study came from ZX1; delivery to ZX2 is under way.", ""),
         ("on-worklist", "1 on ZX2&#39;s worklist, its PACS officer releases it.", "ZX2"),
         ("needs-attention", "has stopped, a PACS officer of ZX2 or ZX1 decides.", "ZX2 or ZX1"),
         ("differs-at-destination", "has stopped, a PACS officer of ZX2 or ZX1 decides.", "ZX2 or ZX1"),

@@ -41,10 +41,13 @@ def test_a_request_is_placed(client: FlaskClient, database: Database, gateway: G
     assert answer.headers["Location"] == f"/transactions/{request.transaction.reference}"
     assert (request.institution_id, request.source_id) == ("ZX2", "ZX1")
     assert request.placed_by == registry.accounts["clinician.zx2"]
-    assert (request.nhs_number, request.birth_date, request.wants) == ("9990000018", "19510203", "both")
+    assert (request.nhs_number, request.birth_date) == ("9990000018", "19510203")
     assert request.transaction.urgency == "urgent"
-    study, priors = request.studies
-    assert (study.Modality, study.study_date_from, study.study_date_to) == ("CT", "20260503", "20260503")
+    study, report, priors = request.studies
+    for row in (study, report):
+        assert (row.Modality, row.study_date_from, row.study_date_to) == ("CT", "20260503", "20260503")
+    assert [row.wants for row in request.studies] == ["images", "report", "images"]
+    assert (report.report_of_id, study.report_of_id, priors.report_of_id) == (study.id, None, None)
     assert priors.is_prior
     with database.begin() as session:
         (command,) = session.scalars(select(OutboxCommand))
@@ -52,7 +55,13 @@ def test_a_request_is_placed(client: FlaskClient, database: Database, gateway: G
     assert "Agnes" not in str(command.payload)
     page = client.get(answer.headers["Location"]).text
     assert "Placed. ZX1 is told." in page
-    assert "ZX2 asks ZX1 for 2 studies; ZX1 is being told." in page
+    assert "ZX2 asks ZX1 for 2 studies and 1 report; ZX1 is being told." in page
+    for line in (
+        "<span>CT head</span>",
+        "<span>Report of CT head</span>",
+        "<span>Earlier studies: the last two relevant",
+    ):
+        assert line in page
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,10 @@ def test_studies_are_added_and_removed_without_script(client: FlaskClient, datab
     assert 'value="CT head"' not in text
     assert 'id="study-1-description"' not in text
     assert send(client, all_the_same="1", **two).status_code == 303
-    assert [study.description for study in requests(database)[0].studies] == ["CT head", "CT chest"]
+    (request,) = requests(database)
+    assert [(study.description, study.wants) for study in request.studies] == [
+        ("CT head", "images"), ("CT head", "report"), ("CT chest", "images"), ("CT chest", "report"),
+    ]  # fmt: skip
 
 
 def test_transactions_know_their_kind(client: FlaskClient, database: Database) -> None:

@@ -137,7 +137,7 @@ def test_what_has_come_is_not_declined_any_more(app: Flask, database: Database, 
     assert f'action="{page}/decline"' not in client.get(page).text
     answer = client.post(f"{page}/decline", data=form | {"reason": "No."})
     assert answer.status_code == 422
-    assert "A study of it has come already" in answer.text
+    assert "A part of it has come already" in answer.text
     answer = client.post(f"{page}/decline-study", data=form | {"reason": "No.", "requested_study_id": chosen})
     assert answer.status_code == 422
     assert commands(database) == []

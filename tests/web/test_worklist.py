@@ -92,7 +92,7 @@ def test_who_asked_for_it(app: Flask, database: Database, registry: Registry) ->
         add_candidate(session, others.studies[0], seed.delivery("on-worklist"))
         asked, possible, theirs = (one.transaction.reference for one in (answers, may, others))
     text = sign_in(app, "officer.zx2").get("/worklist").text
-    assert re.search(rf"Requested by</dt><dd>Dr R Cipient, <a[^>]*>{asked}</a>, call back 01632 960222", text)
+    assert re.search(rf"Requested by</dt><dd>Dr R Cipient, <a[^>]*>{asked}</a>: CT head, call back 01632 960222", text)
     assert re.search(rf"May answer</dt><dd><a[^>]*>{possible}</a>", text)
     assert "Agrees: NHS number, birth date." in text
     assert "Differs: given name." in text

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from itertools import product
 
+from pydicom.uid import (
+    BasicTextSRStorage,
+    CTImageStorage,
+    EncapsulatedPDFStorage,
+    KeyObjectSelectionDocumentStorage,
+)
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_to_json
@@ -27,6 +34,11 @@ from models.tables import (
 from tests.database import Registry
 from tests.workflows.fakes import World
 
+MODALITIES: dict[str, str] = {
+    BasicTextSRStorage: "SR",
+    EncapsulatedPDFStorage: "DOC",
+    KeyObjectSelectionDocumentStorage: "KO",
+}
 LONG_AGO = timedelta(minutes=10)
 ALPHA = PatientFacts(PatientID="L1", PatientName="Testcase^Alpha", PatientBirthDate="19500101")
 BETA = PatientFacts(PatientID="L2", PatientName="Testcase^Beta", PatientBirthDate="19610203")
@@ -42,8 +54,9 @@ def arrived(
     sender: str = "STORESCU",
     patients: tuple[PatientFacts, ...] = (ALPHA,),
     urgency: Urgency = Urgency.ROUTINE,
+    classes: tuple[str, ...] = (CTImageStorage,),
 ) -> Arrival:
-    """An arrival with one image for each of `patients`, announced long ago."""
+    """An arrival with an object of each of `classes` for each of `patients`, announced long ago."""
     at = now() - LONG_AGO
     transaction = Transaction(
         reference=new_id()[:10], kind="push", institution_id="ZX1", urgency=urgency.value,
@@ -53,7 +66,7 @@ def arrived(
         institution_id="ZX1",
         StudyInstanceUID=_uid(),
         StudyDate=f"{at:%Y%m%d}",
-        ModalitiesInStudy=["CT"],
+        ModalitiesInStudy=[MODALITIES.get(uid, "CT") for uid in classes],
         patient=facts_to_json(patients[0]),
         first_received_at=at,
     )
@@ -71,9 +84,9 @@ def arrived(
     )  # fmt: skip
     session.add(arrival)
     session.flush()
-    for position, patient in enumerate(patients, 1):
+    for position, (patient, sop_class) in enumerate(product(patients, classes), 1):
         image = Instance(
-            institution_id="ZX1", study_id=study.id, SOPInstanceUID=_uid(), SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
+            institution_id="ZX1", study_id=study.id, SOPInstanceUID=_uid(), SOPClassUID=sop_class,
             SeriesInstanceUID="2.25.1", TransferSyntaxUID="1.2.840.10008.1.2.1",
             patient=facts_to_json(patient), sha256="0" * 64, size=1, store="folder", key="k", received_at=at,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.nhs_number import spaced
+from models.queries.requested import BOTH
 from models.tables import ImageRequest, RequestedStudy, Transaction
 from web.requests.form import MODALITIES, of_study
 from web.words import dicom_date
@@ -20,7 +21,8 @@ def said_before(session: Session, institution_id: str, reference: str) -> dict[s
     ).one_or_none()
     if asked is None:
         return {}
-    named = [study for study in asked.studies if not study.is_prior]
+    named = [study for study in asked.studies if not study.is_prior and study.report_of_id is None]
+    wanted = {study.wants for study in asked.studies}
     content = {
         "source": asked.source_id,
         "nhs_number": spaced(asked.nhs_number) if asked.nhs_number else "",
@@ -28,8 +30,8 @@ def said_before(session: Session, institution_id: str, reference: str) -> dict[s
         "given_name": asked.given_name,
         "birth_date": dicom_date(asked.birth_date),
         "source_patient_id": asked.source_patient_id,
-        "priors": "" if len(named) == len(asked.studies) else "yes",
-        "wants": asked.wants,
+        "priors": "yes" if any(study.is_prior for study in asked.studies) else "",
+        "wants": BOTH if len(wanted) > 1 else wanted.pop(),
         "recipient": asked.recipient,
         "call_back": asked.call_back,
         "urgency": asked.transaction.urgency,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from flask import render_template
 
@@ -20,10 +21,13 @@ def shown(
     content: Mapping[str, str],
     draft_id: str,
     wrong: Sequence[Wrong] = (),
-    asked_already: Sequence[str] = (),
+    asked_already: Mapping[str, str] = MappingProxyType({}),
     focus: str = "",
 ) -> str:
-    """The form with `content`; `asked_already` are references of open requests for the same, `focus` an input's id."""
+    """The form with `content`; `asked_already` are open requests for the same and what they ask for, by reference.
+
+    `focus` is the id of an input.
+    """
     with here().database.begin() as session:
         partners = askable(session, person().viewer.institution_id)
     asked = meant(content.get("source", ""), partners)

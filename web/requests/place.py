@@ -13,6 +13,7 @@ from models.domain.errors import NotAllowed
 from models.domain.permissions import Function
 from models.drafts import discard
 from models.queries.partners import askable
+from models.queries.requested import descriptions
 from models.requests import RequestEntry, place, same_study_requested
 from models.tables import OutboxCommand, new_id, now
 from web.asking import category_of, command_token, tried
@@ -67,7 +68,9 @@ def _place(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
     with here().database.begin() as session:
         entry, wrong = read_entry(content, askable(session, institution_id), _today(who.time_zone))
         sent_before = session.get(OutboxCommand, command_id) is not None
-        already = [] if wrong or sent_before else same_study_requested(session, institution_id, entry)
+        already = {}
+        if not (wrong or sent_before):
+            already = descriptions(session, same_study_requested(session, institution_id, entry))
     if not wrong and already and "all_the_same" not in request.form:
         kept(content, command_id, who.id, who.viewer.institution_id)
         return shown(content, command_id, asked_already=already), 422

@@ -1,4 +1,4 @@
-"""Declining a request, or one of the studies it asks for."""
+"""Declining a request, or one of the studies and reports it asks for."""
 
 from __future__ import annotations
 
@@ -29,21 +29,19 @@ def decline(reference: str) -> ResponseReturnValue:
 @needs(Function.ANSWER_REQUEST)
 def decline_study(reference: str) -> ResponseReturnValue:
     """One study is not sent; the others stay awaited."""
-    return decide(
-        reference, CommandKind.DECLINE_STUDY_REQUEST, _one, "That study is declined. The others stay awaited."
-    )
+    return decide(reference, CommandKind.DECLINE_STUDY_REQUEST, _one, "Declined. The others stay awaited.")
 
 
 def _all(page: TransactionPage) -> dict[str, Any]:
     if has_answers(page):
-        raise Wrong("decline_reason", "A study of it has come already; decline the others one by one.")
+        raise Wrong("decline_reason", "A part of it has come already; decline the others one by one.")
     return {"reason": entries.reason(request.form.get("reason", ""), "decline_reason")}
 
 
 def _one(page: TransactionPage) -> dict[str, Any]:
     chosen = request.form.get("requested_study_id", "")
     if chosen not in {study.id for study in still_wanted(page)}:
-        raise Wrong("requested_study_id", "Choose a study that is still awaited.")
+        raise Wrong("requested_study_id", "Choose one that is still awaited.")
     return {
         "requested_study_id": chosen,
         "reason": entries.reason(request.form.get("reason", ""), "decline_study_reason"),

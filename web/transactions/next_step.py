@@ -10,11 +10,11 @@ from models.queries.transaction import TransactionPage
 NEXT: Mapping[tuple[str, str], str] = {
     ("request", "placed"): "Within seconds {source} has it on its page and in its mail.",
     ("request", "awaiting-source"): (
-        "Nothing is sent until {source} acts. It is reminded by itself; a study that comes meanwhile and fits is taken."
+        "Nothing is sent until {source} acts. It is reminded by itself; what comes meanwhile and fits is taken."
     ),
     ("request", "awaiting-requester"): "{source} waits for an answer of {destination}, and may send all the same.",
     ("request", "awaiting-study"): (
-        "Once the study comes from {source}'s PACS it goes to {destination}'s worklist by itself."
+        "Once it comes from {source}'s PACS it goes to {destination}'s worklist by itself."
     ),
     ("request", "partly-answered"): (
         "What came is on its way to {destination}. The rest follows once it comes from {source}'s PACS."

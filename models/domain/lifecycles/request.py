@@ -73,10 +73,10 @@ REQUEST: Lifecycle[State, Event] = Lifecycle(
         E.REPLIED: Meaning("the requester", "The question is answered; the source decides."),
         E.DECLINED: Meaning("the source's PACS officer", "Nothing is sent; the requester is told why."),
         E.DECLINED_IN_PART: Meaning(
-            "the source's PACS officer", "One of the studies is not sent; the rest is awaited."
+            "the source's PACS officer", "A study or a report is not sent; the rest is awaited."
         ),
         E.MATCHED: Meaning("the exchange, or a person", "A study that arrived answers the request."),
-        E.ANSWERED: Meaning("the exchange", "Every study has come or was declined; they are being delivered."),
+        E.ANSWERED: Meaning("the exchange", "All of it has come or was declined; it is being delivered."),
         E.FULFILLED: Meaning("the exchange", "What came is where the requester works; the requester is told."),
         E.REOPENED: Meaning("the exchange", "What came was refused or abandoned; the source is asked again."),
         E.WITHDRAWN: Meaning("the requester", "It is not needed any more; the source is told."),
