@@ -113,8 +113,11 @@ class Fit:
             return False
         if agrees & NAMED:
             return True
-        if Field.NHS_NUMBER in differs or Field.STUDY in differs:
+        if Field.STUDY in differs:
             return False
+        if Field.NHS_NUMBER in differs:
+            # A number may have been mistyped, or the request been placed for a namesake: a person looks.
+            return agrees >= SAME_PERSON - {Field.NHS_NUMBER}
         known = bool(agrees & {Field.NHS_NUMBER, Field.SOURCE_ID}) or agrees >= {Field.BIRTH_DATE, Field.FAMILY_NAME}
         return known and not agrees.isdisjoint(PERSON)
 
