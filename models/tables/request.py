@@ -47,6 +47,8 @@ class ImageRequest(Base):
 
 Index("ix_image_request_call_back", func.regexp_replace(ImageRequest.call_back, "[^0-9]", "", "g"))
 Index("ix_image_request_source_state", ImageRequest.source_id, ImageRequest.state)
+Index("ix_image_request_birth_date", ImageRequest.source_id, ImageRequest.birth_date)
+Index("ix_image_request_source_patient_id", ImageRequest.source_id, ImageRequest.source_patient_id)
 
 
 class RequestedStudy(Base):
@@ -62,7 +64,7 @@ class RequestedStudy(Base):
     request_id: Mapped[str] = mapped_column(ForeignKey("image_request.id"), index=True)
     position: Mapped[int]
     StudyInstanceUID: Mapped[str] = mapped_column(default="", index=True)
-    AccessionNumber: Mapped[str] = mapped_column(default="")
+    AccessionNumber: Mapped[str] = mapped_column(default="", index=True)
     Modality: Mapped[str] = mapped_column(default="")
     study_date_from: Mapped[str] = mapped_column(default="")
     study_date_to: Mapped[str] = mapped_column(default="")

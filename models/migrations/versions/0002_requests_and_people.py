@@ -100,8 +100,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_image_request')),
     sa.UniqueConstraint('transaction_id', name=op.f('uq_image_request_transaction_id'))
     )
+    op.create_index('ix_image_request_birth_date', 'image_request', ['source_id', 'birth_date'], unique=False)
     op.create_index('ix_image_request_call_back', 'image_request', [sa.literal_column("regexp_replace(call_back, '[^0-9]', '', 'g')")], unique=False)
     op.create_index(op.f('ix_image_request_nhs_number'), 'image_request', ['nhs_number'], unique=False)
+    op.create_index('ix_image_request_source_patient_id', 'image_request', ['source_id', 'source_patient_id'], unique=False)
     op.create_index('ix_image_request_source_state', 'image_request', ['source_id', 'state'], unique=False)
     op.create_table('shift_note',
     sa.Column('id', sa.String(), nullable=False),
@@ -158,6 +160,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_requested_study')),
     sa.UniqueConstraint('request_id', 'position', name=op.f('uq_requested_study_request_id_position'))
     )
+    op.create_index(op.f('ix_requested_study_AccessionNumber'), 'requested_study', ['AccessionNumber'], unique=False)
     op.create_index(op.f('ix_requested_study_StudyInstanceUID'), 'requested_study', ['StudyInstanceUID'], unique=False)
     op.create_index(op.f('ix_requested_study_request_id'), 'requested_study', ['request_id'], unique=False)
     op.create_table('candidate',
@@ -222,6 +225,7 @@ def downgrade() -> None:
     op.drop_table('candidate')
     op.drop_index(op.f('ix_requested_study_request_id'), table_name='requested_study')
     op.drop_index(op.f('ix_requested_study_StudyInstanceUID'), table_name='requested_study')
+    op.drop_index(op.f('ix_requested_study_AccessionNumber'), table_name='requested_study')
     op.drop_table('requested_study')
     op.drop_index('ix_support_act_unsigned', table_name='support_act', postgresql_where=sa.text('signed_at IS NULL'))
     op.drop_index(op.f('ix_support_act_transaction_id'), table_name='support_act')
@@ -232,8 +236,10 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_shift_note_institution_id'), table_name='shift_note')
     op.drop_table('shift_note')
     op.drop_index('ix_image_request_source_state', table_name='image_request')
+    op.drop_index('ix_image_request_source_patient_id', table_name='image_request')
     op.drop_index(op.f('ix_image_request_nhs_number'), table_name='image_request')
     op.drop_index('ix_image_request_call_back', table_name='image_request')
+    op.drop_index('ix_image_request_birth_date', table_name='image_request')
     op.drop_table('image_request')
     op.drop_index(op.f('ix_draft_account_id'), table_name='draft')
     op.drop_table('draft')
