@@ -46,7 +46,7 @@ class ImageRequest(Base):
 
 
 Index("ix_image_request_call_back", func.regexp_replace(ImageRequest.call_back, "[^0-9]", "", "g"))
-Index("ix_image_request_source_state", ImageRequest.source_id, ImageRequest.state)
+Index("ix_image_request_state", ImageRequest.state, ImageRequest.source_id)
 Index("ix_image_request_birth_date", ImageRequest.source_id, ImageRequest.birth_date)
 Index("ix_image_request_source_patient_id", ImageRequest.source_id, ImageRequest.source_patient_id)
 

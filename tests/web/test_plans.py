@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, event, select, text
+from temporalio.converter import DataConverter
 
 from bench.filling import fill
 from bench.pages import PEOPLE, pages, portal, sign_in
@@ -20,6 +22,8 @@ from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
 from models.tables import Account, Candidate, ImageRequest, new_id
 from models.wanted import wanted_like
+from temporal.gateway import Gateway
+from temporal.relay import Relay
 from tests.database import Postgres, copied
 
 FULL = 20_000
@@ -165,6 +169,16 @@ def test_what_an_arrival_may_answer_is_found_by_an_index(database: Database, sai
         session.rollback()
     assert sent
     assert not plans
+
+
+@pytest.mark.usefixtures("full")
+def test_the_sweep_finds_what_is_unfinished_by_an_index(database: Database) -> None:
+    relay = Relay(database, Gateway("127.0.0.1:1", "default", DataConverter.default))
+    with heard(database) as said:
+        unfinished = relay.unfinished(fresh=timedelta())
+        assert set(relay.unfinished(list(unfinished)[:32], timedelta())) == set(list(unfinished)[:32])
+    assert len(said) >= 10
+    assert not [plan for one in said if (plan := _whole(database, *one))]
 
 
 def test_reading_a_whole_table_is_noticed(database: Database) -> None:

@@ -104,7 +104,7 @@ def upgrade() -> None:
     op.create_index('ix_image_request_call_back', 'image_request', [sa.literal_column("regexp_replace(call_back, '[^0-9]', '', 'g')")], unique=False)
     op.create_index(op.f('ix_image_request_nhs_number'), 'image_request', ['nhs_number'], unique=False)
     op.create_index('ix_image_request_source_patient_id', 'image_request', ['source_id', 'source_patient_id'], unique=False)
-    op.create_index('ix_image_request_source_state', 'image_request', ['source_id', 'state'], unique=False)
+    op.create_index('ix_image_request_state', 'image_request', ['state', 'source_id'], unique=False)
     op.create_table('shift_note',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('transaction_id', sa.String(), nullable=True),
@@ -183,6 +183,8 @@ def upgrade() -> None:
     op.add_column('agreement', sa.Column('onward', sa.Boolean(), server_default='false', nullable=False))
     op.create_index('ix_arrival_calling_ae_title', 'arrival', ['calling_ae_title', sa.literal_column('opened_at DESC')], unique=False)
     op.add_column('delivery', sa.Column('waiting_since', sa.DateTime(timezone=True), nullable=True))
+    op.drop_index(op.f('ix_delivery_state'), table_name='delivery')
+    op.create_index('ix_delivery_state', 'delivery', ['state', 'institution_id'], unique=False)
     op.create_index('ix_delivery_waiting', 'delivery', ['waiting_since'], unique=False, postgresql_where=sa.text('waiting_since IS NOT NULL'))
     op.create_index(op.f('ix_instance_SeriesInstanceUID'), 'instance', ['SeriesInstanceUID'], unique=False)
     op.add_column('institution', sa.Column('second_person', sa.String(), server_default='afterwards', nullable=False))
@@ -218,6 +220,8 @@ def downgrade() -> None:
     op.drop_column('institution', 'second_person')
     op.drop_index(op.f('ix_instance_SeriesInstanceUID'), table_name='instance')
     op.drop_index('ix_delivery_waiting', table_name='delivery', postgresql_where=sa.text('waiting_since IS NOT NULL'))
+    op.drop_index('ix_delivery_state', table_name='delivery')
+    op.create_index(op.f('ix_delivery_state'), 'delivery', ['institution_id', 'state'], unique=False)
     op.drop_column('delivery', 'waiting_since')
     op.drop_index('ix_arrival_calling_ae_title', table_name='arrival')
     op.drop_column('agreement', 'onward')
@@ -235,7 +239,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_shift_note_transaction_id'), table_name='shift_note')
     op.drop_index(op.f('ix_shift_note_institution_id'), table_name='shift_note')
     op.drop_table('shift_note')
-    op.drop_index('ix_image_request_source_state', table_name='image_request')
+    op.drop_index('ix_image_request_state', table_name='image_request')
     op.drop_index('ix_image_request_source_patient_id', table_name='image_request')
     op.drop_index(op.f('ix_image_request_nhs_number'), table_name='image_request')
     op.drop_index('ix_image_request_call_back', table_name='image_request')
