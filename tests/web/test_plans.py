@@ -142,6 +142,18 @@ def test_a_request_finds_what_came_before_it_by_an_index(database: Database) -> 
 
 
 @pytest.mark.usefixtures("full")
+def test_an_accession_number_alone_is_found_by_an_index(database: Database) -> None:
+    entry = RequestEntry("ZX2", (StudyEntry(AccessionNumber="A1000", Modality="CT"),), "Dr Example")
+    with database.begin() as session:
+        account = session.scalars(select(Account.id)).first() or ""
+        with heard(database) as said:
+            place(session, institution_id="ZX1", account_id=account, entry=entry, command_id=new_id())
+        assert session.scalars(select(Candidate.agrees)).all() == [["accession number", "modality"]]
+        session.rollback()
+    assert not [plan for one in said if (plan := _whole(database, *one))]
+
+
+@pytest.mark.usefixtures("full")
 @pytest.mark.parametrize(
     "said",
     [
