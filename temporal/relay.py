@@ -19,6 +19,7 @@ from models.domain.request_contracts import RequestStart
 from models.domain.urgency import Urgency
 from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, OutboxCommand, Transaction, now
 from temporal.gateway import Gateway
+from temporal.nightly import Nightly
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
@@ -34,9 +35,11 @@ Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStar
 
 
 class Relay:
-    def __init__(self, database: Database, gateway: Gateway) -> None:
+    def __init__(self, database: Database, gateway: Gateway, nightly: Nightly | None = None) -> None:
+        """`nightly` is what a relay that runs arranges once it reaches the engine."""
         self.database = database
         self.gateway = gateway
+        self.nightly = nightly
 
     def run(self, stop: threading.Event) -> None:
         due = time.monotonic()
@@ -47,6 +50,7 @@ class Relay:
                 self.wake()
                 if time.monotonic() >= due:
                     self.sweep()
+                    self.arrange()
                     due = time.monotonic() + SWEEP_EVERY
             except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
                 log.warning("nothing is carried at present: %s", type(away).__name__)
@@ -99,6 +103,12 @@ class Relay:
                 log.warning("%s was not running and is started again", workflow_id)
             self.drive(start)
         return len(starts)
+
+    def arrange(self) -> None:
+        """Let the engine know what is done every night; once."""
+        if self.nightly:
+            self.gateway.asked(self.nightly.arrange)
+            self.nightly = None
 
     def drive(self, start: Start) -> None:
         """Start the workflow of a row; one that runs is left as it is."""
