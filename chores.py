@@ -242,14 +242,11 @@ def end_agreement_verb(source_id: str, destination_id: str) -> None:
 @click.option("--older-than", default=14.0, help="Days since the last delivery of a study was confirmed.")
 def purge(older_than: float) -> None:
     """Remove the images of confirmed studies, and old drafts; what recognises images, and every record, stays."""
+    from models import purge as purging
     from models.archive import FolderArchive
-    from models.drafts import forget_old
-    from models.purge import purge_confirmed
 
     settings = Settings.load()
-    with database(settings).begin() as session:
-        forget_old(session)
-    count = purge_confirmed(database(settings), FolderArchive(settings.archive_folder), days=older_than)
+    count = purging.purge(database(settings), FolderArchive(settings.archive_folder), days=older_than)
     click.echo(f"{count} images removed.")
 
 

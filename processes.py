@@ -73,11 +73,12 @@ def run_ingest(settings: Settings) -> None:
 
 
 def run_relay(settings: Settings) -> None:
+    from temporal.nightly import Nightly
     from temporal.recovery import Recovery
     from temporal.relay import Relay
 
     door = _gateway(settings)
-    relay = Relay(database(settings), door)
+    relay = Relay(database(settings), door, Nightly(settings.purge_at, settings.purge_after_days))
     Recovery(relay)
     presence(settings).announce("relay")
     relay.run(_until_told())
@@ -118,6 +119,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.journal import JournalActivities
     from activities.local_identity import LocalIdentityActivities
     from activities.notices import NoticeActivities
+    from activities.purging import PurgeActivities
     from activities.requests import RequestActivities
 
     base = database(settings, pool_size=16)
@@ -144,6 +146,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         requests.answer,
         LocalIdentityActivities(base).check,
         NoticeActivities(base, _mail_host(settings), settings.url).tell,
+        PurgeActivities(base, archive).purge,
         peers.look,
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import Self
 
@@ -85,6 +86,13 @@ class Settings(BaseSettings):
     )
     send_parallel: int = Field(
         4, ge=1, le=16, description="Associations one delivery may use at once, within the slots."
+    )
+
+    purge_at: time = Field(
+        time(2, 30), description="Time of day (UTC) at which images of confirmed studies are removed, every night."
+    )
+    purge_after_days: float = Field(
+        14, ge=0, description="Days since a study's last delivery was confirmed until then; 0: only by `iep purge`."
     )
 
     def port(self, part: str) -> int:

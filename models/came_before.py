@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, contains_eager
@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.held_already import names_nhs_number
-from models.tables import Arrival, Delivery, ImageRequest, Parcel, Study, Transaction, now
-from models.tables.transaction import NEWEST_FIRST
+from models.tables import Arrival, Delivery, ImageRequest, Parcel, Study, now
 
 UNDECIDED = (ArrivalState.RECEIVING, ArrivalState.FORWARDING, ArrivalState.SETTLED, ArrivalState.HELD)
 """Not held alone: what is routed at this moment may have asked the requests before this one was there."""
@@ -19,8 +18,6 @@ LATELY = timedelta(days=14)
 """Who rings first, gets the study and asks for it afterwards does so within days."""
 MOST = 25
 MOST_STUDIES = 100
-NEWEST = 100
-"""Accession numbers are no key: among how many of the latest studies for the requester one is looked for."""
 
 
 def came_before(session: Session, request: ImageRequest) -> list[Arrival]:
@@ -28,16 +25,13 @@ def came_before(session: Session, request: ImageRequest) -> list[Arrival]:
 
     Those are what its source has yet to decide about, and what came from there lately and goes to the requester.
     """
-    since = now() - LATELY
-    # Each is answered from its own index.
-    studies = _by_study_or_patient(session, request) | _by_accession(session, request, since)
-    of_these = Arrival.study_id.in_(studies)
+    of_these = Arrival.study_id.in_(_studies(session, request))
     undecided = select(Arrival.id).where(of_these, Arrival.state.in_(UNDECIDED))
     going = (
         select(Parcel.arrival_id)
         .join(Arrival, Arrival.id == Parcel.arrival_id)
         .join(Delivery, Delivery.parcel_id == Parcel.id)
-        .where(of_these, Arrival.opened_at > since, goes_to(request.institution_id))
+        .where(of_these, Arrival.opened_at > now() - LATELY, goes_to(request.institution_id))
     )
     ids = set(session.scalars(undecided.union(going)))
     latest = (
@@ -57,7 +51,7 @@ def goes_to(institution_id: str) -> ColumnElement[bool]:
     return (Delivery.institution_id == institution_id) & ~has_ended
 
 
-def _by_study_or_patient(session: Session, request: ImageRequest) -> set[str]:
+def _studies(session: Session, request: ImageRequest) -> set[str]:
     named = _named(request)
     possible = list(named)
     if request.birth_date:
@@ -77,41 +71,11 @@ def _by_study_or_patient(session: Session, request: ImageRequest) -> set[str]:
 
 def _named(request: ImageRequest) -> list[ColumnElement[bool]]:
     """Of a Study: it is named itself, or its patient is by a number."""
-    uids = [study.StudyInstanceUID for study in request.studies if study.StudyInstanceUID]
-    named: list[ColumnElement[bool]] = [Study.StudyInstanceUID.in_(uids)]
+    uids = {study.StudyInstanceUID for study in request.studies} - {""}
+    accessions = {study.AccessionNumber for study in request.studies} - {""}
+    named: list[ColumnElement[bool]] = [Study.StudyInstanceUID.in_(uids), Study.AccessionNumber.in_(accessions)]
     if request.nhs_number:
         named.append(names_nhs_number(request.nhs_number))
     if request.source_patient_id:
         named.append(Study.patient.contains({"PatientID": request.source_patient_id}))
     return named
-
-
-def _by_accession(session: Session, request: ImageRequest, since: datetime) -> set[str]:
-    numbers = [study.AccessionNumber for study in request.studies if study.AccessionNumber]
-    if not numbers:
-        return set()
-    is_named = Study.AccessionNumber.in_(numbers)
-    undecided = (
-        select(Study.id)
-        .join(Arrival, Arrival.study_id == Study.id)
-        .where(Arrival.institution_id == request.source_id, Arrival.state.in_(UNDECIDED), is_named)
-    )
-    newest = (
-        select(Transaction.id)
-        .where(
-            Transaction.institution_id == request.source_id,
-            Transaction.destination_id == request.institution_id,
-            Transaction.kind != "request",
-            Transaction.opened_at > since,
-        )
-        .order_by(*NEWEST_FIRST)
-        .limit(NEWEST)
-    )
-    going = (
-        select(Study.id)
-        .join(Arrival, Arrival.study_id == Study.id)
-        .join(Parcel, Parcel.arrival_id == Arrival.id)
-        .join(Delivery, Delivery.parcel_id == Parcel.id)
-        .where(Delivery.transaction_id.in_(newest), Arrival.institution_id == request.source_id, is_named)
-    )
-    return set(session.scalars(undecided.union(going)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -13,10 +13,10 @@ from models.dicom import facts_from_json
 from models.directory import routing_directory
 from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
-from models.domain.lifecycles.request import OPEN, Event, State
-from models.domain.matching import Arrived, Fit, Wanted, compare, fits
+from models.domain.lifecycles.request import Event, State
+from models.domain.matching import Arrived, Fit, compare, fits
 from models.domain.parts import Part
-from models.parts import came_for_its_images, parts_held, without_others
+from models.parts import parts_held, without_others
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -27,65 +27,10 @@ from models.tables import (
     Node,
     Parcel,
     RequestedStudy,
-    Study,
     TransitionRow,
     now,
 )
-
-# A study may come before the source has been told: the request answers as soon as it has.
-ASKED = (State.PLACED, *OPEN)
-
-
-def open_requests_for(session: Session, source_id: str) -> list[Wanted]:
-    """Every study that is still wanted of an Institution, by all who ask it."""
-    rows = session.execute(
-        select(RequestedStudy, ImageRequest)
-        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
-        .where(ImageRequest.source_id == source_id, ImageRequest.state.in_(ASKED), RequestedStudy.state == "wanted")
-        .order_by(ImageRequest.placed_at, RequestedStudy.position)
-    )
-    return [wanted_of(session, request, study) for study, request in rows]
-
-
-def wanted_of(session: Session, request: ImageRequest, study: RequestedStudy) -> Wanted:
-    """One requested study with what its request says of the patient."""
-    # Whoever holds the images may not have the report.
-    held = request.held_already if study.wants == Part.IMAGES else ()
-    return Wanted(
-        study_id=study.id,
-        request_id=request.id,
-        requester=request.institution_id,
-        nhs_number=request.nhs_number,
-        birth_date=request.birth_date,
-        family_name=request.family_name,
-        given_name=request.given_name,
-        source_patient_id=request.source_patient_id,
-        StudyInstanceUID=study.StudyInstanceUID,
-        AccessionNumber=study.AccessionNumber,
-        Modality=study.Modality,
-        study_date_from=study.study_date_from,
-        study_date_to=study.study_date_to,
-        is_prior=study.is_prior,
-        part=Part(study.wants),
-        item=study.item,
-        came=came_for_its_images(session, study),
-        held_already=frozenset(held) | (_came_or_named(session, request) if study.is_prior else set()),
-    )
-
-
-def _came_or_named(session: Session, request: ImageRequest) -> set[str]:
-    """What is no earlier study: the UIDs that the request names, and of what has answered it."""
-    named = {study.StudyInstanceUID for study in request.studies} - {""}
-    came = session.scalars(
-        select(Study.StudyInstanceUID)
-        .join(Arrival, Arrival.study_id == Study.id)
-        .join(Candidate, Candidate.arrival_id == Arrival.id)
-        .where(
-            Candidate.requested_study_id.in_([study.id for study in request.studies]),
-            Candidate.answered_at.is_not(None),
-        )
-    )
-    return named | set(came)
+from models.wanted import ASKED, wanted_like, wanted_of
 
 
 def arrived(session: Session, arrival: Arrival) -> Arrived:
@@ -116,8 +61,8 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
 
 def note_for_arrival(session: Session, arrival: Arrival) -> list[Fit]:
     """Keep every requested study that the arrival may be; returned best first, without what a person dismissed."""
-    wanted = without_others(session, arrival, open_requests_for(session, arrival.institution_id))
-    found = fits(arrived(session, arrival), wanted)
+    said = arrived(session, arrival)
+    found = fits(said, without_others(session, arrival, wanted_like(session, arrival.institution_id, said)))
     _note(session, arrival, found)
     dismissed = set(
         session.scalars(
@@ -159,7 +104,7 @@ def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> list
     Two rows where it brings images and report. What seemed to fit while another arrival was on its way may have been
     answered by that one; offered again it answers nothing more.
     """
-    wanted = [wanted_of(session, request, study) for study in request.studies if study.state == "wanted"]
+    wanted = wanted_of(session, [(request, study) for study in request.studies if study.state == "wanted"])
     found = []
     for fit in fits(arrived(session, arrival), without_others(session, arrival, wanted)):
         before = session.get(Candidate, (fit.wanted.study_id, arrival.id))
@@ -180,7 +125,8 @@ def with_other_part(
     ]
     if not others or parts_held(session, arrival) != frozenset(Part):
         return [chosen]
-    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(session, request, one)) for one in others])
+    said = arrived(session, arrival)
+    _note(session, arrival, [compare(said, one) for one in wanted_of(session, [(request, one) for one in others])])
     return [chosen, *others]
 
 
@@ -189,7 +135,7 @@ def note_for_request(session: Session, request: ImageRequest) -> None:
 
     A person at the held desk sees it there; of what goes to the requester anyhow either side says that it is the study.
     """
-    wanted = [wanted_of(session, request, study) for study in request.studies]
+    wanted = wanted_of(session, [(request, study) for study in request.studies])
     for arrival in came_before(session, request):
         _note(session, arrival, fits(arrived(session, arrival), wanted))
 
@@ -206,7 +152,8 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
         raise NotAllowed("Images were asked for, and it holds none; push the images.")
     if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
         raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
-    _note(session, arrival, [compare(arrived(session, arrival), wanted_of(session, request, study))])
+    said = arrived(session, arrival)
+    _note(session, arrival, [compare(said, wanted) for wanted in wanted_of(session, [(request, study)])])
     return request
 
 
@@ -232,22 +179,22 @@ def recognised(session: Session, request: ImageRequest, study_id: str, arrival_i
     return arrival_id
 
 
-def _note(session: Session, arrival: Arrival, found: Iterable[Fit]) -> None:
-    for fit in found:
-        said = {
+def _note(session: Session, arrival: Arrival, found: Collection[Fit]) -> None:
+    if not found:
+        return
+    rows = [
+        {
+            "requested_study_id": fit.wanted.study_id,
+            "arrival_id": arrival.id,
+            "institution_id": arrival.institution_id,
+            "found_at": now(),
+            "actor": "",
             "is_certain": fit.is_certain,
             "agrees": [field.value for field in fit.agrees],
             "differs": [field.value for field in fit.differs],
         }
-        session.execute(
-            insert(Candidate)
-            .values(
-                requested_study_id=fit.wanted.study_id,
-                arrival_id=arrival.id,
-                institution_id=arrival.institution_id,
-                found_at=now(),
-                actor="",
-                **said,
-            )
-            .on_conflict_do_update(index_elements=["requested_study_id", "arrival_id"], set_=said)
-        )
+        for fit in found
+    ]
+    new = insert(Candidate).values(rows)
+    said = {name: new.excluded[name] for name in ("is_certain", "agrees", "differs")}
+    session.execute(new.on_conflict_do_update(index_elements=["requested_study_id", "arrival_id"], set_=said))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,18 +25,19 @@ def parts_held(session: Session, arrival: Arrival) -> frozenset[Part]:
     )
 
 
-def came_for_its_images(session: Session, study: RequestedStudy) -> frozenset[str]:
-    """Of a report that is asked for with its images: the StudyInstanceUIDs of what has answered for these."""
-    if study.report_of_id is None:
-        return frozenset()
-    return frozenset(
-        session.scalars(
-            select(Study.StudyInstanceUID)
-            .join(Arrival, Arrival.study_id == Study.id)
-            .join(Candidate, Candidate.arrival_id == Arrival.id)
-            .where(Candidate.requested_study_id == study.report_of_id, Candidate.answered_at.is_not(None))
+def came_for_images(session: Session, study_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """By requested images: the StudyInstanceUIDs of what has answered for them."""
+    found: dict[str, frozenset[str]] = defaultdict(frozenset)
+    if study_ids:
+        rows = session.execute(
+            select(Candidate.requested_study_id, Study.StudyInstanceUID)
+            .join(Arrival, Arrival.id == Candidate.arrival_id)
+            .join(Study, Study.id == Arrival.study_id)
+            .where(Candidate.requested_study_id.in_(study_ids), Candidate.answered_at.is_not(None))
         )
-    )
+        for study_id, uid in rows:
+            found[study_id] |= {uid}
+    return found
 
 
 def without_others(session: Session, arrival: Arrival, wanted: Iterable[Wanted]) -> list[Wanted]:

@@ -10,12 +10,20 @@ from sqlalchemy.orm import Session, aliased
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
+from models.drafts import forget_old
 from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, Parcel, TransitionRow, now
 
 ACTOR = "exchange"
 DONE = ("confirmed",)
 GROUP = 500
 LOCK_OF_PURGE = 0x1EA
+
+
+def purge(database: Database, archive: FolderArchive, *, days: float) -> int:
+    """Remove what need not be kept: old drafts, and the images of `purge_confirmed`; how many those were."""
+    with database.begin() as session:
+        forget_old(session)
+    return purge_confirmed(database, archive, days=days)
 
 
 def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) -> int:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -107,9 +107,9 @@ class Gateway:
         with contextlib.suppress(NotFound):
             self._call(self._signal(ImageRequest.run, f"request-{request_id}", ImageRequest.delivery_moved))
 
-    def is_running(self, workflow_id: str) -> bool:
-        """Whether the engine knows such a workflow and it has not ended."""
-        return self._call(self._is_running(workflow_id))
+    def running(self, workflow_ids: Collection[str]) -> set[str]:
+        """Which of these workflows the engine knows and have not ended; it is asked for all of them at once."""
+        return self._call(self._running(workflow_ids))
 
     def is_ready(self) -> bool:
         """Whether the engine answers."""
@@ -214,6 +214,10 @@ class Gateway:
         """Start it unless it runs or has come to its end: a command that is carried twice is one start."""
         with contextlib.suppress(WorkflowAlreadyStartedError):
             self._call(self._start(run, start, workflow_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY))
+
+    async def _running(self, workflow_ids: Collection[str]) -> set[str]:
+        are = await asyncio.gather(*map(self._is_running, workflow_ids))
+        return {workflow_id for workflow_id, is_running in zip(workflow_ids, are, strict=True) if is_running}
 
     async def _is_running(self, workflow_id: str) -> bool:
         try:

@@ -39,6 +39,7 @@ ACTS: Mapping[str, str] = {
     "RequestActivities.recognised": "looking whether the chosen study can answer the request",
     "RequestActivities.must_be_wanted": "looking whether the study is still wanted",
     "RequestActivities.answer": "opening deliveries to those who asked for the study",
+    "PurgeActivities.purge": "removing images whose purpose has ended",
     "CommitmentActivities.answer": "telling the sender which images are kept",
 }
 """What each activity does; one that is not here is called by its name."""

@@ -52,7 +52,7 @@ class Recovery:
         PeerUnreachable when the engine does not answer.
         """
         found = self.gateway.asked(_in_trouble)
-        unfinished: Collection[str] = self.relay.unfinished(fresh=AT_ONCE) if found else ()
+        unfinished: Collection[str] = self.relay.unfinished([one.id for one in found], AT_ONCE) if found else ()
         mine = [one for one in found if one.id in unfinished]
         return self.gateway.asked(lambda client: _as_they_stand(client, mine))
 
@@ -67,7 +67,7 @@ class Recovery:
         """
         if self.gateway.asked(lambda client: _reset(client, workflow_id)):
             return
-        start = self.relay.unfinished(workflow_id, AT_ONCE).get(workflow_id)
+        start = self.relay.unfinished([workflow_id], AT_ONCE).get(workflow_id)
         if start is None:
             raise NotAllowed("That has ended by itself; there is nothing to run again.")
         self.relay.drive(start)

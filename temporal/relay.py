@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from models.domain.request_contracts import RequestStart
 from models.domain.urgency import Urgency
 from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, OutboxCommand, Transaction, now
 from temporal.gateway import Gateway
+from temporal.nightly import Nightly
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
@@ -25,15 +27,19 @@ COME_BACK = 1.0
 SWEEP_EVERY = 60.0
 WAKE_AT_ONCE = 50
 """Deliveries that are told in one look that they may go on: commands of people are not kept waiting by thousands."""
+LOOK_AT_ONCE = 32
+"""Workflows that the engine is asked about at the same time."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
 Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart
 
 
 class Relay:
-    def __init__(self, database: Database, gateway: Gateway) -> None:
+    def __init__(self, database: Database, gateway: Gateway, nightly: Nightly | None = None) -> None:
+        """`nightly` is what a relay that runs arranges once it reaches the engine."""
         self.database = database
         self.gateway = gateway
+        self.nightly = nightly
 
     def run(self, stop: threading.Event) -> None:
         due = time.monotonic()
@@ -44,6 +50,7 @@ class Relay:
                 self.wake()
                 if time.monotonic() >= due:
                     self.sweep()
+                    self.arrange()
                     due = time.monotonic() + SWEEP_EVERY
             except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
                 log.warning("nothing is carried at present: %s", type(away).__name__)
@@ -79,21 +86,29 @@ class Relay:
 
     def sweep(self) -> int:
         """Start the workflow of every unfinished row that has none; how many that were."""
-        started = 0
-        for workflow_id in self.unfinished():
-            if self.gateway.is_running(workflow_id):
-                continue
-            # Read again: it may have ended by itself since the rows were listed, and its last step is in the database.
-            start = self.unfinished(workflow_id).get(workflow_id)
-            if start is None:
-                continue
-            if self._is_new(start):
+        ids = list(self.unfinished())
+        return sum(self._sweep(ids[first : first + LOOK_AT_ONCE]) for first in range(0, len(ids), LOOK_AT_ONCE))
+
+    def _sweep(self, workflow_ids: Collection[str]) -> int:
+        missing = set(workflow_ids) - self.gateway.running(workflow_ids)
+        if not missing:
+            return 0
+        # Read again: they may have ended by themselves since the rows were listed, and their last step is there now.
+        starts = self.unfinished(missing)
+        unheard = self._unheard(starts.values())
+        for workflow_id, start in starts.items():
+            if start in unheard:
                 log.info("%s is started", workflow_id)
             else:
                 log.warning("%s was not running and is started again", workflow_id)
             self.drive(start)
-            started += 1
-        return started
+        return len(starts)
+
+    def arrange(self) -> None:
+        """Let the engine know what is done every night; once."""
+        if self.nightly:
+            self.gateway.asked(self.nightly.arrange)
+            self.nightly = None
 
     def drive(self, start: Start) -> None:
         """Start the workflow of a row; one that runs is left as it is."""
@@ -109,13 +124,14 @@ class Relay:
             case RequestStart():
                 self.gateway.start_request(start)
 
-    def _is_new(self, start: Start) -> bool:
-        """Whether it is a Node of which nothing has been heard yet: all others are started when their row is made."""
-        if not isinstance(start, NodeStart):
-            return False
+    def _unheard(self, starts: Iterable[Start]) -> set[Start]:
+        """Nodes of which nothing has been heard yet: only these are not started when their row is made."""
+        nodes: dict[str, Start] = {start.node_id: start for start in starts if isinstance(start, NodeStart)}
+        unheard = select(Node.id).where(
+            Node.id.in_(nodes), Node.state_since.is_(None), Node.last_answer_at.is_(None), Node.last_fault_at.is_(None)
+        )
         with self.database.begin() as session:
-            node = session.get_one(Node, start.node_id)
-            return not (node.state_since or node.last_answer_at or node.last_fault_at)
+            return {nodes[node_id] for node_id in session.scalars(unheard)}
 
     def _carry_one(self) -> bool:
         """Lease the next command, call the engine outside of any transaction, and note what it said."""
@@ -135,33 +151,33 @@ class Relay:
                 row.refusal, row.delivered_at = refusal, row.delivered_at or now()
         return True
 
-    def unfinished(self, only: str = "", fresh: timedelta = FRESH) -> dict[str, Start]:
-        """By workflow id, how every row that is not finished would go on; or the one row of the workflow `only`."""
+    def unfinished(self, only: Collection[str] = (), fresh: timedelta = FRESH) -> dict[str, Start]:
+        """By workflow id, how every row that is not finished would go on; or the rows of the workflows `only`."""
         settled = now() - fresh
         arrivals = select(Arrival.id, Arrival.state).where(
-            Arrival.state.not_in(ARRIVAL.terminal),
+            Arrival.state.in_(ARRIVAL.unfinished),
             Arrival.announced_generation > 0,
             Arrival.announced_at < settled,
         )
         deliveries = (
             select(Delivery.id, Delivery.state, Transaction.urgency)
             .join(Transaction, Transaction.id == Delivery.transaction_id)
-            .where(Delivery.state.not_in(DELIVERY.terminal), Delivery.created_at < settled)
+            .where(Delivery.state.in_(DELIVERY.unfinished), Delivery.created_at < settled)
         )
         nodes = select(Node.id, Node.state).where(Node.host != "")
         commitments = select(CommitmentRequest.id).where(
             CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < settled
         )
         requests = select(ImageRequest.id, ImageRequest.state).where(
-            ImageRequest.state.not_in(REQUEST.terminal), ImageRequest.placed_at < settled
+            ImageRequest.state.in_(REQUEST.unfinished), ImageRequest.placed_at < settled
         )
         if only:
-            row_id = only.partition("-")[2]
-            arrivals = arrivals.where(Arrival.id == row_id)
-            deliveries = deliveries.where(Delivery.id == row_id)
-            nodes = nodes.where(Node.id == row_id)
-            requests = requests.where(ImageRequest.id == row_id)
-            commitments = commitments.where(CommitmentRequest.id == row_id)
+            row_ids = [workflow_id.partition("-")[2] for workflow_id in only]
+            arrivals = arrivals.where(Arrival.id.in_(row_ids))
+            deliveries = deliveries.where(Delivery.id.in_(row_ids))
+            nodes = nodes.where(Node.id.in_(row_ids))
+            requests = requests.where(ImageRequest.id.in_(row_ids))
+            commitments = commitments.where(CommitmentRequest.id.in_(row_ids))
         with self.database.begin() as session:
             return {
                 **{f"arrival-{row[0]}": ArrivalStart(*row) for row in session.execute(arrivals)},

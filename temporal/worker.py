@@ -20,11 +20,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
+from workflows.nightly_purge import NightlyPurge
 from workflows.node_health import NodeHealth
 from workflows.study_arrival import StudyArrival
 from workflows.telling import Telling
 
-ALL_WORKFLOWS = (ImageRequest, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, Telling)
+ALL_WORKFLOWS = (ImageRequest, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, Telling, NightlyPurge)
 GRACE = timedelta(seconds=15)
 COME_BACK = 1.0
 

@@ -48,6 +48,14 @@ MAIL = Policy(
     heartbeat_timeout=SILENCE,
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
 )
+# What is not done by the next night is begun anew then.
+PURGING = Policy(
+    task_queue=WORKFLOWS,
+    start_to_close_timeout=timedelta(hours=12),
+    schedule_to_close_timeout=timedelta(hours=20),
+    heartbeat_timeout=SILENCE,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=30), maximum_interval=timedelta(minutes=30)),
+)
 # N-EVENT-REPORT to a sender that asked for commitment: beside the transfers, and given up after its patience.
 ANSWERING = Policy(
     task_queue=BULK,

@@ -54,5 +54,9 @@ class Lifecycle(Generic[State, Event]):
         return tuple(type(self.initial))
 
     @cached_property
+    def unfinished(self) -> tuple[State, ...]:
+        return tuple(state for state in self.states if state not in self.terminal)
+
+    @cached_property
     def terminal(self) -> frozenset[State]:
         return frozenset(self.states) - {state for state, _ in self.table}

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from models.candidates import ASKED
 from models.domain.lifecycles.request import State
 from models.domain.urgency import Urgency
 from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer
 from models.tables import Candidate, ImageRequest, Institution, RequestedStudy, Transaction
+from models.wanted import ASKED
 
 
 @dataclass(frozen=True)

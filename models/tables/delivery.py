@@ -58,7 +58,7 @@ class Delivery(Base):
     node: Mapped[Node] = relationship()
 
 
-Index("ix_delivery_state", Delivery.institution_id, Delivery.state)
+Index("ix_delivery_state", Delivery.state, Delivery.institution_id)
 Index("ix_delivery_waiting", Delivery.waiting_since, postgresql_where=Delivery.waiting_since.is_not(None))
 
 

@@ -45,7 +45,9 @@ class ImageRequest(Base):
 
 
 Index("ix_image_request_call_back", func.regexp_replace(ImageRequest.call_back, "[^0-9]", "", "g"))
-Index("ix_image_request_source_state", ImageRequest.source_id, ImageRequest.state)
+Index("ix_image_request_state", ImageRequest.state, ImageRequest.source_id)
+Index("ix_image_request_birth_date", ImageRequest.source_id, ImageRequest.birth_date)
+Index("ix_image_request_source_patient_id", ImageRequest.source_id, ImageRequest.source_patient_id)
 
 
 class RequestedStudy(Base):
@@ -63,9 +65,9 @@ class RequestedStudy(Base):
     request_id: Mapped[str] = mapped_column(ForeignKey("image_request.id"), index=True)
     position: Mapped[int]
     wants: Mapped[str] = mapped_column(default="images")
-    report_of_id: Mapped[str | None] = mapped_column(ForeignKey("requested_study.id"))
+    report_of_id: Mapped[str | None] = mapped_column(ForeignKey("requested_study.id"), index=True)
     StudyInstanceUID: Mapped[str] = mapped_column(default="", index=True)
-    AccessionNumber: Mapped[str] = mapped_column(default="")
+    AccessionNumber: Mapped[str] = mapped_column(default="", index=True)
     Modality: Mapped[str] = mapped_column(default="")
     study_date_from: Mapped[str] = mapped_column(default="")
     study_date_to: Mapped[str] = mapped_column(default="")

@@ -27,6 +27,7 @@ class Study(Base):
     first_received_at: Mapped[datetime]
 
 
+Index("ix_study_accession_number", Study.institution_id, Study.AccessionNumber)
 Index(
     "ix_study_patient",
     Study.patient,

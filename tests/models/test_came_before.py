@@ -106,7 +106,6 @@ def test_it_is_found_by_whatever_the_request_names(
         if state == "held":
             arrival.state = "held"
             session.execute(delete(Delivery))
-        arrival.transaction.destination_id = "ZX2"
         placed(session, registry, entry)
         assert session.scalars(select(Candidate.arrival_id)).all() == ["1-arrival"]
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import Connection, event, select, text
+from temporalio.converter import DataConverter
 
 from bench.filling import fill
 from bench.pages import PEOPLE, pages, portal, sign_in
 from models.db import Database
+from models.domain.matching import Arrived
 from models.held_already import delivered_studies
 from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
-from models.tables import Account, Candidate, new_id
+from models.tables import Account, Candidate, ImageRequest, new_id
+from models.wanted import wanted_like
+from temporal.gateway import Gateway
+from temporal.relay import Relay
 from tests.database import Postgres, copied
 
 FULL = 20_000
@@ -88,8 +94,12 @@ def test_every_page_finds_its_rows_by_an_index(database: Database, full: tuple[F
 def _whole(database: Database, statement: str, parameters: Any) -> str:
     """The part of the plan that reads a large table as a whole, or most of it in vain; empty when there is none."""
     with database.engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN ANALYZE {statement}", parameters).scalars()
-        return "; ".join(line.strip() for line in plan if WHOLE.search(line) or _is_in_vain(line))
+        return _whole_in(connection, statement, parameters)
+
+
+def _whole_in(connection: Connection, statement: str, parameters: Any) -> str:
+    plan = connection.exec_driver_sql(f"EXPLAIN ANALYZE {statement}", parameters).scalars()
+    return "; ".join(line.strip() for line in plan if WHOLE.search(line) or _is_in_vain(line))
 
 
 def _is_in_vain(line: str) -> bool:
@@ -128,6 +138,58 @@ def test_a_request_finds_what_came_before_it_by_an_index(database: Database) -> 
         assert session.scalars(select(Candidate.arrival_id)).all()
         session.rollback()
     assert len(said) >= 5
+    assert not [plan for one in said if (plan := _whole(database, *one))]
+
+
+@pytest.mark.usefixtures("full")
+def test_an_accession_number_alone_is_found_by_an_index(database: Database) -> None:
+    entry = RequestEntry("ZX2", (StudyEntry(AccessionNumber="A1000", Modality="CT"),), "Dr Example")
+    with database.begin() as session:
+        account = session.scalars(select(Account.id)).first() or ""
+        with heard(database) as said:
+            place(session, institution_id="ZX1", account_id=account, entry=entry, command_id=new_id())
+        assert session.scalars(select(Candidate.agrees)).all() == [["accession number", "modality"]]
+        session.rollback()
+    assert not [plan for one in said if (plan := _whole(database, *one))]
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "said",
+    [
+        Arrived("2.25.1", nhs_numbers=frozenset({"9990000047"})),
+        Arrived("2.25.1", PatientBirthDate="19700304"),
+        Arrived("2.25.1", PatientID="H47"),
+        Arrived("2.25.1", accessions=frozenset({"A47"})),
+    ],
+    ids=["NHS number", "birth date", "ID at the source", "accession number"],
+)
+def test_what_an_arrival_may_answer_is_found_by_an_index(database: Database, said: Arrived) -> None:
+    """Also where thousands of requests are open; one alone is of the patient."""
+    with database.begin() as session:
+        session.execute(text("UPDATE image_request SET source_id = 'ZX1', state = 'awaiting-source'"))
+        session.execute(text("UPDATE requested_study SET state = 'wanted'"))
+        request = session.scalars(select(ImageRequest).where(ImageRequest.nhs_number == "9990000047")).one()
+        request.birth_date, request.source_patient_id = "19700304", "H47"
+        request.studies[0].AccessionNumber = "A47"
+        session.flush()
+        session.execute(text("ANALYZE image_request, requested_study"))
+        with heard(database) as sent:
+            found = wanted_like(session, "ZX1", said)
+        assert [one.nhs_number for one in found] == ["9990000047"]
+        plans = [plan for one in sent if (plan := _whole_in(session.connection(), *one))]
+        session.rollback()
+    assert sent
+    assert not plans
+
+
+@pytest.mark.usefixtures("full")
+def test_the_sweep_finds_what_is_unfinished_by_an_index(database: Database) -> None:
+    relay = Relay(database, Gateway("127.0.0.1:1", "default", DataConverter.default))
+    with heard(database) as said:
+        unfinished = relay.unfinished(fresh=timedelta())
+        assert set(relay.unfinished(list(unfinished)[:32], timedelta())) == set(list(unfinished)[:32])
+    assert len(said) >= 10
     assert not [plan for one in said if (plan := _whole(database, *one))]
 
 

@@ -163,8 +163,7 @@ async def test_announcing_begins_an_arrival_and_may_come_too_late(stage: Stage, 
     handle = stage.client.get_workflow_handle(stage.arrival_workflow)
     assert await handle.result() == "routed"
     await beside(gateway.announce, stage.world.arrival_id, StudyGrew(4, 4))
-    assert not await beside(gateway.is_running, stage.arrival_workflow)
-    assert not await beside(gateway.is_running, "arrival-nobody")
+    assert await beside(gateway.running, [stage.arrival_workflow, "arrival-nobody"]) == set()
 
 
 async def test_more_updates_at_once_than_the_engine_takes_lose_nothing(
@@ -246,7 +245,7 @@ def test_a_forked_process_has_a_door_of_its_own(engine: WorkflowEnvironment) -> 
         """
         child = os.fork()
         if child == 0:
-            os._exit(0 if gateway.is_ready() and not gateway.is_running("nobody") else 1)
+            os._exit(0 if gateway.is_ready() and not gateway.running(["nobody"]) else 1)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         here = gateway.is_ready()
         gateway.close()

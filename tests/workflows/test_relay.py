@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from models.tables import Arrival, AuditEntry, Delivery, Node, OutboxCommand, no
 from temporal.gateway import Gateway
 from temporal.relay import Relay
 from tests.database import Registry
+from tests.models.test_came_before import counted
 from tests.workflows.fakes import Fakes, Gate
 from tests.workflows.rows import arrived, command, delivering
 from tests.workflows.stage import Stage
@@ -156,16 +158,50 @@ async def test_the_sweep_does_not_start_again_what_has_just_ended(
 ) -> None:
     with relay.database.begin() as session:
         delivering(session, registry, stage.world, state="sent")
-    ask = relay.gateway.is_running
+    ask = relay.gateway.running
 
-    def ended_meanwhile(workflow_id: str) -> bool:
+    def ended_meanwhile(workflow_ids: Collection[str]) -> set[str]:
         with relay.database.begin() as session:
             session.get_one(Delivery, stage.world.delivery_id).state = "confirmed"
-        return ask(workflow_id)
+        return ask(workflow_ids)
 
-    monkeypatch.setattr(relay.gateway, "is_running", ended_meanwhile)
+    monkeypatch.setattr(relay.gateway, "running", ended_meanwhile)
     assert await beside(relay.sweep) == 0
     assert stage.world.done == []
+
+
+async def test_forty_that_are_missing_take_as_few_statements_as_one(
+    stage: Stage, fakes: Fakes, relay: Relay, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven: list[str] = []
+    monkeypatch.setattr(relay, "drive", lambda start: driven.append(start.delivery_id))
+    monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 40)
+    sent: list[int] = []
+    for more in (1, 39):
+        with relay.database.begin() as session:
+            for _ in range(more):
+                delivering(session, registry, fakes.world(), state="needs-attention")
+        with counted(relay.database) as statements:
+            await beside(relay.sweep)
+        sent.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
+    assert len(driven) == 1 + 40
+    assert sent[0] == sent[1]
+
+
+async def test_more_than_one_look_leaves_nothing_out(
+    stage: Stage, fakes: Fakes, relay: Relay, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that run, and those that do not, are told apart wherever they stand among the others."""
+    driven: set[str] = set()
+    monkeypatch.setattr(relay, "drive", lambda start: driven.add(start.delivery_id))
+    monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 3)
+    await waiting_for_release(stage, relay.gateway)
+    worlds = [fakes.world() for _ in range(7)]
+    with relay.database.begin() as session:
+        for world in (*worlds[:4], stage.world, *worlds[4:]):
+            delivering(session, registry, world, state="on-worklist")
+    assert await beside(relay.sweep) == 7
+    assert driven == {world.delivery_id for world in worlds}
 
 
 async def test_a_running_relay_carries_and_sweeps_until_told(stage: Stage, relay: Relay, registry: Registry) -> None:
