@@ -289,11 +289,9 @@ def test_a_course_is_the_way_that_led_here_with_its_times() -> None:
 
 
 def test_steps_of_another_delivery_are_not_on_the_way() -> None:
-    mine, others = (
-        walked("waiting", "on-worklist", "sending", lifecycle="delivery"),
-        walked("waiting", "abandoned", lifecycle="delivery"),
-    )
-    shown = course(LIFECYCLES["delivery"], "sending", [mine[0], *others, mine[1]])
+    mine = walked("waiting", "on-worklist", "sending", lifecycle="delivery")
+    others = walked("waiting", "on-worklist", "refused", lifecycle="delivery")
+    shown = course(LIFECYCLES["delivery"], "sending", [*mine, *others])
     assert [stage.state for stage in shown.way] == ["waiting", "on-worklist", "sending"]
 
 
