@@ -9,7 +9,7 @@ from playwright.async_api import Page
 from sqlalchemy import text
 
 from bench.filling import fill
-from bench.pages import PEOPLE, pages, portal, sign_in
+from bench.pages import PEOPLE, SAMPLES, pages, portal, sign_in
 from models.db import Database
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.serving import Portal, serving
@@ -33,6 +33,14 @@ def running(filled: tuple[Database, str]) -> Iterator[Portal]:
     url = filled[0].engine.url.render_as_string(hide_password=False)
     with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as portal_:
         yield portal_
+
+
+def test_support_finds_each_kind_of_transaction(filled: tuple[Database, str]) -> None:
+    app, password = portal(*filled)
+    client = sign_in(app, "support", password)
+    at_the_desk = [path for path in pages(app) if path.startswith("/support/T-")]
+    assert len(at_the_desk) == len(SAMPLES)
+    assert {path: client.get(path).status_code for path in at_the_desk} == dict.fromkeys(at_the_desk, 200)
 
 
 async def test_every_page(running: Portal, browser_page: Page, filled: tuple[Database, str]) -> None:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import combinations, pairwise
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from models.db import Database
-from models.tables import Delivery, Node, Transaction, now
+from models.tables import Delivery, Node, Transaction, TransitionRow, new_id, now
 from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
 from tests.web.serving import Portal, serving
 
-PRESENT_IN_SIGHT = """() => {
-  const frame = document.querySelector(".iep-picture").getBoundingClientRect();
-  const present = document.querySelector(".iep-here rect").getBoundingClientRect();
-  return frame.left <= present.left && present.right <= frame.right;
-}"""
+BOXES = """() => [...document.querySelectorAll(".iep-course li")].map((box) => {
+  const {left, right, top, bottom} = box.getBoundingClientRect();
+  return {left, right, top, bottom, here: box.ariaCurrent === "step", way: !!box.closest(".iep-way")};
+})"""
 
 
 @pytest.fixture
@@ -36,6 +37,20 @@ def reference(database: Database, registry: Registry) -> str:
         node = session.get_one(Node, registry.nodes["ZX2_PACS"])
         node.last_answer_at = now() - timedelta(seconds=42)
         return one.reference
+
+
+def add_way(session: Session, one: Transaction, *states: str) -> None:
+    """Steps of the delivery of `one` through these states, in place of those it has."""
+    delivery = session.scalars(select(Delivery).where(Delivery.transaction_id == one.id)).one()
+    session.execute(delete(TransitionRow).where(TransitionRow.transaction_id == one.id))
+    for number, (before, after) in enumerate(pairwise(states)):
+        session.add(
+            TransitionRow(
+                transaction_id=one.id, institution_id=one.institution_id, lifecycle="delivery",
+                subject_id=delivery.id, run_id=new_id(), sequence=number, event="released", before=before, after=after,
+                actor="exchange", detail="", at=now() - timedelta(minutes=20 - number),
+            )
+        )  # fmt: skip
 
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
@@ -127,18 +142,43 @@ async def test_a_page_lives_and_loses_nothing_typed(
     await expect(page.locator(".iep-message")).to_have_count(0)
 
 
-async def test_the_present_state_is_in_sight_on_a_phone_and_stays_so(
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+async def test_a_course_is_read_in_its_order_and_nothing_hides_anything(
+    portal: Portal, browser_page: Page, database: Database, reference: str, width: int
+) -> None:
+    page = browser_page
+    await page.set_viewport_size({"width": width, "height": 900})
+    await sign_in(page, portal)
+    with database.begin() as session:
+        one = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+        add_way(session, one, "waiting", "on-worklist", "sending", "needs-attention", "sending")
+        one.state = "sending"
+    await page.goto(f"{portal.address}/transactions/{reference}")
+    await expect(page.locator(".iep-way strong")).to_have_text(
+        ["Waiting", "On worklist", "Sending", "Needs attention", "Sending"]
+    )
+    boxes = await page.evaluate(BOXES)
+    assert [box["here"] for box in boxes if box["way"]] == [False] * 4 + [True]
+    assert not all(box["way"] for box in boxes)
+    for box, after in combinations(boxes, 2):
+        assert box["bottom"] <= after["top"] or box["right"] <= after["left"], "one after the other"
+        assert width == WIDE or not after["way"] or box["bottom"] < after["top"], "a column on a phone"
+    assert all(box["left"] >= 0 and box["right"] <= width for box in boxes)
+    assert await axe(page) == []
+
+
+async def test_a_course_goes_on_by_itself(
     portal: Portal, browser_page: Page, database: Database, reference: str
 ) -> None:
     page = browser_page
-    await page.set_viewport_size({"width": NARROW, "height": 900})
     await sign_in(page, portal)
     await page.goto(f"{portal.address}/transactions/{reference}")
-    for state in ("on-worklist", "sent", "confirmed"):
+    present = page.get_by_role("list", name="The states of this delivery so far").locator("[aria-current=step]")
+    for state, words in (("on-worklist", "On worklist"), ("sent", "Sent"), ("confirmed", "Confirmed")):
         with database.begin() as session:
             session.scalars(select(Transaction).where(Transaction.reference == reference)).one().state = state
-        await expect(page.locator("#course title")).to_contain_text(state.replace("-", " "), timeout=15_000)
-        assert await page.evaluate(PRESENT_IN_SIGHT), state
+        await expect(present.locator("strong")).to_have_text(words, timeout=15_000)
+    await expect(page.get_by_text("It may become")).to_have_count(0)
 
 
 async def test_the_focus_stays_while_a_page_refreshes_itself(

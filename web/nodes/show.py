@@ -10,10 +10,13 @@ from models.domain.lifecycles import NODE
 from models.domain.permissions import Function
 from models.queries.nodes import NodeStanding, node_standing, node_steps
 from web.asking import token
+from web.course import course
 from web.here import here
 from web.nodes.blueprint import blueprint
 from web.permission import needs, person
-from web.state_picture import picture
+
+LATELY = 4
+"""A Node goes round and round: these of its states are shown."""
 
 
 @blueprint.get("/<node_id>")
@@ -46,7 +49,7 @@ def _rendered(template: str, node_id: str) -> str:
         title=node.name,
         node=node,
         steps=steps,
-        picture=picture(NODE, node.state, {(step.before, step.after) for step in steps[:1]}, "lifecycle"),
+        course=course(NODE, node.state, reversed(steps), most=LATELY),
         token=token,
         changed=request.args.get("seen") != node.state,
     )

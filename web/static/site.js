@@ -1,19 +1,10 @@
 // Starts the components of nhsuk-frontend, on the page and on each part that htmx puts into it.
 import { initAll } from "/static/vendor/nhsuk.js";
 
-// On a narrow screen a picture is wider than its frame: the present state is what must be seen.
-const showPresent = (scope) => scope.querySelectorAll(".iep-picture").forEach((frame) => {
-  const here = frame.querySelector(".iep-here rect");
-  if (here) frame.scrollLeft = Number(here.getAttribute("x")) - frame.clientWidth / 3;
-});
-
 initAll();
-showPresent(document);
 for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) {
   document.body.addEventListener(swapped, ({ detail }) => {
     initAll({ scope: detail.elt });
-    // A part put in out of band is itself the element that the event names.
-    showPresent(detail.target);
   });
 }
 

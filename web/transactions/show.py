@@ -6,17 +6,16 @@ import hashlib
 
 from flask import abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
 from models.domain.errors import NotFound
-from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles import DELIVERY, LIFECYCLES
 from models.domain.permissions import Function
 from models.queries.transaction import TransactionPage, transaction
 from web.asking import token
+from web.course import Course, course
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
-from web.state_picture import picture
 from web.transactions.blueprint import blueprint
 from web.transactions.next_step import next_step, whose_move
 from web.transactions.offers import offered, still_wanted
@@ -63,7 +62,7 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         title=f"Transaction {page.reference}",
         page=page,
         wrong=wrong,
-        picture=_picture(page),
+        course=_course(page),
         next_step=next_step(page),
         whose_move=whose_move(page),
         still_wanted=still_wanted(page),
@@ -78,9 +77,10 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
     )
 
 
-def _picture(page: TransactionPage) -> Markup:
-    passed = dict.fromkeys((step.before, step.after) for step in page.steps if step.lifecycle == page.lifecycle)
-    return picture(LIFECYCLES[page.lifecycle], page.state, passed, "lifecycle")
+def _course(page: TransactionPage) -> Course:
+    # A delivery begins some time after the transaction.
+    began = None if page.lifecycle == DELIVERY.name else page.opened_at
+    return course(LIFECYCLES[page.lifecycle], page.state, page.steps, began=began)
 
 
 def _seen(page: TransactionPage) -> str:
