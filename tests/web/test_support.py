@@ -205,6 +205,44 @@ def test_the_timeline_is_one_list_of_words(app: Flask, database: Database, recov
     assert "Officer 2 Example (ZX2)" in course
 
 
+def test_a_line_without_words_is_left_out(app: Flask, database: Database, recovery: Recovery, parked: str) -> None:
+    client, fault = sign_in(app, "support.zx3"), '<span class="nhsuk-u-visually-hidden">Fault: </span>'
+    before = client.get(f"/support/{parked}").text.count(fault)
+    recovery.told[f"delivery-{part_of(database, parked, Delivery)}"] = (Happening(now(), " ", True),)
+    assert client.get(f"/support/{parked}").text.count(fault) == before == 1
+
+
+def test_what_is_offered_first_to_be_run_again_has_failed_or_is_open(
+    app: Flask, database: Database, recovery: Recovery, parked: str
+) -> None:
+    with database.begin() as session:
+        opened, arrival = session.scalars(select(Delivery)).one(), session.scalars(select(Arrival.id)).one()
+        second = Worklist(id=new_id(), institution_id="ZX2", name="Second", node_id=opened.node_id, is_default=False)
+        session.add(second)
+        session.flush()
+        ended = Delivery(
+            id=new_id(), transaction_id=opened.transaction_id, institution_id=opened.institution_id,
+            parcel_id=opened.parcel_id, worklist_id=second.id, node_id=opened.node_id, state="confirmed",
+            created_at=now(),
+        )  # fmt: skip
+        session.add(ended)
+        ids = {"open": f"delivery-{opened.id}", "ended": f"delivery-{ended.id}", "failed": f"arrival-{arrival}"}
+    client = sign_in(app, "support.zx3")
+
+    def chosen() -> str:
+        found = re.search(r'<option value="([^"]*)" selected', client.get(f"/support/{parked}").text)
+        assert found
+        return found[1]
+
+    assert chosen() == ids["open"]
+    recovery.told[ids["failed"]] = (Happening(now(), "The engine gave it up after an error.", True),)
+    assert chosen() == ids["failed"]
+    recovery.told.clear()
+    with database.begin() as session:
+        session.get_one(Delivery, opened.id).state = "confirmed"
+    assert chosen() == ids["ended"], "only where there is no other"
+
+
 def test_an_incident_summary_holds_nothing_that_was_entered(app: Flask, database: Database, registry: Registry) -> None:
     with database.begin() as session:
         reference = Seed(session, registry).delivery("abandoned").reference
