@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from models.domain.contracts import CommandKind
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.tables import (
+    Account,
     Arrival,
     AuditEntry,
     Delivery,
@@ -31,6 +33,8 @@ from tests.web.portal import send, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_copy, add_request
 from tests.web.support_desk import Recovery, app, count, gateway, look_for, parked, part_of, recovery
+from web.times import with_local_times
+from web.words import ASKED
 
 __all__ = ["app", "gateway", "parked", "recovery"]
 
@@ -171,6 +175,38 @@ def test_the_desk_lists_what_waits_with_its_age(
     assert held in page
     for words in ("Tasks fail", "9 min", "Nobody knows this sender.", "tried 7 times", "2 parked, 1 in trouble"):
         assert words in page
+
+
+def test_a_refused_decision_is_told_with_its_reference_in_words_and_local_time(
+    app: Flask, database: Database, parked: str
+) -> None:
+    delivery, at = part_of(database, parked, Delivery), now() - timedelta(hours=2)
+    told = {
+        CommandKind.RELEASE_DELIVERY: (delivery, "Too late: released at 13:02 UTC."),
+        CommandKind.RUN_AGAIN: (f"delivery-{delivery}", "That has ended by itself."),
+    }
+    with database.begin() as session:
+        account = session.scalars(select(Account).where(Account.username == "officer.zx2")).one()
+        for kind, (subject_id, refusal) in told.items():
+            session.add(
+                OutboxCommand(
+                    id=new_id(), institution_id="ZX2", kind=kind, subject_id=subject_id, actor=account.id,
+                    created_at=at, next_try_at=at, delivered_at=at, refusal=refusal,
+                )
+            )  # fmt: skip
+    page = sign_in(app, "support.zx3").get("/support").text
+    rows = page[page.index('id="commands"') : page.index('id="notes"')]
+    assert rows.count(f'href="/support/{parked}"') == 2
+    assert delivery not in rows, "no raw id"
+    local = at.astimezone(ZoneInfo("Europe/London"))
+    for words in ("Release the study", "Run it again", "Officer 2 Example (ZX2)", f"{local:%H:%M}</time>"):
+        assert words in rows, words
+    clock = with_local_times("at 13:02 UTC", "Europe/London", now())
+    assert f"Too late: released {clock}." in rows
+
+
+def test_every_command_has_words() -> None:
+    assert set(ASKED) == set(CommandKind)
 
 
 def test_the_desk_and_what_is_found_name_times_as_the_page_does(app: Flask, parked: str) -> None:

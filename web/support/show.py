@@ -95,7 +95,9 @@ def _remembered(worked_on: tuple[Part, ...]) -> tuple[dict[str, list[Told]], boo
         happened = {part.workflow_id: recovery.story(part.workflow_id) for part in worked_on}
     except PeerUnreachable:
         return {}, False
-    told = {key: [Told(line.at, line.words, ENGINE, line.is_fault) for line in lines] for key, lines in happened.items()}
+    told = {
+        key: [Told(line.at, line.words, ENGINE, line.is_fault) for line in lines] for key, lines in happened.items()
+    }
     return told, True
 
 
