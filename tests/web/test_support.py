@@ -108,8 +108,19 @@ def test_an_nhs_number_needs_a_reason_and_stands_in_no_address_and_no_record(
         assert [row.institution_id for row in seen] == ["ZX1", "ZX2"]
         entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "support.searched-nhs-number")).one()
         assert entry.facts == {"reason": "The caller has nothing else.", "found": [parked]}
-        assert "0018" not in "".join(str(one.facts) for one in session.scalars(select(AuditEntry)))
-    assert "Agnes" not in client.get(f"/support/{parked}").text, "to have found it discloses nothing"
+        written = session.scalars(select(AuditEntry)).all()
+        assert {one.act for one in written if one.act.startswith("support.")} == {
+            "support.searched-nhs-number",
+            "support.found-by-nhs-number",
+        }, "nobody looked at the patient"
+        assert "0018" not in "".join(str(one.facts) for one in written)
+    page, acts = client.get(f"/support/{parked}").text, sign_in(app, "officer.zx1").get("/support-acts").text
+    assert "Agnes" not in page, "to have found it discloses nothing"
+    assert "Support: searched by NHS number. “The caller has nothing else.”" in page
+    assert "Searched by NHS number" in acts
+    assert "The caller has nothing else." in acts
+    for text in (page, acts):
+        assert "ooked at the patient" not in text
 
 
 @pytest.fixture
