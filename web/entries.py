@@ -12,6 +12,8 @@ from models.domain.identity import AMBIGUOUS, LONG_STRING, SHORT_STRING
 from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
+FEWEST = 3
+"""Letters without which a reason says nothing."""
 TEN_DIGITS = re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)")
 LINE = 120
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -91,7 +93,10 @@ def line(text: str, field: str, needed: str, is_needed: bool = False) -> str:
 
 def reason(text: str, field: str) -> str:
     """Why, in a sentence that the other side reads."""
-    return sentence(text, field, "a reason", "the other side reads it")
+    given = sentence(text, field, "a reason", "the other side reads it")
+    if sum(map(str.isalpha, given)) < FEWEST:
+        raise Wrong(field, f"Give a reason in words, {FEWEST} letters at least; the other side reads it.")
+    return given
 
 
 def sentence(text: str, field: str, what: str, who_reads: str) -> str:

@@ -32,6 +32,11 @@ def reply(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.REPLY_REQUEST,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "answer")},
+        lambda page: {"reason": _answer()},
         "Answered. The source is told.",
     )
+
+
+def _answer() -> str:
+    """It may be as short as "No"."""
+    return entries.sentence(request.form.get("reason", ""), "answer", "an answer", "the other side reads it")
