@@ -34,7 +34,12 @@ def test_what_was_reassigned_is_not_decided_from_the_old_worklist(
     client: FlaskClient, database: Database, registry: Registry, act: str
 ) -> None:
     ((only, _),) = waiting(database, registry)
-    old = {"seen": f"on-worklist:{registry.worklists['ZX2']}", "command": new_id(), "reason": "No more.", "worklist_id": "x"}
+    old = {
+        "seen": f"on-worklist:{registry.worklists['ZX2']}",
+        "command": new_id(),
+        "reason": "No more.",
+        "worklist_id": "x",
+    }
     sent = form(client) | old | {"delivery": only}
     assert sent[f"seen-{only}"] == sent["seen"]
     neuro = reassigned(database, registry, only, "clinician.zx2")
