@@ -187,9 +187,9 @@ def disclose(session: Session, transaction: Transaction, account_id: str, reason
         session,
         institution_id=transaction.institution_id,
         actor=account_id,
-        act="support.disclosed",
+        act="support.disclosed" if shown_for else "support.found-by-nhs-number",
         subject=transaction.id,
-        facts={"reason": reason, "minutes": int(shown_for.total_seconds() // 60)},
+        facts={"reason": reason} | ({"minutes": int(shown_for.total_seconds() // 60)} if shown_for else {}),
         at=at,
     )
 

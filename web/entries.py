@@ -9,10 +9,12 @@ from flask import request
 from werkzeug.exceptions import UnprocessableEntity
 
 from models.domain.identity import AMBIGUOUS, LONG_STRING, SHORT_STRING
+from models.domain.naming import NOBODY, Identifying, named_in
 from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
-TEN_DIGITS = re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)")
+FEWEST = 3
+"""Letters without which a reason says nothing."""
 LINE = 120
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -89,20 +91,24 @@ def line(text: str, field: str, needed: str, is_needed: bool = False) -> str:
     return text
 
 
-def reason(text: str, field: str) -> str:
+def reason(text: str, field: str, about: Identifying = NOBODY) -> str:
     """Why, in a sentence that the other side reads."""
-    return sentence(text, field, "a reason", "the other side reads it")
+    given = sentence(text, field, "a reason", "the other side reads it", about)
+    if sum(map(str.isalpha, given)) < FEWEST:
+        raise Wrong(field, f"Give a reason in words, {FEWEST} letters at least; the other side reads it.")
+    return given
 
 
-def sentence(text: str, field: str, what: str, who_reads: str) -> str:
-    """A few words of prose, called `what` in what is said of a wrong entry."""
+def sentence(text: str, field: str, what: str, who_reads: str, about: Identifying = NOBODY) -> str:
+    """A few words of prose, called `what` in what is said of a wrong entry; they do not name whom they are `about`."""
     text = " ".join(text.split())
     if not text:
         raise Wrong(field, f"Give {what}; {who_reads}.")
     if not text.isprintable():
         raise Wrong(field, f"Give {what} without control characters; type it instead of pasting it.")
-    if any(map(parse_nhs_number, TEN_DIGITS.findall(text))):
-        raise Wrong(field, f"Give {what} without the NHS number; the page says already whom it is about.")
+    if named := named_in(text, about):
+        words = f"Do not name the patient: give {what} without the {named}; the page says already whom it is about."
+        raise Wrong(field, words)
     if len(text) > REASON:
         raise Wrong(field, f"Give {what} of at most {REASON} characters.")
     return text

@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from models.domain.errors import NotFound
 from models.domain.permissions import Function
 from models.held import Outcome, resolve
-from models.queries.held import held_alone, held_arrivals
+from models.queries.held import held_alone, held_arrivals, reference_of
+from models.queries.naming import identifying
 from web import entries
 from web.asking import token
 from web.entries import Wrong
@@ -45,7 +46,9 @@ def _resolve(held_id: str, institution_id: str | None) -> ResponseReturnValue:
     except ValueError:
         abort(404)
     try:
-        resolution = entries.reason(request.form.get("reason", ""), f"reason-{held_id}")
+        with here().database.begin() as session:
+            about = identifying(session, reference_of(session, held_id))
+        resolution = entries.reason(request.form.get("reason", ""), f"reason-{held_id}", about)
     except Wrong as wrong:
         return _shown(wrong), 422
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from models.domain.contracts import CommandKind
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
 
@@ -53,6 +54,35 @@ FILED: Mapping[str, str] = {
     Basis.BY_A_PERSON: "the identifiers that its PACS officer entered",
 }
 """What a study is filed under, to go on after "under"."""
+
+ASKED: Mapping[str, str] = {
+    CommandKind.PLACE_REQUEST: "Place the request",
+    CommandKind.ACCEPT_REQUEST: "Accept the request",
+    CommandKind.DECLINE_REQUEST: "Decline the request",
+    CommandKind.DECLINE_STUDY_REQUEST: "Decline one study of the request",
+    CommandKind.ASK_BACK_REQUEST: "Ask the requester back",
+    CommandKind.REPLY_REQUEST: "Reply to the source's question",
+    CommandKind.WITHDRAW_REQUEST: "Withdraw the request",
+    CommandKind.MATCH_REQUEST: "Match a study that has come to the request",
+    CommandKind.LOOK_AT_REQUEST: "Look whether the request is answered",
+    CommandKind.MATCH_ARRIVAL: "Match the study to a request",
+    CommandKind.ASSIGN_ARRIVAL: "Assign the study to a destination",
+    CommandKind.REFUSE_ARRIVAL: "Refuse the study",
+    CommandKind.RELEASE_DELIVERY: "Release the study",
+    CommandKind.REFUSE_DELIVERY: "Refuse the delivery",
+    CommandKind.REASSIGN_DELIVERY: "Move the study to another worklist",
+    CommandKind.FORWARD_DELIVERY: "Forward the study to another Institution",
+    CommandKind.RETRY_DELIVERY: "Send what is missing again",
+    CommandKind.REDIRECT_DELIVERY: "Send to another Node",
+    CommandKind.ABANDON_DELIVERY: "Abandon the delivery",
+    CommandKind.HOLD_NODE: "Hold the Node",
+    CommandKind.RESUME_NODE: "Let the Node go on",
+    CommandKind.REPORT_NODE_FAULT: "Look whether the Node answers",
+    CommandKind.ANSWER_COMMITMENT: "Tell the sender which images are kept",
+    CommandKind.RUN_AGAIN: "Run it again",
+    CommandKind.HAND_OVER: "Mail the Institution it was handed over to",
+}
+"""What each command asks the engine to do."""
 
 SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
 
@@ -124,5 +154,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "study": study,
     "days": days,
     "filed": lambda basis: FILED[basis],
+    "asked": lambda kind: ASKED[kind],
     "colour": lambda state: COLOURS[state],
 }

@@ -130,6 +130,19 @@ def how_many_alone(session: Session, viewer: Viewer) -> int:
     return session.scalar(select(func.count()).select_from(HeldObject).where(_open(viewer))) or 0
 
 
+def reference_of(session: Session, held_id: str) -> str:
+    """The reference of the transaction whose study an object belongs to; empty where that is not known."""
+    return (
+        session.scalars(
+            select(Transaction.reference)
+            .join(Arrival, Arrival.transaction_id == Transaction.id)
+            .join(HeldObject, HeldObject.arrival_id == Arrival.id)
+            .where(HeldObject.id == held_id)
+        ).first()
+        or ""
+    )
+
+
 def _open(viewer: Viewer) -> ColumnElement[bool]:
     own = true() if viewer.sees_every_institution else HeldObject.institution_id == viewer.institution_id
     return and_(own, HeldObject.resolved_at.is_(None))

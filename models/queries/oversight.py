@@ -25,6 +25,8 @@ from models.tables import (
 )
 
 MOST = 100
+LOOKED_AT = "Looked at the patient"
+SEARCHED = "Searched by NHS number"
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class Act:
 
 @dataclass(frozen=True)
 class Look:
-    """A patient that was disclosed to support."""
+    """A patient that was disclosed to support; `what` says how."""
 
     id: str
+    what: str
     institution_id: str
     reference: str
     who: str
@@ -105,6 +108,7 @@ def looks(session: Session, viewer: Viewer) -> tuple[Look, ...]:
     return tuple(
         Look(
             id=row.id,
+            what=SEARCHED if row.is_search else LOOKED_AT,
             institution_id=row.institution_id,
             reference=reference,
             who=called[row.account_id],

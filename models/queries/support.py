@@ -66,11 +66,13 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Command:
-    """`refusal` is empty while it waits."""
+    """`refusal` is empty while it waits; without `reference` it is of no transaction, without `node` of no Node."""
 
     kind: str
     institution_id: str
-    subject_id: str
+    reference: str
+    node_id: str
+    node: str
     who: str
     at: datetime
     tried: int
@@ -150,19 +152,39 @@ def commands(session: Session) -> tuple[Command, ...]:
         .order_by(OutboxCommand.delivered_at.desc())
         .limit(MOST)
     ).all()
-    called = names(session, {row.actor for row in (*waiting, *refused)})
+    rows = (*waiting, *refused)
+    called = names(session, {row.actor for row in rows})
+    # What is run again is named by its workflow, all else by its row.
+    about = {row.id: row.subject_id.rpartition("-")[2] for row in rows}
+    works_for = _references(session, set(about.values()))
+    nodes = {node.id: node.name for node in session.scalars(select(Node).where(Node.id.in_(about.values())))}
     return tuple(
         Command(
             kind=row.kind,
             institution_id=row.institution_id,
-            subject_id=row.subject_id,
+            reference=works_for.get(about[row.id], ""),
+            node_id=about[row.id] if about[row.id] in nodes else "",
+            node=nodes.get(about[row.id], ""),
             who=called[row.actor],
             at=row.created_at,
             tried=row.tried,
             refusal=with_names(session, row.refusal),
         )
-        for row in (*waiting, *refused)
+        for row in rows
     )
+
+
+def _references(session: Session, row_ids: set[str]) -> dict[str, str]:
+    """By the id of a request, an arrival or a delivery: the reference of its transaction."""
+    found: dict[str, str] = {}
+    for table in PARTS.values():
+        rows = session.execute(
+            select(table.id, Transaction.reference)
+            .join(Transaction, Transaction.id == table.transaction_id)
+            .where(table.id.in_(row_ids))
+        )
+        found |= dict(rows.all())
+    return found
 
 
 def engaged(session: Session, workflow_ids: set[str]) -> dict[str, Engaged]:

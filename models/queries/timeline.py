@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import EXCHANGE
 from models.domain.errors import NotFound
+from models.queries.oversight import LOOKED_AT, SEARCHED
 from models.queries.people import names, with_names
 from models.queries.support import PARTS, read_notes
 from models.tables import (
@@ -182,7 +183,8 @@ def _of_support(session: Session, one: Transaction) -> Iterator[Told]:
             said = "Signed as second person" if act.done_at else "Not to be done, said a second person"
             yield Told(act.signed_at, f"{said}: {what}.", called[act.signed_by])
     for row in seen:
-        yield Told(row.at, "Support looked at the patient.", called[row.account_id], entered=row.reason)
+        words = SEARCHED if row.is_search else LOOKED_AT
+        yield Told(row.at, f"Support: {words[:1].lower()}{words[1:]}.", called[row.account_id], entered=row.reason)
     for note in read_notes(session, ShiftNote.transaction_id == one.id):
         words = f"Handed over to {note.to}." if note.to else "Shift note."
         yield Told(note.at, words, note.who, entered=note.text)

@@ -52,7 +52,10 @@ class ShiftNote(Base):
 
 
 class Disclosure(Base):
-    """Support saw the patient of a transaction, for a reason, until `until`; audited when it is written."""
+    """Support saw the patient of a transaction, for a reason, until `until`; audited when it is written.
+
+    Where that was over at once nothing was shown: the transaction was found by an NHS number.
+    """
 
     __tablename__ = "disclosure"
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -64,6 +67,10 @@ class Disclosure(Base):
     until: Mapped[datetime]
     seen_by: Mapped[str] = mapped_column(default="")
     seen_at: Mapped[datetime | None]
+
+    @property
+    def is_search(self) -> bool:
+        return self.until == self.at
 
 
 class SupportAct(Base):

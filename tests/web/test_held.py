@@ -76,7 +76,7 @@ def test_it_is_the_source_s_officer_who_looks(
     client = sign_in(app, who)
     page = client.get("/held").text
     assert f'action="/held/{held_id}/resolve"' not in page
-    form = {"csrf_token": field_of(page, "csrf_token"), "outcome": "kept-apart", "reason": "x"}
+    form = {"csrf_token": field_of(page, "csrf_token"), "outcome": "kept-apart", "reason": "No more."}
     assert client.post(f"/held/{held_id}/resolve", data=form).status_code == code
     assert acts(database) == []
 
@@ -156,7 +156,7 @@ def test_the_later_of_two_reads_who_did_what_and_when(app: Flask, database: Data
     for act, entries in (
         ("match", {"requested_study_id": study}),
         ("assign", {"worklist_id": registry.worklists["ZX2"]}),
-        ("refuse-held", {"reason": "x"}),
+        ("refuse-held", {"reason": "No more."}),
     ):
         assert client.post(f"/transactions/{reference}/{act}", data=form | entries).status_code == 303
         assert "Refused by Clinician 1 Example (ZX1) on " in client.get(f"/transactions/{reference}").text

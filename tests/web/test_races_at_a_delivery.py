@@ -34,7 +34,12 @@ def test_what_was_reassigned_is_not_decided_from_the_old_worklist(
     client: FlaskClient, database: Database, registry: Registry, act: str
 ) -> None:
     ((only, _),) = waiting(database, registry)
-    old = {"seen": f"on-worklist:{registry.worklists['ZX2']}", "command": new_id(), "reason": "x", "worklist_id": "x"}
+    old = {
+        "seen": f"on-worklist:{registry.worklists['ZX2']}",
+        "command": new_id(),
+        "reason": "No more.",
+        "worklist_id": "x",
+    }
     sent = form(client) | old | {"delivery": only}
     assert sent[f"seen-{only}"] == sent["seen"]
     neuro = reassigned(database, registry, only, "clinician.zx2")
@@ -46,8 +51,8 @@ def test_what_was_reassigned_is_not_decided_from_the_old_worklist(
     # The page that says so shows where it is; from there it is decided.
     fresh = seen_in(client, "/worklist", f"/worklist/{only}/refuse")
     assert fresh["seen"] == f"on-worklist:{neuro}"
-    assert client.post(f"/worklist/{only}/refuse", data=fresh | {"reason": "x"}).status_code == 303
-    assert [one.payload for one in commands(database)] == [{"reason": "x", "seen": f"on-worklist:{neuro}"}]
+    assert client.post(f"/worklist/{only}/refuse", data=fresh | {"reason": "No more."}).status_code == 303
+    assert [one.payload for one in commands(database)] == [{"reason": "No more.", "seen": f"on-worklist:{neuro}"}]
 
 
 def test_of_several_only_what_was_reassigned_is_not_released(

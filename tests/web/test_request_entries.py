@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from models.queries.partners import Askable
-from web.entries import Wrong, day
+from web.entries import Wrong, day, reason
 from web.requests.form import of_study, read_entry, typed, with_row, without_row
 from web.requests.partners import partner
 
@@ -47,6 +47,17 @@ def test_an_ambiguous_name_is_nobody() -> None:
 @pytest.mark.parametrize("words", ["3 5 2026", "03/05/2026", "3 May 2026", "2026-05-03", "3.5.2026", "3 may, 2026"])
 def test_a_date_as_people_write_it(words: str) -> None:
     assert day(words, "x", date(2026, 5, 3)) == "20260503"
+
+
+@pytest.mark.parametrize("words", ["x", "ab", "a b", "1234 56", "..."])
+def test_less_than_three_letters_are_no_reason(words: str) -> None:
+    with pytest.raises(Wrong, match=r"Give a reason in words, 3 letters at least; the other side reads it\."):
+        reason(words, "x")
+
+
+@pytest.mark.parametrize("words", ["Why?", "a b c", "Né à"])
+def test_three_letters_are_a_reason(words: str) -> None:
+    assert reason(words, "x") == words
 
 
 @pytest.mark.parametrize(

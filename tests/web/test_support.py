@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from models.domain.contracts import CommandKind
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.tables import (
+    Account,
     Arrival,
     AuditEntry,
     Delivery,
@@ -31,6 +33,8 @@ from tests.web.portal import send, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_copy, add_request
 from tests.web.support_desk import Recovery, app, count, gateway, look_for, parked, part_of, recovery
+from web.times import with_local_times
+from web.words import ASKED
 
 __all__ = ["app", "gateway", "parked", "recovery"]
 
@@ -104,8 +108,19 @@ def test_an_nhs_number_needs_a_reason_and_stands_in_no_address_and_no_record(
         assert [row.institution_id for row in seen] == ["ZX1", "ZX2"]
         entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "support.searched-nhs-number")).one()
         assert entry.facts == {"reason": "The caller has nothing else.", "found": [parked]}
-        assert "0018" not in "".join(str(one.facts) for one in session.scalars(select(AuditEntry)))
-    assert "Agnes" not in client.get(f"/support/{parked}").text, "to have found it discloses nothing"
+        written = session.scalars(select(AuditEntry)).all()
+        assert {one.act for one in written if one.act.startswith("support.")} == {
+            "support.searched-nhs-number",
+            "support.found-by-nhs-number",
+        }, "nobody looked at the patient"
+        assert "0018" not in "".join(str(one.facts) for one in written)
+    page, acts = client.get(f"/support/{parked}").text, sign_in(app, "officer.zx1").get("/support-acts").text
+    assert "Agnes" not in page, "to have found it discloses nothing"
+    assert "Support: searched by NHS number. “The caller has nothing else.”" in page
+    assert "Searched by NHS number" in acts
+    assert "The caller has nothing else." in acts
+    for text in (page, acts):
+        assert "ooked at the patient" not in text
 
 
 @pytest.fixture
@@ -173,6 +188,38 @@ def test_the_desk_lists_what_waits_with_its_age(
         assert words in page
 
 
+def test_a_refused_decision_is_told_with_its_reference_in_words_and_local_time(
+    app: Flask, database: Database, parked: str
+) -> None:
+    delivery, at = part_of(database, parked, Delivery), now() - timedelta(hours=2)
+    told = {
+        CommandKind.RELEASE_DELIVERY: (delivery, "Too late: released at 13:02 UTC."),
+        CommandKind.RUN_AGAIN: (f"delivery-{delivery}", "That has ended by itself."),
+    }
+    with database.begin() as session:
+        account = session.scalars(select(Account).where(Account.username == "officer.zx2")).one()
+        for kind, (subject_id, refusal) in told.items():
+            session.add(
+                OutboxCommand(
+                    id=new_id(), institution_id="ZX2", kind=kind, subject_id=subject_id, actor=account.id,
+                    created_at=at, next_try_at=at, delivered_at=at, refusal=refusal,
+                )
+            )  # fmt: skip
+    page = sign_in(app, "support.zx3").get("/support").text
+    rows = page[page.index('id="commands"') : page.index('id="notes"')]
+    assert rows.count(f'href="/support/{parked}"') == 2
+    assert delivery not in rows, "no raw id"
+    local = at.astimezone(ZoneInfo("Europe/London"))
+    for words in ("Release the study", "Run it again", "Officer 2 Example (ZX2)", f"{local:%H:%M}</time>"):
+        assert words in rows, words
+    clock = with_local_times("at 13:02 UTC", "Europe/London", now())
+    assert f"Too late: released {clock}." in rows
+
+
+def test_every_command_has_words() -> None:
+    assert set(ASKED) == set(CommandKind)
+
+
 def test_the_desk_and_what_is_found_name_times_as_the_page_does(app: Flask, parked: str) -> None:
     client = sign_in(app, "support.zx3")
     sentence = re.search(r'<p class="iep-lead">(.*?)</p>', client.get(f"/support/{parked}").text)
@@ -203,6 +250,44 @@ def test_the_timeline_is_one_list_of_words(app: Flask, database: Database, recov
     order = ["ZX2_PACS does not answer.", "Delivery parked", "Delivery released", "Arrival routed", "began to work"]
     assert [course.index(words) for words in order] == sorted(course.index(words) for words in order)
     assert "Officer 2 Example (ZX2)" in course
+
+
+def test_a_line_without_words_is_left_out(app: Flask, database: Database, recovery: Recovery, parked: str) -> None:
+    client, fault = sign_in(app, "support.zx3"), '<span class="nhsuk-u-visually-hidden">Fault: </span>'
+    before = client.get(f"/support/{parked}").text.count(fault)
+    recovery.told[f"delivery-{part_of(database, parked, Delivery)}"] = (Happening(now(), " ", True),)
+    assert client.get(f"/support/{parked}").text.count(fault) == before == 1
+
+
+def test_what_is_offered_first_to_be_run_again_has_failed_or_is_open(
+    app: Flask, database: Database, recovery: Recovery, parked: str
+) -> None:
+    with database.begin() as session:
+        opened, arrival = session.scalars(select(Delivery)).one(), session.scalars(select(Arrival.id)).one()
+        second = Worklist(id=new_id(), institution_id="ZX2", name="Second", node_id=opened.node_id, is_default=False)
+        session.add(second)
+        session.flush()
+        ended = Delivery(
+            id=new_id(), transaction_id=opened.transaction_id, institution_id=opened.institution_id,
+            parcel_id=opened.parcel_id, worklist_id=second.id, node_id=opened.node_id, state="confirmed",
+            created_at=now(),
+        )  # fmt: skip
+        session.add(ended)
+        ids = {"open": f"delivery-{opened.id}", "ended": f"delivery-{ended.id}", "failed": f"arrival-{arrival}"}
+    client = sign_in(app, "support.zx3")
+
+    def chosen() -> str:
+        found = re.search(r'<option value="([^"]*)" selected', client.get(f"/support/{parked}").text)
+        assert found
+        return found[1]
+
+    assert chosen() == ids["open"]
+    recovery.told[ids["failed"]] = (Happening(now(), "The engine gave it up after an error.", True),)
+    assert chosen() == ids["failed"]
+    recovery.told.clear()
+    with database.begin() as session:
+        session.get_one(Delivery, opened.id).state = "confirmed"
+    assert chosen() == ids["ended"], "only where there is no other"
 
 
 def test_an_incident_summary_holds_nothing_that_was_entered(app: Flask, database: Database, registry: Registry) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from models.db import Database
+from models.domain.identity import PatientFacts
 from models.domain.lifecycles.request import State
 from models.tables import Arrival, Delivery, ImageRequest, Transaction, TransitionRow
 from tests.database import Registry
@@ -60,3 +61,48 @@ def test_support_reads_no_typed_word_before_it_gave_a_reason(
     here = f"/support/{reference}"
     send(support, here, f"{here}/disclose", reason="They rang about it.")
     assert TYPED in support.get(here).text
+
+
+NAMED = PatientFacts("ZX1-0042", "", "TESTFAMILY^Agnes^^Mrs", "19510203", "F", (("9990000018", "NHS"),))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("It is Mrs Testfamily's.", "family name"),
+        ("Agnes has moved.", "given name"),
+        ("Born 3 Feb 1951.", "birth date"),
+        ("It is ZX1-0042 of ours.", "Patient ID"),
+        ("It is 999 000 0018.", "NHS number"),
+    ],
+)
+def test_no_reason_names_the_patient(
+    app: Flask, database: Database, registry: Registry, words: str, named: str
+) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        parked = seed.delivery("needs-attention", patient=NAMED).reference
+        listed = seed.delivery("on-worklist", patient=NAMED)
+        waiting = session.scalars(select(Delivery.id).where(Delivery.transaction_id == listed.id)).one()
+        kept = seed.held_object("ZX1")
+        kept.arrival_id = session.scalars(select(Arrival.id).where(Arrival.transaction_id == listed.id)).one()
+        request = add_request(session, registry, State.AWAITING_SOURCE)
+        request.family_name, request.given_name, request.birth_date = "Testfamily", "Agnes", "19510203"
+        request.source_patient_id = "ZX1-0042"
+        asked, listed_reference, kept_id = request.transaction.reference, listed.reference, kept.id
+    officer, other, support = (sign_in(app, one) for one in ("officer.zx1", "officer.zx2", "support.zx3"))
+    for client, page, action, more in (
+        (officer, f"/transactions/{asked}", f"/transactions/{asked}/decline", {}),
+        (officer, f"/transactions/{asked}", f"/transactions/{asked}/ask-back", {}),
+        (officer, f"/transactions/{parked}", f"/transactions/{parked}/abandon", {}),
+        (officer, "/held", f"/held/{kept_id}/resolve", {"outcome": "kept-apart"}),
+        (other, f"/transactions/{listed_reference}", f"/transactions/{listed_reference}/refuse", {}),
+        (other, "/worklist", f"/worklist/{waiting}/refuse", {}),
+        (support, f"/support/{parked}", f"/support/{parked}/abandon", {}),
+        (support, f"/support/{parked}", f"/support/{parked}/disclose", {}),
+        (support, f"/support/{parked}", f"/support/{parked}/note", {"text": words}),
+    ):
+        answer = send(client, page, action, reason=words, **more)
+        assert answer.status_code == 422, action
+        assert f"without the {named}; the page says already whom it is about." in answer.text, action
+        assert "Do not name the patient: give " in answer.text

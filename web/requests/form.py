@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
+from models.domain.naming import Identifying
 from models.domain.urgency import Urgency
 from models.queries.partners import Askable
 from models.requests import RequestEntry, StudyEntry
@@ -120,9 +122,21 @@ def read_entry(
         recipient=read(entries.line, content.get("recipient", ""), "recipient", "Say whom the images are for.", True),
         call_back=read(_call_back, content.get("call_back", ""), urgency),
         urgency=urgency,
-        reason=read(entries.reason, content.get("reason", ""), "reason"),
+        reason="",
     )
-    return entry, reading.wrong
+    reason = read(entries.reason, content.get("reason", ""), "reason", _whom(entry, partners))
+    return replace(entry, reason=reason), reading.wrong
+
+
+def _whom(entry: RequestEntry, partners: Sequence[Askable]) -> Identifying:
+    """Whom its reason may not name: others read that before they see the patient."""
+    sites = (word for one in partners for word in (one.ods_code, one.name))
+    return Identifying(
+        PatientName=f"{entry.family_name}^{entry.given_name}",
+        PatientBirthDate=entry.birth_date,
+        ids=frozenset({entry.source_patient_id}),
+        other_words=" ".join((*sites, *(study.description for study in entry.studies))),
+    )
 
 
 def _studies(content: Mapping[str, str], reading: Reading, today: date) -> tuple[StudyEntry, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import render_template
@@ -16,11 +16,13 @@ from models.domain.urgency import Urgency
 from models.queries import support
 from models.queries.nodes import node_standings
 from models.shift import banner
+from models.tables import now
 from web.asking import token
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
 from web.support.blueprint import blueprint
+from web.times import with_local_times
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def shown(wrong: Wrong | None = None) -> str:
             "orphans": support.orphans(session),
             "how_many_orphans": support.how_many_orphans(session),
             "overdue": support.overdue(session, person().time_zone),
-            "commands": support.commands(session),
+            "commands": _commands(session),
             "notes": support.notes(session),
             "numbers": support.numbers(session),
             "told": banner(session),
@@ -62,6 +64,12 @@ def shown(wrong: Wrong | None = None) -> str:
     return render_template(
         "support/desk.html", title="Support", wrong=wrong, engine_answers=engine_answers, token=token, **facts
     )
+
+
+def _commands(session: Session) -> list[support.Command]:
+    """With the times that a refusal names in the reader's own."""
+    zone, at = person().time_zone, now()
+    return [replace(one, refusal=with_local_times(one.refusal, zone, at)) for one in support.commands(session)]
 
 
 def _troubled() -> tuple[tuple[Troubled, ...], bool]:

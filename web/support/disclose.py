@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.permissions import Function
 from models.support import SHOWN_FOR, disclose, shown_until
-from web import entries
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
+from web.reasons import reason_about
 from web.support.blueprint import blueprint
 from web.support.show import found, shown
 
@@ -19,7 +19,7 @@ from web.support.show import found, shown
 @needs(Function.DISCLOSE_PATIENT)
 def disclose_patient(reference: str) -> ResponseReturnValue:
     try:
-        reason = entries.reason(request.form.get("reason", ""), "disclose_reason")
+        reason = reason_about(reference, "disclose_reason")
     except Wrong as wrong:
         return shown(reference, wrong), 422
     with here().database.begin() as session:

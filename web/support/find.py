@@ -37,8 +37,9 @@ def find_anything() -> ResponseReturnValue:
     number = nhs_number_in(words)
     try:
         reason = entries.reason(request.form.get("reason", ""), "find_reason") if number else ""
-    except Wrong:
-        return shown(Wrong("find_reason", "That is an NHS number: say why you look for it; it is put on record.")), 422
+    except Wrong as wrong:
+        needed = Wrong("find_reason", "That is an NHS number: say why you look for it; it is put on record.")
+        return shown(wrong if request.form.get("reason", "").strip() else needed), 422
     with here().database.begin() as session:
         found = _of_patient(session, number, reason) if number else find(session, words, person().time_zone)
         began = searched_from(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from models.domain.lifecycles.arrival import State
@@ -10,10 +10,10 @@ from models.domain.permissions import Function
 from models.queries.timeline import parts
 from models.support import match_again
 from models.tables import Arrival
-from web import entries
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
+from web.reasons import reason_about
 from web.support.acting import act_id_of
 from web.support.blueprint import blueprint
 from web.support.show import found, shown
@@ -23,7 +23,7 @@ from web.support.show import found, shown
 @needs(Function.USE_SUPPORT_DESK)
 def match(reference: str) -> ResponseReturnValue:
     try:
-        reason = entries.reason(request.form.get("reason", ""), "match_reason")
+        reason = reason_about(reference, "match_reason")
     except Wrong as wrong:
         return shown(reference, wrong), 422
     with here().database.begin() as session:

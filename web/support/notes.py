@@ -13,6 +13,7 @@ from web.asking import command_token
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
+from web.reasons import whom
 from web.support import desk
 from web.support.blueprint import blueprint
 from web.support.show import found, shown
@@ -36,7 +37,8 @@ def note() -> ResponseReturnValue:
 def note_on(reference: str) -> ResponseReturnValue:
     """About one transaction; with an Institution chosen it is handed over to that one."""
     try:
-        text = entries.sentence(request.form.get("text", ""), "note_text", "a note", "the next shift reads it")
+        given = request.form.get("text", "")
+        text = entries.sentence(given, "note_text", "a note", "the next shift reads it", whom(reference))
     except Wrong as wrong:
         return shown(reference, wrong), 422
     to = request.form.get("to", "")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.queries.timeline import Part, parts
-from web import entries
 from web.entries import Wrong
 from web.here import here
+from web.reasons import reason_about
 from web.support.acting import act
 from web.support.show import found, shown
 
@@ -27,7 +27,7 @@ def act_on_delivery(
 ) -> ResponseReturnValue:
     """Ask for `kind`, with the reason that stands in the form's `field` and what `chosen` reads from it."""
     try:
-        reason = entries.reason(request.form.get("reason", ""), field)
+        reason = reason_about(reference, field)
         with here().database.begin() as session:
             one = found(session, reference)
             deliveries = [part for part in parts(session, one.id) if part.prefix == "delivery"]

@@ -16,6 +16,7 @@ from web import entries
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs
+from web.reasons import reason_about
 from web.support import desk
 from web.support.acting import act
 from web.support.blueprint import blueprint
@@ -29,7 +30,7 @@ MOST = 100
 def run_again(reference: str) -> ResponseReturnValue:
     """One part of a transaction, or every one that has not ended."""
     try:
-        reason = entries.reason(request.form.get("reason", ""), "run_again_reason")
+        reason = reason_about(reference, "run_again_reason")
     except Wrong as wrong:
         return shown(reference, wrong), 422
     chosen = request.form.get("workflow_id", "")

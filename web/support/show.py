@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from models.domain.errors import NotFound, PeerUnreachable
+from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.permissions import Function
@@ -69,7 +70,8 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
             "patient": patient_of(session, one) if until else None,
         }
     remembered, engine_answers = _remembered(worked_on)
-    lines = sorted((*told, *remembered), key=lambda line: line.at)
+    of_engine = [line for of_part in remembered.values() for line in of_part]
+    lines = sorted((line for line in (*told, *of_engine) if line.words.strip()), key=lambda line: line.at)
     return render_template(
         "support/show.html",
         title=f"Support, {one.reference}",
@@ -79,20 +81,32 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
         left_out=max(0, len(lines) - MOST),
         engine_answers=engine_answers,
         summary=summary(one, worked_on, lines),
+        first_choice=_first_choice(worked_on, remembered),
         **facts,
     )
 
 
-def _remembered(worked_on: tuple[Part, ...]) -> tuple[list[Told], bool]:
-    """What the engine remembers of every part, and whether it could be asked."""
+def _remembered(worked_on: tuple[Part, ...]) -> tuple[dict[str, list[Told]], bool]:
+    """What the engine remembers of every part, by workflow id, and whether it could be asked."""
     recovery = here().recovery
     if recovery is None:
-        return [], False
+        return {}, False
     try:
-        happened = [line for part in worked_on for line in recovery.story(part.workflow_id)]
+        happened = {part.workflow_id: recovery.story(part.workflow_id) for part in worked_on}
     except PeerUnreachable:
-        return [], False
-    return [Told(line.at, line.words, ENGINE, line.is_fault) for line in happened], True
+        return {}, False
+    told = {
+        key: [Told(line.at, line.words, ENGINE, line.is_fault) for line in lines] for key, lines in happened.items()
+    }
+    return told, True
+
+
+def _first_choice(worked_on: tuple[Part, ...], remembered: dict[str, list[Told]]) -> str:
+    """The id of the workflow that wants most to be run again: the latest that fails, else that is open, else any."""
+    failing = [part for part in worked_on if (lines := remembered.get(part.workflow_id)) and lines[-1].is_fault]
+    still_open = [part for part in worked_on if part.state not in LIFECYCLES[part.prefix].terminal]
+    chosen = (*worked_on, *still_open, *failing)
+    return chosen[-1].workflow_id if chosen else ""
 
 
 def _possible(worked_on: tuple[Part, ...]) -> frozenset[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import request
 from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
-from web import entries
 from web.permission import needs
+from web.reasons import reason_about
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
 
@@ -19,6 +18,6 @@ def abandon(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.ABANDON_DELIVERY,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "abandon_reason")},
+        lambda page: {"reason": reason_about(page.reference, "abandon_reason")},
         "Abandoned. Both sides are told.",
     )

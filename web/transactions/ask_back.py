@@ -9,6 +9,7 @@ from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
 from web import entries
 from web.permission import needs
+from web.reasons import reason_about, whom
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
 
@@ -20,7 +21,7 @@ def ask_back(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.ASK_BACK_REQUEST,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "question")},
+        lambda page: {"reason": reason_about(page.reference, "question")},
         "Asked. The requester is told.",
     )
 
@@ -32,6 +33,12 @@ def reply(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.REPLY_REQUEST,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "answer")},
+        lambda page: {"reason": _answer(page.reference)},
         "Answered. The source is told.",
     )
+
+
+def _answer(reference: str) -> str:
+    """It may be as short as "No"."""
+    given = request.form.get("reason", "")
+    return entries.sentence(given, "answer", "an answer", "the other side reads it", whom(reference))

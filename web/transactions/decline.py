@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
 from models.queries.transaction import TransactionPage
-from web import entries
 from web.entries import Wrong
 from web.permission import needs
+from web.reasons import reason_about
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
 from web.transactions.offers import has_answers, still_wanted
@@ -35,7 +35,7 @@ def decline_study(reference: str) -> ResponseReturnValue:
 def _all(page: TransactionPage) -> dict[str, Any]:
     if has_answers(page):
         raise Wrong("decline_reason", "A part of it has come already; decline the others one by one.")
-    return {"reason": entries.reason(request.form.get("reason", ""), "decline_reason")}
+    return {"reason": reason_about(page.reference, "decline_reason")}
 
 
 def _one(page: TransactionPage) -> dict[str, Any]:
@@ -44,5 +44,5 @@ def _one(page: TransactionPage) -> dict[str, Any]:
         raise Wrong("requested_study_id", "Choose one that is still awaited.")
     return {
         "requested_study_id": chosen,
-        "reason": entries.reason(request.form.get("reason", ""), "decline_study_reason"),
+        "reason": reason_about(page.reference, "decline_study_reason"),
     }

@@ -11,11 +11,11 @@ from models.forwarding import forward as forward_on
 from models.forwarding import thirds, why_not
 from models.queries.transaction import DeliveryFacts, TransactionPage
 from models.tables import Delivery
-from web import entries
 from web.asking import command_token, token
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
+from web.reasons import reason_about
 from web.transactions.blueprint import blueprint
 from web.transactions.show import found
 
@@ -34,7 +34,7 @@ def forwarded(reference: str) -> ResponseReturnValue:
     page, who = found(reference), person()
     delivery, command_id = _delivered_here(page), command_token()
     try:
-        reason = entries.reason(request.form.get("reason", ""), "reason")
+        reason = reason_about(page.reference, "reason")
         if not request.form.get("worklist_id"):
             raise Wrong("worklist_id", "Choose where it is forwarded to.")
         with here().database.begin() as session:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import request
 from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
-from web import entries
 from web.permission import needs
+from web.reasons import reason_about
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
 
@@ -20,7 +19,7 @@ def refuse(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.REFUSE_DELIVERY,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "refuse_reason")},
+        lambda page: {"reason": reason_about(page.reference, "refuse_reason")},
         "Refused. Nothing was sent; the source is told why.",
     )
 
@@ -32,6 +31,6 @@ def refuse_held(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.REFUSE_ARRIVAL,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "refuse_held_reason")},
+        lambda page: {"reason": reason_about(page.reference, "refuse_held_reason")},
         "Refused. The study goes nowhere.",
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import request
 from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
-from web import entries
 from web.permission import needs
+from web.reasons import reason_about
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
 
@@ -19,6 +18,6 @@ def withdraw(reference: str) -> ResponseReturnValue:
     return decide(
         reference,
         CommandKind.WITHDRAW_REQUEST,
-        lambda page: {"reason": entries.reason(request.form.get("reason", ""), "withdraw_reason")},
+        lambda page: {"reason": reason_about(page.reference, "withdraw_reason")},
         "Withdrawn. The source is told.",
     )
