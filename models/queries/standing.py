@@ -10,8 +10,10 @@ from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State
-from models.domain.sentences import TYPED, Facts, sentence
+from models.domain.sentences import TYPED, Facts, held_because, sentence
+from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
@@ -51,7 +53,7 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; five selects however many they are.
+    """One for each of `transactions`, in their order; six selects however many they are.
 
     Sentences name times as clocks show them in the time zone `zone`; without one they leave them out. Nor do they,
     unless `typed`, repeat what a person typed, or, unless `in_detail`, what a Node said.
@@ -61,6 +63,8 @@ def standings(
     deliveries = _deliveries(session, ids)
     arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
+    held = {arrivals[one.id].id for one in transactions if _is_held(one) and one.id in arrivals}
+    fit = how_many_fit(session, held)
     return [
         _standing(
             one,
@@ -71,6 +75,7 @@ def standings(
             zone,
             in_detail,
             typed,
+            fit.get(arrival.id, 0) if arrival else 0,
         )
         for one in transactions
         for arrival in [arrivals.get(one.id)]
@@ -130,6 +135,7 @@ def _standing(
     zone: str,
     in_detail: bool,
     typed: bool,
+    fit: int,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
     if request is not None:
@@ -139,19 +145,24 @@ def _standing(
     subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
+    detail = subject.state_detail if subject and tells else ""
     facts = Facts(
         source=transaction.institution_id,
         destination=transaction.destination_id or "",
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
-        detail=subject.state_detail if subject and tells else "",
+        detail=held_because(detail, fit) if _is_held(transaction) else detail,
         fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
     )
     said = sentence(transaction.lifecycle, state, facts)
     return Standing(transaction, request, arrival, header, delivery, accepted, total, said)
+
+
+def _is_held(transaction: Transaction) -> bool:
+    return (transaction.lifecycle, transaction.state) == ("arrival", ArrivalState.HELD)
 
 
 def _reminder(request: ImageRequest | None, zone: str) -> str:
