@@ -9,6 +9,7 @@ from typing import Any
 from models.domain.contracts import CommandKind
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
+from models.domain.sentences import fitting
 
 COLOURS: Mapping[str, str] = {
     "placed": "blue",
@@ -155,5 +156,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "days": days,
     "filed": lambda basis: FILED[basis],
     "asked": lambda kind: ASKED[kind],
+    "fitting": fitting,
     "colour": lambda state: COLOURS[state],
 }

@@ -93,6 +93,18 @@ def _why(said: str, detail: str) -> str:
     return f"{said}: {detail}" if detail else f"{said}."
 
 
+def fitting(requests: int) -> str:
+    """How many requests a held study may answer, without a full stop; empty for none."""
+    if requests < 2:
+        return "One request may be about it" if requests else ""
+    return f"{'Two' if requests == 2 else requests} requests fit"
+
+
+def held_because(detail: str, requests: int) -> str:
+    """Why a study is held: what the route lacks, and how many requests it may answer."""
+    return f"{_closed(detail)} {_closed(fitting(requests))}".strip()
+
+
 def _sending(f: Facts) -> str:
     if f.fault:
         return f"{f.present} of {f.total} sent to {f.node}: {f.fault}"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from models.domain.lifecycles.request import State
@@ -37,6 +37,20 @@ class Possible:
     differs: tuple[str, ...]
 
 
+def how_many_fit(session: Session, arrival_ids: Collection[str]) -> dict[str, int]:
+    """By arrival: how many requests it may answer; those that none fits are not here."""
+    if not arrival_ids:
+        return {}
+    rows = session.execute(
+        select(Candidate.arrival_id, func.count(ImageRequest.id.distinct()))
+        .join(RequestedStudy, RequestedStudy.id == Candidate.requested_study_id)
+        .join(ImageRequest, ImageRequest.id == RequestedStudy.request_id)
+        .where(Candidate.arrival_id.in_(arrival_ids), *_open())
+        .group_by(Candidate.arrival_id)
+    )
+    return dict(rows.all())
+
+
 def possible_requests(
     session: Session, viewer: Viewer, arrival_ids: Collection[str]
 ) -> dict[str, tuple[Possible, ...]]:
@@ -49,9 +63,7 @@ def possible_requests(
         .join(Institution, Institution.ods_code == ImageRequest.institution_id)
         .where(
             Candidate.arrival_id.in_(arrival_ids),
-            Candidate.answered_at.is_(None),
-            Candidate.dismissed_at.is_(None),
-            still_wanted(),
+            *_open(),
         )
         .order_by(Candidate.is_certain.desc(), ImageRequest.placed_at, RequestedStudy.position)
     ).all()
@@ -82,3 +94,7 @@ def possible_requests(
 def still_wanted() -> ColumnElement[bool]:
     """Of a RequestedStudy with its ImageRequest: a study may yet answer it."""
     return and_(RequestedStudy.state == "wanted", ImageRequest.state.in_((*ASKED, State.ANSWERED)))
+
+
+def _open() -> tuple[ColumnElement[bool], ...]:
+    return Candidate.answered_at.is_(None), Candidate.dismissed_at.is_(None), still_wanted()

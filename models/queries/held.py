@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State
 from models.domain.permissions import Function
+from models.domain.sentences import fitting
 from models.domain.urgency import Urgency
-from models.queries.candidates import Possible, possible_requests
+from models.queries.candidates import Possible, how_many_fit, possible_requests
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
@@ -23,7 +24,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class HeldArrival:
-    """`possible` are the requests that it may answer; `worklists` those it may be assigned to.
+    """`possible` are the requests that it may answer, `fitting` says how many; `worklists` those it may be assigned to.
 
     It belongs to the PACS officers of its source, whose number and address are `phone` and `email`.
     """
@@ -44,6 +45,7 @@ class HeldArrival:
     description: str
     patient: PatientFacts | None
     possible: tuple[Possible, ...]
+    fitting: str
     worklists: tuple[Choice, ...]
 
 
@@ -75,6 +77,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
     ids = [arrival.id for arrival, *_ in rows]
     headers = first_headers(session, ids) if viewer.sees_patients else {}
     possible = possible_requests(session, viewer, ids)
+    fit = how_many_fit(session, ids)
     sources = {arrival.institution_id for arrival, *_ in rows} if viewer.may(Function.ASSIGN_HELD) else set()
     worklists = {source_id: worklists_open_to(session, source_id) for source_id in sources}
     return tuple(
@@ -95,6 +98,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             description=headers.get(arrival.id, FirstHeader()).StudyDescription,
             patient=headers.get(arrival.id, FirstHeader()).patient,
             possible=possible.get(arrival.id, ()),
+            fitting=fitting(fit.get(arrival.id, 0)),
             worklists=worklists.get(arrival.institution_id, ()),
         )
         for arrival, transaction, study, institution in rows

@@ -10,9 +10,11 @@ from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State
 from models.domain.parts import Part
-from models.domain.sentences import TYPED, Facts, asked, sentence
+from models.domain.sentences import TYPED, Facts, asked, held_because, sentence
+from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
 from models.queries.under_way import UnderWay, under_way
@@ -66,6 +68,8 @@ def standings(
     deliveries = _deliveries(session, ids)
     arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
+    held = {arrivals[one.id].id for one in transactions if _is_held(one) and one.id in arrivals}
+    fit = how_many_fit(session, held)
     return [
         _standing(
             one,
@@ -77,6 +81,7 @@ def standings(
             zone,
             in_detail,
             typed,
+            fit.get(arrival.id, 0) if arrival else 0,
         )
         for one in transactions
         for arrival in [arrivals.get(one.id)]
@@ -137,18 +142,20 @@ def _standing(
     zone: str,
     in_detail: bool,
     typed: bool,
+    fit: int,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
     subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
+    detail = subject.state_detail if subject and tells else ""
     facts = Facts(
         source=transaction.institution_id,
         destination=transaction.destination_id or "",
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
-        detail=subject.state_detail if subject and tells else "",
+        detail=held_because(detail, fit) if _is_held(transaction) else detail,
         fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
@@ -186,6 +193,10 @@ def _of_request(facts: Facts, request: ImageRequest) -> Facts:
         reports=len(reports),
         paired={study.item for study in studies} == {study.item for study in reports},
     )
+
+
+def _is_held(transaction: Transaction) -> bool:
+    return (transaction.lifecycle, transaction.state) == ("arrival", ArrivalState.HELD)
 
 
 def _reminder(request: ImageRequest | None, zone: str) -> str:

@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.db import Database
+from models.queries.standing import standings
 from models.tables import (
     Arrival,
     AuditEntry,
@@ -117,6 +118,14 @@ def test_two_requests_fit_and_a_person_chooses(app: Flask, database: Database, r
         "Royal Example (ZX2), Imaging",
     ):
         assert shown in text, shown
+    said = "Held: No image names a destination. Two requests fit. ZX1&#39;s PACS officer decides."
+    for page in (f"/transactions/{reference}", "/transactions"):
+        assert said in client.get(page).text, page
+    assert said in sign_in(app, "support.zx3").get("/support").text
+    with database.begin() as session:
+        one = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+        (in_a_mail,) = standings(session, [one], in_detail=False)
+    assert in_a_mail.sentence == "Held: Two requests fit. ZX1's PACS officer decides."
     form = {name: field_of(text, name) for name in ("csrf_token", "command")}
     path = f"/transactions/{reference}/match"
     for wrong in ("", new_id(), registry.worklists["ZX2"]):

@@ -102,6 +102,19 @@ def test_it_is_accepted(app: Flask, database: Database, registry: Registry) -> N
     assert "Accepted. Now send the study from your PACS." in client.get(page).text
 
 
+def test_a_question_is_taken_back_by_accepting(app: Flask, database: Database, registry: Registry) -> None:
+    page = f"/transactions/{requested(database, registry, State.AWAITING_REQUESTER)}"
+    client = sign_in(app, "officer.zx1")
+    text = client.get(page).text
+    inspect(text)
+    assert "Take the question back and accept: we will send it" in text
+    assert "Once it knows, by phone too, it takes the question back and accepts" in text
+    assert f'action="{page}/accept"' not in sign_in(app, "officer.zx2").get(page).text
+    assert send(client, page, f"{page}/accept").status_code == 303
+    payload = {"seen": "awaiting-requester"}
+    assert [(one.kind, one.payload) for one in commands(database)] == [("accept-request", payload)]
+
+
 def test_one_study_is_declined(app: Flask, database: Database, registry: Registry) -> None:
     page = f"/transactions/{requested(database, registry)}"
     with database.begin() as session:

@@ -12,11 +12,12 @@ from models.db import Database
 from models.domain.contracts import CommandKind
 from models.shift import add_contact, set_banner, write_note
 from models.support import ask_act, disclose
-from models.tables import Delivery, OutboxCommand, new_id, now
+from models.tables import Delivery, OutboxCommand, SupportAct, WebSession, new_id, now
 from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
 from tests.web.serving import Portal, serving
+from web.sessions import IDLE
 
 
 @pytest.fixture
@@ -128,3 +129,52 @@ async def test_the_incident_summary_is_copied_by_one_button(portal: Portal, brow
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"Reference {reference} ")
     assert "Agnes" not in copied
+
+
+async def interrupted(page: Page, portal: Portal, database: Database, reference: str) -> None:
+    """Somebody of support sends a reason after the session has ended, and gets the sign-in page."""
+    await sign_in(page, portal, "support.zx3")
+    await page.goto(f"{portal.address}/support/{reference}")
+    await page.get_by_text("Abandon it").click()
+    await page.locator("#abandon_reason").fill("It went on a disc.")
+    with database.begin() as session:
+        for one in session.query(WebSession):
+            one.last_seen_at = now() - IDLE
+    await page.get_by_role("button", name="Abandon").click()
+    await expect(page.locator("#username")).to_be_visible()
+
+
+async def signed_in_again(page: Page, username: str) -> None:
+    await page.locator("#username").fill(username)
+    await page.locator("#password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+
+
+async def test_a_reason_outlives_the_session(
+    portal: Portal, browser_page: Page, database: Database, reference: str
+) -> None:
+    page, address = browser_page, f"{portal.address}/support/{reference}"
+    await interrupted(page, portal, database, reference)
+    await signed_in_again(page, "support.zx3")
+    await page.wait_for_url(address)
+    await expect(page.locator("#abandon_reason")).to_be_visible()
+    await expect(page.locator("#abandon_reason")).to_have_value("It went on a disc.")
+    await page.get_by_role("button", name="Abandon").click()
+    await expect(page.get_by_text("Support: abandon delivery. “It went on a disc.”")).to_be_visible()
+    with database.begin() as session:
+        assert [one.reason for one in session.query(SupportAct).filter_by(kind="abandon-delivery")] == [
+            "It went on a disc."
+        ]
+    await expect(page.locator("#abandon_reason")).to_have_value("")
+    assert await page.evaluate("sessionStorage.getItem('typed')") is None
+
+
+async def test_nobody_else_reads_a_reason_that_was_interrupted(
+    portal: Portal, browser_page: Page, database: Database, reference: str
+) -> None:
+    page, address = browser_page, f"{portal.address}/support/{reference}"
+    await interrupted(page, portal, database, reference)
+    await signed_in_again(page, "support.zx1")
+    await page.wait_for_url(address)
+    await expect(page.locator("#abandon_reason")).to_have_value("")
+    assert await page.evaluate("sessionStorage.getItem('typed')") is None

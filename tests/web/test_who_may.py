@@ -202,6 +202,7 @@ DECISIONS = {
 # The same on what ZX2 asks of ZX1.
 OF_REQUESTS = {
     ("accept", RequestState.AWAITING_SOURCE): (True, False, False),
+    ("accept", RequestState.AWAITING_REQUESTER): (True, False, False),
     ("ask-back", RequestState.AWAITING_SOURCE): (True, False, False),
     ("decline", RequestState.AWAITING_SOURCE): (True, False, False),
     ("decline-study", RequestState.AWAITING_SOURCE): (True, False, False),

@@ -96,6 +96,17 @@ async def test_a_question_goes_back_and_its_answer_returns(stage: Stage) -> None
     assert await handle.result() == "withdrawn"
 
 
+async def test_a_question_that_a_phone_call_answered_is_taken_back_by_accepting(stage: Stage) -> None:
+    handle = await placed(stage)
+    await handle.execute_update(ImageRequest.ask_back, by("ann", "q"))
+    assert await handle.execute_update(ImageRequest.accept, by("ann", seen="awaiting-requester")) == "awaiting-study"
+    await stage.until(lambda: stage.world.told[1:] == ["request-asked-back", "request-accepted"])
+    said = await refused(handle.execute_update(ImageRequest.reply, by("cy", "a", seen="awaiting-requester")))
+    assert said.startswith("Too late: it was accepted by ann at ")
+    await came(stage, handle)
+    await stage.until_state(handle, "answered")
+
+
 async def test_several_studies_are_answered_one_by_one(stage: Stage) -> None:
     handle = await placed(stage, studies=3)
     await came(stage, handle, "1-first")

@@ -49,6 +49,8 @@ async def test_of_two_who_looked_at_the_same_page_one_wins_and_the_other_reads_w
     [
         ("reply", "withdraw", "replied"),
         ("withdraw", "reply", "withdrawn"),
+        ("reply", "accept", "replied"),
+        ("accept", "reply", "accepted"),
         ("reply", "decline", "replied"),
         ("decline", "reply", "declined"),
     ],

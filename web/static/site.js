@@ -55,3 +55,34 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
   });
 }
+
+// A reason that was typed as the session ended is there again once the same person has signed in, in this tab alone.
+// It is kept from one page to the sign-in page, and forgotten by any other.
+const TYPED = "typed";
+const [reader] = [...document.querySelectorAll("[data-reader]")].map((one) => one.textContent);
+const signIn = document.querySelector('form[action="/sign-in"]');
+const typed = JSON.parse(sessionStorage.getItem(TYPED));
+if (typed && signIn) {
+  sessionStorage.setItem(TYPED, JSON.stringify({ ...typed, interrupted: true }));
+  signIn.elements.next.value = typed.page;
+} else if (typed) {
+  sessionStorage.removeItem(TYPED);
+  const here = typed.reader === reader && typed.page === location.pathname + location.search;
+  for (const [id, text] of here && typed.interrupted ? typed.fields : []) {
+    const field = document.getElementById(id);
+    if (!field || field.value) continue;
+    field.value = text;
+    field.closest("details")?.setAttribute("open", "");
+    field.focus();
+  }
+}
+let leaves = false;
+document.querySelector(".nhsuk-header__account-form")?.addEventListener("submit", () => { leaves = true; });
+addEventListener("pagehide", () => {
+  const fields = [...document.querySelectorAll("[name=reason], [name=text]")].filter((one) => one.id && one.value);
+  // The answer to a form that was wrong has no address of its own to come back to.
+  const isAnswer = [...document.forms].some((form) => new URL(form.action).pathname === location.pathname);
+  if (!reader || leaves || isAnswer || !fields.length) return;
+  const page = location.pathname + location.search;
+  sessionStorage.setItem(TYPED, JSON.stringify({ reader, page, fields: fields.map((one) => [one.id, one.value]) }));
+});

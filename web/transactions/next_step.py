@@ -12,7 +12,10 @@ NEXT: Mapping[tuple[str, str], str] = {
     ("request", "awaiting-source"): (
         "Nothing is sent until {source} acts. It is reminded by itself; what comes meanwhile and fits is taken."
     ),
-    ("request", "awaiting-requester"): "{source} waits for an answer of {destination}, and may send all the same.",
+    ("request", "awaiting-requester"): (
+        "{source} waits for an answer of {destination}. Once it knows, by phone too, it takes the question back "
+        "and accepts; it may send all the same."
+    ),
     ("request", "awaiting-study"): (
         "Once it comes from {source}'s PACS it goes to {destination}'s worklist by itself."
     ),

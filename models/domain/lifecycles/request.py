@@ -47,6 +47,8 @@ REQUEST: Lifecycle[State, Event] = Lifecycle(
     table={
         (S.PLACED, E.TOLD): S.AWAITING_SOURCE,
         (S.AWAITING_SOURCE, E.ACCEPTED): S.AWAITING_STUDY,
+        # The answer came by phone: the question is taken back.
+        (S.AWAITING_REQUESTER, E.ACCEPTED): S.AWAITING_STUDY,
         (S.AWAITING_SOURCE, E.ASKED_BACK): S.AWAITING_REQUESTER,
         (S.AWAITING_STUDY, E.ASKED_BACK): S.AWAITING_REQUESTER,
         (S.PARTLY_ANSWERED, E.ASKED_BACK): S.AWAITING_REQUESTER,
