@@ -47,7 +47,7 @@ def _resolve(held_id: str, institution_id: str | None) -> ResponseReturnValue:
         abort(404)
     try:
         with here().database.begin() as session:
-            about = identifying(session, reference_of(session, held_id))
+            about = identifying(session, reference_of(session, held_id, institution_id))
         resolution = entries.reason(request.form.get("reason", ""), f"reason-{held_id}", about)
     except Wrong as wrong:
         return _shown(wrong), 422

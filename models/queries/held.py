@@ -134,14 +134,14 @@ def how_many_alone(session: Session, viewer: Viewer) -> int:
     return session.scalar(select(func.count()).select_from(HeldObject).where(_open(viewer))) or 0
 
 
-def reference_of(session: Session, held_id: str) -> str:
-    """The reference of the transaction whose study an object belongs to; empty where that is not known."""
+def reference_of(session: Session, held_id: str, institution_id: str | None) -> str:
+    """The reference of the transaction whose study this Institution's object belongs to; empty for any other object."""
     return (
         session.scalars(
             select(Transaction.reference)
             .join(Arrival, Arrival.transaction_id == Transaction.id)
             .join(HeldObject, HeldObject.arrival_id == Arrival.id)
-            .where(HeldObject.id == held_id)
+            .where(HeldObject.id == held_id, HeldObject.institution_id == institution_id)
         ).first()
         or ""
     )

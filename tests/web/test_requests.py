@@ -122,7 +122,7 @@ def test_one_study_is_declined(app: Flask, database: Database, registry: Registr
         other = add_request(session, registry, State.AWAITING_SOURCE).studies[0].id
     client = sign_in(app, "officer.zx1")
     act = f"{page}/decline-study"
-    assert send(client, page, act, requested_study_id=other, reason="No.").status_code == 422
+    assert send(client, page, act, requested_study_id=other, reason="No more.").status_code == 422
     assert send(client, page, act, requested_study_id=first, reason="").status_code == 422
     assert send(client, page, act, requested_study_id=second, reason="Lost.").status_code == 303
     payload = {"requested_study_id": second, "reason": "Lost.", "seen": "awaiting-source"}
@@ -148,10 +148,10 @@ def test_what_has_come_is_not_declined_any_more(app: Flask, database: Database, 
             row.state = "partly-answered"
         chosen = first.id
     assert f'action="{page}/decline"' not in client.get(page).text
-    answer = client.post(f"{page}/decline", data=form | {"reason": "No."})
+    answer = client.post(f"{page}/decline", data=form | {"reason": "No more."})
     assert answer.status_code == 422
     assert "A part of it has come already" in answer.text
-    answer = client.post(f"{page}/decline-study", data=form | {"reason": "No.", "requested_study_id": chosen})
+    answer = client.post(f"{page}/decline-study", data=form | {"reason": "No more.", "requested_study_id": chosen})
     assert answer.status_code == 422
     assert commands(database) == []
 
@@ -167,7 +167,7 @@ def test_what_is_too_late_says_how_it_stands(
     with database.begin() as session:
         session.scalars(select(Transaction)).one().state = state.value
         session.scalars(select(ImageRequest)).one().state_detail = "We have no such study."
-    assert client.post(f"{page}/{act}", data=form | {"reason": "No."}).status_code == 303
+    assert client.post(f"{page}/{act}", data=form | {"reason": "No more."}).status_code == 303
     assert "Too late: " in client.get(page).text
     assert commands(database) == []
 

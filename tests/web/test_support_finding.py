@@ -1,4 +1,4 @@
-"""Support finds by anything: a reference, UID, AE title, phone, mail, and an NHS number with a reason."""
+"""Finding by anything that somebody on the phone may say; by an NHS number only for a reason."""
 
 from __future__ import annotations
 

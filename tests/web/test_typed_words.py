@@ -11,7 +11,7 @@ from models.domain.identity import PatientFacts
 from models.domain.lifecycles.request import State
 from models.tables import Arrival, Delivery, ImageRequest, Transaction, TransitionRow
 from tests.database import Registry
-from tests.web.portal import make, send, sign_in
+from tests.web.portal import field_of, make, send, sign_in
 from tests.web.seeded import Seed
 from tests.web.seeded_requests import add_request
 
@@ -90,6 +90,10 @@ def test_no_reason_names_the_patient(
         request.family_name, request.given_name, request.birth_date = "Testfamily", "Agnes", "19510203"
         request.source_patient_id = "ZX1-0042"
         asked, listed_reference, kept_id = request.transaction.reference, listed.reference, kept.id
+    stranger = sign_in(app, "officer.zx3")
+    form = {"csrf_token": field_of(stranger.get("/held").text, "csrf_token"), "outcome": "kept-apart", "reason": words}
+    expected = 422 if named == "NHS number" else 404
+    assert stranger.post(f"/held/{kept_id}/resolve", data=form).status_code == expected, "a stranger learns nothing"
     officer, other, support = (sign_in(app, one) for one in ("officer.zx1", "officer.zx2", "support.zx3"))
     for client, page, action, more in (
         (officer, f"/transactions/{asked}", f"/transactions/{asked}/decline", {}),

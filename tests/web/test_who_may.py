@@ -51,7 +51,7 @@ class Caller:
         self.token = field_of(self.client.get("/held").text, "csrf_token")
 
     def call(self, method: str, path: str) -> int:
-        form = {"csrf_token": self.token, "command": new_id(), "reason": "x", "outcome": "kept-apart"}
+        form = {"csrf_token": self.token, "command": new_id(), "reason": "No more.", "outcome": "kept-apart"}
         return (self.client.post(path, data=form) if method == "POST" else self.client.get(path)).status_code
 
 

@@ -151,7 +151,13 @@ def test_nothing_of_another_institution(app: Flask, database: Database, registry
         assert reference not in text
         assert "Nothing waits for release; what comes is told by mail too." in text
         token = field_of(client.get("/held").text, "csrf_token")
-        sent = {"csrf_token": token, "command": new_id(), f"command-{only}": new_id(), "delivery": only, "reason": "x"}
+        sent = {
+            "csrf_token": token,
+            "command": new_id(),
+            f"command-{only}": new_id(),
+            "delivery": only,
+            "reason": "No more.",
+        }
         for path in ("/worklist/release", f"/worklist/{only}/refuse", f"/worklist/{only}/reassign"):
             assert client.post(path, data=sent).status_code == 404, path
     assert commands(database) == []
