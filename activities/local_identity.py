@@ -17,10 +17,10 @@ from activities.peer import PeerAddress, association
 from models.db import Database
 from models.domain.contracts import LocalIdentityQuestion
 from models.domain.errors import ExchangeError
-from models.domain.identity import PatientFacts, another_person, may_be_twins, unpadded
+from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS, arriving, known_patient, names_another
+from models.local_patients import ANOTHERS_ID, arriving, known_patient, names_another, why_not_filed_as
 from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
@@ -59,10 +59,7 @@ class LocalIdentityActivities:
         # The ID of another issuer is another ID, whatever it looks like (PS3.3 C.7.1.1).
         ours = [one for one in filed if not (one.IssuerOfPatientID in foreign or issued_by_nhs(one.IssuerOfPatientID))]
         bearers = [known, *ours] if known is not None else ours
-        if any(another_person(one, patient) for one in bearers):
-            return ANOTHERS_ID
-        twins = not content.get("same_person") and any(may_be_twins(one, patient) for one in bearers)
-        return MAY_BE_TWINS if twins else ""
+        return why_not_filed_as(patient, bearers, same_person=bool(content.get("same_person")))
 
 
 def _can_be_asked(node: Node) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from temporalio import activity
+
 from activities.border import acts
 from models.archive import FolderArchive
 from models.db import Database
@@ -15,5 +17,12 @@ class PurgeActivities:
 
     @acts
     def purge(self, days: float) -> int:
-        """How many images were removed, of studies confirmed more than `days` ago. What is gone is gone: idempotent."""
-        return purge(self.database, self.archive, days=days)
+        """How many images were removed, of studies confirmed more than `days` ago. What is gone is gone: idempotent.
+
+        A worker that has to stop leaves the rest to the next night.
+        """
+        return purge(self.database, self.archive, days=days, must_stop=_must_stop)
+
+
+def _must_stop() -> bool:
+    return activity.is_cancelled() or activity.is_worker_shutdown()

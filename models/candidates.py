@@ -15,8 +15,8 @@ from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
 from models.domain.lifecycles.request import Event, State
 from models.domain.matching import Arrived, Fit, compare, fits
-from models.domain.parts import Part
-from models.parts import parts_held, without_others
+from models.domain.parts import WRITTEN, Part, parts_of
+from models.parts import parts_held, sop_classes, without_others
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -43,6 +43,7 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
         .where(ArrivalInstance.arrival_id == arrival.id)
         .distinct()
     ).all()
+    classes = sop_classes(session, arrival)
     patients = [facts_from_json(patient) for patient, _ in rows if patient]
     first = patients[0] if patients else None
     study = arrival.study
@@ -55,7 +56,8 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
         StudyDate=study.StudyDate,
         accessions=frozenset(unpadded(accession) for _, accession in rows) - {""},
         modalities=frozenset(map(str, study.ModalitiesInStudy)),
-        holds=parts_held(session, arrival),
+        holds=parts_of(classes),
+        written=not WRITTEN.isdisjoint(classes),
     )
 
 

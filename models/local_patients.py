@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins, nhs_numbers
+from models.domain.identity import (
+    PatientFacts,
+    another_person,
+    declared_nhs,
+    may_be_twins,
+    may_have_married,
+    nhs_numbers,
+)
 from models.domain.nhs_number import ISSUER, parse_nhs_number
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
-MAY_BE_TWINS = (
-    "That local ID is known with another given name, as of a twin; not released. "
+CALLED_OTHERWISE = (
+    "That local ID is known under another name, as of a twin or before a marriage; not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
 
@@ -25,6 +33,21 @@ def names_another(given: str, patient: PatientFacts) -> bool:
     """Whether the ID that was entered is an NHS number, and not this patient's."""
     number, own = parse_nhs_number(given), nhs_numbers(patient)
     return number is not None and bool(own) and number not in own
+
+
+def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, same_person: bool = False) -> str:
+    """Why the patient is not filed under the local ID of these `bearers`; empty when nothing is against it.
+
+    `same_person`: somebody has looked, and who is called otherwise is the same patient.
+    """
+    called_otherwise = False
+    for one in bearers:
+        if another_person(one, patient):
+            if not may_have_married(one, patient):
+                return ANOTHERS_ID
+            called_otherwise = True
+        called_otherwise = called_otherwise or may_be_twins(one, patient)
+    return CALLED_OTHERWISE if called_otherwise and not same_person else ""
 
 
 def arriving(session: Session, delivery: Delivery) -> PatientFacts:
@@ -79,9 +102,12 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *
         row = LocalPatient(institution_id=delivery.institution_id, patient_id=patient_id, nhs_number="", learned_at=at)
         row.PatientName = row.PatientBirthDate = ""
         session.add(row)
-    elif another_person(facts_of(row), patient) or (not same_person and may_be_twins(facts_of(row), patient)):
+    elif why_not_filed_as(patient, [facts_of(row)], same_person=same_person):
         return False
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
+    if row.PatientName and row.nhs_number not in nhs_numbers(patient):
+        # Whoever is called otherwise does not take the record over: only the NHS number says that a name has changed.
+        patient = replace(patient, PatientName=row.PatientName)
     row.PatientName = patient.PatientName or row.PatientName
     row.PatientBirthDate = patient.PatientBirthDate or row.PatientBirthDate
     row.learned_at = at

@@ -13,9 +13,9 @@ from models.domain.parts import Part, parts_of
 from models.tables import Arrival, ArrivalInstance, Candidate, Instance, RequestedStudy, Study
 
 
-def parts_held(session: Session, arrival: Arrival) -> frozenset[Part]:
-    """By the arrival's own images and documents, whatever else of its study came before."""
-    return parts_of(
+def sop_classes(session: Session, arrival: Arrival) -> frozenset[str]:
+    """Of the arrival's own images and documents, whatever else of its study came before."""
+    return frozenset(
         session.scalars(
             select(Instance.SOPClassUID)
             .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
@@ -23,6 +23,10 @@ def parts_held(session: Session, arrival: Arrival) -> frozenset[Part]:
             .distinct()
         )
     )
+
+
+def parts_held(session: Session, arrival: Arrival) -> frozenset[Part]:
+    return parts_of(sop_classes(session, arrival))
 
 
 def came_for_images(session: Session, study_ids: Collection[str]) -> Mapping[str, frozenset[str]]:

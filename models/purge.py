@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
 from models.drafts import forget_old
-from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, Parcel, TransitionRow, now
+from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, LeftOver, Parcel, TransitionRow, now
 
 ACTOR = "exchange"
 DONE = ("confirmed",)
@@ -19,25 +20,32 @@ GROUP = 500
 LOCK_OF_PURGE = 0x1EA
 
 
-def purge(database: Database, archive: FolderArchive, *, days: float) -> int:
+def purge(
+    database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
+) -> int:
     """Remove what need not be kept: old drafts, and the images of `purge_confirmed`; how many those were."""
     with database.begin() as session:
         forget_old(session)
-    return purge_confirmed(database, archive, days=days)
+    return purge_confirmed(database, archive, days=days, must_stop=must_stop)
 
 
-def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) -> int:
+def purge_confirmed(
+    database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
+) -> int:
     """Remove images all of whose deliveries were confirmed more than `days` ago; how many that were.
 
-    An image that is held, on its way, or never confirmed anywhere stays.
+    An image that is held, on its way, or never confirmed anywhere stays. Where it `must_stop` the rest stays, too.
     """
-    removed = 0
-    while True:
+    # What was left lying when this was killed.
+    remove_left_over(database, archive)
+    removed, last = 0, ""
+    while not must_stop():
         with database.begin() as session:
             # Before any row is read: an ingest that has found an image kept must have finished naming it.
             session.execute(select(func.pg_advisory_xact_lock(LOCK_OF_PURGE)))
-            due = _due(session, days)
-            keys = [instance.key for instance in due if instance.key]
+            due = due_for_removal(session, days, last)
+            keys = {instance.key for instance in due if instance.key}
+            session.add_all(LeftOver(key=key) for key in keys if session.get(LeftOver, key) is None)
             for instance in due:
                 instance.store = instance.key = None
                 instance.patient, instance.routing, instance.purged_at = {}, {}, now()
@@ -52,37 +60,46 @@ def purge_confirmed(database: Database, archive: FolderArchive, *, days: float) 
                     facts={"images": count},
                 )
         # Rows first: a file without a row is litter, a row without a file would be a lie.
-        remove_unused(database, archive, keys)
+        remove_left_over(database, archive)
         removed += len(due)
         if len(due) < GROUP:
-            return removed
+            break
+        last = due[-1].id
+    return removed
 
 
-def _due(session: Session, days: float) -> list[Instance]:
-    """Locked, so that an image that comes again meanwhile is kept again afterwards."""
+def due_for_removal(session: Session, days: float, last: str) -> list[Instance]:
+    """After `last`; locked, so that an image that comes again meanwhile is kept again afterwards."""
     member, arrival = aliased(ArrivalInstance), aliased(Arrival)
     confirmed_before = now() - timedelta(days=days)
     last_step = select(func.max(TransitionRow.at)).where(TransitionRow.subject_id == Delivery.id).scalar_subquery()
-    is_done = exists().where(
+    was_sent = exists().where(Parcel.arrival_id == arrival.id, Delivery.parcel_id == Parcel.id)
+    is_kept = exists().where(
         Parcel.arrival_id == arrival.id,
         Delivery.parcel_id == Parcel.id,
-        Delivery.state.in_(DONE),
-        last_step < confirmed_before,
+        or_(Delivery.state.not_in(DONE), last_step >= confirmed_before),
     )
-    has_open = exists().where(
-        Parcel.arrival_id == arrival.id, Delivery.parcel_id == Parcel.id, Delivery.state.not_in(DONE)
-    )
-    in_use = exists().where(member.instance_id == Instance.id, member.arrival_id == arrival.id, ~is_done | has_open)
+    in_use = exists().where(member.instance_id == Instance.id, member.arrival_id == arrival.id, ~was_sent | is_kept)
     came = exists().where(member.instance_id == Instance.id)
     return list(
         session.scalars(
             select(Instance)
-            .where(Instance.key.is_not(None), came, ~in_use)
+            .where(Instance.key.is_not(None), Instance.id > last, came, ~in_use)
             .order_by(Instance.id)
             .limit(GROUP)
             .with_for_update(of=Instance, skip_locked=True)
         )
     )
+
+
+def remove_left_over(database: Database, archive: FolderArchive) -> None:
+    """Remove the bytes whose rows were emptied."""
+    with database.begin() as session:
+        keys = list(session.scalars(select(LeftOver.key)))
+    if keys:
+        remove_unused(database, archive, keys)
+        with database.begin() as session:
+            session.execute(delete(LeftOver).where(LeftOver.key.in_(keys)))
 
 
 def remove_unused(database: Database, archive: FolderArchive, keys: list[str]) -> None:

@@ -49,9 +49,10 @@ class Relay:
                 self.carry()
                 self.wake()
                 if time.monotonic() >= due:
+                    # What fails is not tried again at once: commands are carried in between.
+                    due = time.monotonic() + SWEEP_EVERY
                     self.sweep()
                     self.arrange()
-                    due = time.monotonic() + SWEEP_EVERY
             except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
                 log.warning("nothing is carried at present: %s", type(away).__name__)
                 wait = COME_BACK

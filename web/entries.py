@@ -13,7 +13,7 @@ from models.domain.naming import NOBODY, Identifying, named_in
 from models.domain.nhs_number import parse_nhs_number
 
 REASON = 500
-FEWEST = 3
+FEWEST = 2
 """Letters without which a reason says nothing."""
 LINE = 120
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

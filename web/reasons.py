@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import request
 
-from models.domain.naming import Identifying
+from models.domain.naming import NOBODY, Identifying
 from models.queries.naming import identifying
 from models.references import reference_in
 from web import entries
 from web.here import here
+from web.permission import person
 
 
 def reason_about(reference: str, field: str) -> str:
@@ -17,6 +18,11 @@ def reason_about(reference: str, field: str) -> str:
 
 
 def whom(reference: str) -> Identifying:
-    """Whom no word about the transaction may name."""
+    """Whom no word about the transaction may name.
+
+    NHS numbers aside, whoever is not to see the patient learns nothing from what is refused.
+    """
+    if not person().viewer.sees_patients:
+        return NOBODY
     with here().database.begin() as session:
         return identifying(session, reference_in(reference))

@@ -124,9 +124,23 @@ def may_be_twins(a: PatientFacts, b: PatientFacts) -> bool:
 
     Twins share family name and birth date. An initial, or the first of several given names, is no other name.
     """
-    (_, one), (_, other) = family_and_given(a.PatientName), family_and_given(b.PatientName)
-    same = one.startswith(other) or other.startswith(one)
+    one, other = (_given_names(facts) for facts in (a, b))
+    initial = bool(one and other) and 1 in (len(one[0]), len(other[0])) and one[0][0] == other[0][0]
+    same = not one or not other or one[0] == other[0] or initial
     return not same and not nhs_numbers(a) & nhs_numbers(b)
+
+
+def may_have_married(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether of two whom `another_person` parts only the family names differ, and both were born on one day."""
+    numbers = nhs_numbers(a), nhs_numbers(b)
+    born = _birth_date(a)
+    return not all(numbers) and bool(born) and born == _birth_date(b) and not may_be_twins(a, b)
+
+
+def _given_names(facts: PatientFacts) -> list[str]:
+    """As they are compared; several stand in one component, parted by blanks."""
+    _, given, *_ = [*facts.PatientName.partition("=")[0].split("^"), ""]
+    return [name for name in map(folded, given.split()) if name]
 
 
 def _differ(one: str, other: str) -> bool:

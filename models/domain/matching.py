@@ -77,7 +77,7 @@ class Wanted:
 class Arrived:
     """What the headers of one arrival say; several accession numbers and modalities are one study's.
 
-    `holds` are the parts that the arrival itself brought.
+    `holds` are the parts that the arrival itself brought; of a report, `written` says that a person certainly wrote it.
     """
 
     StudyInstanceUID: str
@@ -89,6 +89,7 @@ class Arrived:
     accessions: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
     holds: frozenset[Part] = frozenset()
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,17 @@ class Fit:
     def is_certain(self) -> bool:
         agrees = set(self.agrees)
         is_of_patient = bool(agrees & NAMED) or agrees >= SAME_PERSON
-        return is_of_patient and bool(agrees & SAME_STUDY) and not self.differs
+        return is_of_patient and self._is_of_study and not self.differs
+
+    @property
+    def _is_of_study(self) -> bool:
+        said = SAME_STUDY.intersection(self.agrees)
+        if self.wanted.part is Part.IMAGES:
+            return bool(said)
+        # A report that comes alone does not tell what was examined: within a span of days there may be others.
+        if self.wanted.study_date_from != self.wanted.study_date_to and not self.wanted.is_prior:
+            said -= {Field.STUDY_DATE}
+        return Field.REPORT in self.agrees and bool(said)
 
     @property
     def is_possible(self) -> bool:
@@ -142,7 +153,7 @@ def compare(arrived: Arrived, wanted: Wanted) -> Fit:
     """Field by field: what either side does not say neither agrees nor differs."""
     if wanted.part in arrived.holds and arrived.StudyInstanceUID in wanted.came:
         # All else was compared, or looked at by a person, when its images came.
-        return Fit(wanted, agrees=(Field.STUDY, Field.REPORT), differs=())
+        return Fit(wanted, agrees=(Field.STUDY, *((Field.REPORT,) if arrived.written else ())), differs=())
     family, given = family_and_given(arrived.PatientName)
     said: list[tuple[Field, bool | None]] = [
         (Field.STUDY, _same(wanted.StudyInstanceUID, (arrived.StudyInstanceUID,))),
@@ -174,9 +185,11 @@ def _modalities(arrived: Arrived, part: Part) -> frozenset[str]:
 
 
 def _parts(arrived: Arrived, wanted: Wanted) -> list[tuple[Field, bool | None]]:
-    """That images are images goes without saying."""
+    """That images are images goes without saying; whether a document is the report may be for a person to say."""
     there = wanted.part in arrived.holds
-    return [(Field.REPORT, there)] if wanted.part is Part.REPORT else [(Field.IMAGES, None if there else False)]
+    if wanted.part is Part.IMAGES:
+        return [(Field.IMAGES, None if there else False)]
+    return [(Field.REPORT, (True if arrived.written else None) if there else False)]
 
 
 def _same(wanted: str, arrived: Collection[str]) -> bool | None:

@@ -12,6 +12,11 @@ from models.domain.nhs_number import parse_nhs_number
 TEN_DIGITS = re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)")
 SHORTEST_WORD, SHORTEST_ID = 3, 4
 """Shorter names and Patient IDs stand in too many sentences that mean something else."""
+ORDINARY = re.compile(
+    r"\b(?:art|bill|black|brown|case|dawn|day|east|faith|grace|green|hall|hill|holly|hope|house|joy|king|lane|long|mark|may|"
+    r"moss|north|page|park|pat|patience|price|rich|rose|sage|short|small|south|summer|west|white|will|wise|wood|young)\b"
+)
+"""Names that are words: in small letters they mean nobody."""
 BETWEEN = r"[ .,/-]{1,2}"
 
 
@@ -35,7 +40,7 @@ def named_in(text: str, patient: Identifying) -> str:
     """What of a patient `text` names, like "family name"; empty when nothing. Any valid NHS number counts."""
     if any(map(parse_nhs_number, TEN_DIGITS.findall(text))):
         return "NHS number"
-    said = _words(text) - _words(patient.other_words)
+    said = _words(ORDINARY.sub(" ", text)) - _words(patient.other_words)
     family, given, *_ = (*patient.PatientName.split("=")[0].split("^"), "", "")
     for part, what in ((family, "family name"), (given, "given name")):
         if {word for word in _words(part) if len(word) >= SHORTEST_WORD} & said:

@@ -17,6 +17,8 @@ REPORTS = frozenset(f"{STORAGE}{number}" for number in ("88.11", "88.22", "88.33
 
 The other structured reports are written by machines: a dose report comes with nearly every CT, and is none.
 """
+WRITTEN = frozenset(f"{STORAGE}{number}" for number in ("88.11", "104.2"))
+"""Text SR and CDA are what people write. The others may be measurements of a machine, or a request form scanned."""
 BESIDE_IMAGES = (f"{STORAGE}11.", f"{STORAGE}88.", f"{STORAGE}104.")
 """Presentation states, structured reports with key object selections among them, encapsulated documents."""
 

@@ -33,7 +33,9 @@ class Facts:
     on_worklist: int = 0
     stopped: int = 0
     lost: int = 0
-    """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there."""
+    possible: int = 0
+    """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there; and
+    those of which a person has yet to say whether they answer it."""
 
 
 Say = Callable[[Facts], str]
@@ -115,8 +117,21 @@ def _reminded(f: Facts, unless: str = "it answers") -> str:
     return f"; reminded {f.then} unless {unless}." if f.then else "."
 
 
+def _owed(f: Facts) -> Facts:
+    """Of what was asked for, that which has not come; a request that was answered in part may be asked about again."""
+    paired = f.paired and f.present == f.reports_present
+    return replace(f, total=f.total - f.present, reports=f.reports - f.reports_present, paired=paired)
+
+
 def _again(f: Facts) -> str:
     return " again, as what came was refused or abandoned" if f.lost else ""
+
+
+def _possible(f: Facts) -> str:
+    if not f.possible:
+        return ""
+    may = "1 study that may answer it has" if f.possible == 1 else f"{f.possible} studies that may answer it have"
+    return f" {may} come: either side says on its page whether {'it does' if f.possible == 1 else 'they do'}."
 
 
 def _waits(f: Facts) -> str:
@@ -131,17 +146,17 @@ def _waits(f: Facts) -> str:
 SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.PLACED): lambda f: f"{f.destination} asks {f.source} for {asked(f)}; {f.source} is being told.",
     ("request", R.AWAITING_SOURCE): lambda f: (
-        f"{f.destination} asks {f.source} for {asked(f)}{_again(f)}. "
-        f"{f.source}'s PACS officer accepts, sends, asks back or declines{_reminded(f)}"
+        f"{f.destination} asks {f.source} for {asked(_owed(f))}{_again(f)}. "
+        f"{f.source}'s PACS officer accepts, sends, asks back or declines{_reminded(f)}{_possible(f)}"
     ),
     ("request", R.AWAITING_REQUESTER): lambda f: (
         f"{_why(f'{f.source} asks {f.destination} back', f.detail)} The requester answers."
     ),
     ("request", R.AWAITING_STUDY): lambda f: (
-        f"{f.source} has accepted and sends {asked(f)} from its PACS{_reminded(f, 'it comes')}"
+        f"{f.source} has accepted and sends {asked(_owed(f))} from its PACS{_reminded(f, 'it comes')}{_possible(f)}"
     ),
     ("request", R.PARTLY_ANSWERED): lambda f: (
-        f"{_came(f)} answered; {_waits(f)} {f.source} still owes the rest{_reminded(f, 'it comes')}"
+        f"{_came(f)} answered; {_waits(f)} {f.source} still owes the rest{_reminded(f, 'it comes')}{_possible(f)}"
     ),
     ("request", R.ANSWERED): lambda f: (
         f"{_came(f)} came from {f.source}; {_waits(f) or f'delivery to {f.destination} is under way.'}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from models.answers import FAILED
 from models.domain.identity import PatientFacts
@@ -19,7 +19,7 @@ from models.queries.candidates import still_wanted
 from models.queries.people import names
 from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer, visible
-from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction
+from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Study, Transaction
 
 UNANSWERED = (State.DECLINED, State.WITHDRAWN, State.EXPIRED)
 """Requests that have ended so want nothing any more."""
@@ -31,7 +31,7 @@ class Fitting:
     """A study that answers a request (`answered_at` is set, by `who`) or may do so, with what agrees and differs.
 
     Of one that `goes_to_requester` already, either side may say that it is what was asked for; one that did not get
-    there has `ended`, as refused or abandoned, and `why`.
+    there has `ended`, as refused or abandoned, and `why`. `study` says what came, to whom sees patients.
 
     `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page; there
     `asked` says what it asks for.
@@ -49,6 +49,7 @@ class Fitting:
     goes_to_requester: bool = False
     ended: str = ""
     why: str = ""
+    study: Study | None = None
     asked: str = ""
 
 
@@ -173,6 +174,8 @@ def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) ->
     rows = session.execute(
         select(Candidate, Arrival)
         .join(Arrival, Arrival.id == Candidate.arrival_id)
+        .join(Arrival.study)
+        .options(contains_eager(Arrival.study))
         .where(Candidate.requested_study_id.in_([study.id for study in request.studies]))
         .order_by(Candidate.answered_at, Candidate.found_at)
     ).all()
@@ -192,6 +195,7 @@ def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) ->
                 goes_to_requester=delivery is not None and end is None,
                 ended=end.state if end else "",
                 why=end.state_detail if end and viewer.sees_patients else "",
+                study=arrival.study if viewer.sees_patients else None,
             )
         )
     return found

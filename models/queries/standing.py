@@ -162,6 +162,7 @@ def _standing(
         on_worklist=coming.on_worklist,
         stopped=coming.stopped,
         lost=coming.lost,
+        possible=coming.possible,
     )
     if request is not None:
         facts = _of_request(facts, request)

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from models.domain.contracts import EXCHANGE
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
-from models.domain.identity import PatientFacts, SentIdentity
+from models.domain.identity import PatientFacts, SentIdentity, nhs_numbers
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
+from models.local_patients import known_ids
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
 from models.queries.people import names
@@ -98,6 +99,8 @@ class DeliveryFacts:
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
+    `known_id` is the viewer's own Patient ID for this NHS number, where it waits for their release.
+
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
     """
@@ -125,6 +128,7 @@ class TransactionPage:
     study_date: str
     accession: str
     identity: SentIdentity | None
+    known_id: str
     steps: tuple[Step, ...]
     held_parts: tuple[HeldPart, ...]
     follows: str
@@ -172,6 +176,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
         identity=SentIdentity(**identity) if identity else None,
+        known_id=_known_id(session, viewer, delivery, header.patient),
         steps=_steps(session, viewer, one),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
@@ -179,6 +184,17 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         other_nodes=other_nodes(session, delivery),
         worklists=worklists_open_to(session, arrival.institution_id) if arrival else (),
     )
+
+
+def _known_id(session: Session, viewer: Viewer, delivery: Delivery | None, patient: PatientFacts | None) -> str:
+    """The one that was learned last, as on the worklist."""
+    if delivery is None or patient is None or delivery.institution_id != viewer.institution_id:
+        return ""
+    arrival = delivery.parcel.arrival
+    sender = session.get(Node, arrival.node_id) if arrival.node_id else None
+    numbers = nhs_numbers(patient, patient_id_may_be_nhs=bool(sender and sender.patient_id_may_be_nhs))
+    known = known_ids(session, viewer.institution_id, numbers)
+    return next((rows[0].patient_id for rows in known.values()), "")
 
 
 def _arrival(session: Session, arrival: Arrival) -> ArrivalFacts:

@@ -17,11 +17,15 @@ STOPPED = (State.NEEDS_ATTENTION, State.DIFFERS_AT_DESTINATION)
 
 @dataclass(frozen=True)
 class UnderWay:
-    """Studies `on_worklist` wait for a release by the requester, `stopped` ones for a decision; `lost` were refused."""
+    """Studies `on_worklist` wait for a release by the requester, `stopped` ones for a decision; `lost` were refused.
+
+    `possible` ones go to the requester, too; whether they answer a person has yet to say.
+    """
 
     on_worklist: int = 0
     stopped: int = 0
     lost: int = 0
+    possible: int = 0
 
 
 def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, UnderWay]:
@@ -29,6 +33,7 @@ def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, Un
     if not request_ids:
         return {}
     answers = Candidate.answered_at.is_not(None)
+    unsaid = and_(Candidate.answered_at.is_(None), Candidate.dismissed_at.is_(None), RequestedStudy.state == "wanted")
     given_up = and_(Candidate.dismissed_at.is_not(None), RequestedStudy.state == "wanted")
     rows = session.execute(
         select(
@@ -36,6 +41,7 @@ def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, Un
             _count(and_(answers, Delivery.state == State.ON_WORKLIST)),
             _count(and_(answers, Delivery.state.in_(STOPPED))),
             _count(and_(given_up, Delivery.state.in_(FAILED))),
+            _count(and_(unsaid, Delivery.state.not_in(FAILED))),
         )
         .join(Candidate, Candidate.requested_study_id == RequestedStudy.id)
         .join(Parcel, Parcel.arrival_id == Candidate.arrival_id)

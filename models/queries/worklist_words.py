@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.domain.lifecycles.delivery import State
-from models.local_patients import MAY_BE_TWINS
+from models.local_patients import CALLED_OTHERWISE
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.requested import by_item, line_of
@@ -45,9 +45,9 @@ class LastAsked:
     refusal: str
 
     @property
-    def may_be_twins(self) -> bool:
+    def called_otherwise(self) -> bool:
         """Whether a person who has looked may say that it is the same patient."""
-        return self.refusal == MAY_BE_TWINS
+        return self.refusal == CALLED_OTHERWISE
 
 
 def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:

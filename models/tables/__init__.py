@@ -7,7 +7,7 @@ from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
 from models.tables.request import Candidate, Draft, ImageRequest, LocalPatient, RequestedStudy
-from models.tables.study import HeldObject, Instance, Study
+from models.tables.study import HeldObject, Instance, LeftOver, Study
 from models.tables.support import Banner, Contact, Disclosure, ShiftNote, SupportAct
 from models.tables.transaction import Arrival, ArrivalInstance, Association, Transaction, TransitionRow
 
@@ -31,6 +31,7 @@ __all__ = [
     "Instance",
     "Institution",
     "LedgerEntry",
+    "LeftOver",
     "LocalPatient",
     "Node",
     "Notice",

@@ -66,6 +66,17 @@ class Instance(Base):
     study: Mapped[Study] = relationship()
 
 
+# Purging looks at what is kept, in this order; what was purged long ago is by far the most.
+Index("ix_instance_kept", Instance.id, postgresql_where=Instance.key.is_not(None))
+
+
+class LeftOver(Base):
+    """Bytes in the archive whose rows were emptied: they are removed next."""
+
+    __tablename__ = "left_over"
+    key: Mapped[str] = mapped_column(primary_key=True)
+
+
 class HeldObject(Base):
     """One object that is kept (or, with `key` None, was refused) and joins no study.
 

@@ -16,7 +16,7 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS, names_another
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, names_another
 from models.outbox import post
 from models.tables import Delivery, Instance, LocalPatient, Node, new_id, now
 from tests.activities.misbehaving import misbehaving
@@ -123,7 +123,7 @@ def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -
     parcels.set_node(1, query_back=False)
     first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
     released(parcels, first, "H123")
-    assert check(parcels, twin, "H123") == MAY_BE_TWINS
+    assert check(parcels, twin, "H123") == CALLED_OTHERWISE
     assert check(parcels, twin, "H123", same_person=True) == ""
     released(parcels, twin, "H123")
     with parcels.database.begin() as session:
@@ -140,6 +140,22 @@ def test_who_has_looked_may_say_that_it_is_the_same_person(parcels: Parcels) -> 
         assert session.get_one(Delivery, other).identity is not None
 
 
+def test_who_has_married_is_filed_under_her_own_id_once_somebody_has_looked(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES)), "H123")
+    married = parcels.release(image(AGNES | {"PatientName": "MARRIED^Agnes"}))
+    assert check(parcels, married, "H123") == CALLED_OTHERWISE
+    assert check(parcels, married, "H123", same_person=True) == ""
+
+
+def test_who_is_filed_under_another_s_id_by_mistake_does_not_take_it_over(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES)), "H123")
+    released(parcels, parcels.release(image(TWIN)), "H123", same_person=True)
+    with parcels.database.begin() as session:
+        assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
+
+
 def test_nobody_says_so_of_another_person(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     released(parcels, parcels.release(image(AGNES)), "H123")
@@ -151,7 +167,7 @@ def test_a_twin_is_found_in_the_destination_s_own_pacs(parcels: Parcels, pacs: P
     released(parcels, first, "H123")
     assert parcels.send(first).accepted == 1
     unlearned(parcels)
-    assert check(parcels, parcels.release(image(TWIN)), "H123") == MAY_BE_TWINS
+    assert check(parcels, parcels.release(image(TWIN)), "H123") == CALLED_OTHERWISE
 
 
 def test_the_destination_s_own_pacs_is_asked(parcels: Parcels, pacs: Program) -> None:

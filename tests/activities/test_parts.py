@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from pydicom.uid import (
     BasicTextSRStorage,
+    ComprehensiveSRStorage,
     CTImageStorage,
+    EncapsulatedCDAStorage,
     EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     XRayRadiationDoseSRStorage,
@@ -19,14 +21,14 @@ from activities.requests import RequestActivities
 from models.domain.contracts import CommandKind
 from models.domain.request_contracts import MatchChoice
 from models.requests import StudyEntry
-from models.tables import Candidate, RequestedStudy
+from models.tables import Candidate, RequestedStudy, now
 from tests.activities.desk import NAMESAKE, ONE_STUDY, Desk
 from tests.workflows.rows import command
 
 BOTH = replace(ONE_STUDY, wants="both")
 TWO_OF_BOTH = replace(BOTH, studies=(*ONE_STUDY.studies, StudyEntry(description="CT neck", Modality="CT")))
 REPORT = replace(ONE_STUDY, wants="report")
-REPORTS = pytest.mark.parametrize("report", [BasicTextSRStorage, EncapsulatedPDFStorage])
+REPORTS = pytest.mark.parametrize("report", [BasicTextSRStorage, EncapsulatedCDAStorage])
 
 
 def rows(desk: Desk, request_id: str) -> list[tuple[str, str]]:
@@ -89,7 +91,8 @@ def test_a_report_that_follows_its_images_answers_for_itself(desk: Desk) -> None
 
 
 def test_images_that_follow_their_report_answer_by_the_usual_rule(desk: Desk) -> None:
-    entry = replace(BOTH, studies=(replace(BOTH.studies[0], study_date_from="20000101", study_date_to="29991231"),))
+    day = f"{now():%Y%m%d}"
+    entry = replace(BOTH, studies=(replace(BOTH.studies[0], study_date_from=day, study_date_to=day),))
     request = desk.place(entry=entry)
     first = comes(desk, request, "1", BasicTextSRStorage)
     assert rows(desk, request) == [("images", "wanted"), ("report", "answered")]
@@ -112,6 +115,13 @@ def test_a_report_alone_is_asked_for_and_comes(desk: Desk) -> None:
     assert desk.route(desk.push("1")).matches == ()
     comes(desk, request, "2", CTImageStorage, BasicTextSRStorage)
     assert rows(desk, request) == [("report", "answered")]
+
+
+@pytest.mark.parametrize("document", [ComprehensiveSRStorage, EncapsulatedPDFStorage])
+def test_what_may_be_measurements_or_a_form_is_the_report_only_if_a_person_says_so(desk: Desk, document: str) -> None:
+    request = desk.place(entry=BOTH)
+    comes(desk, request, "1", CTImageStorage, document)
+    assert rows(desk, request) == [("images", "answered"), ("report", "wanted")]
 
 
 def row_of(desk: Desk, request: str, wants: str) -> str:

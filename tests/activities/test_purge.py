@@ -15,7 +15,7 @@ from activities.journal import JournalActivities
 from models.archive import FolderArchive, Stored
 from models.domain.contracts import Transition
 from models.purge import hold_off_purge, purge_confirmed, remove_unused
-from models.tables import AuditEntry, Delivery, HeldObject, Instance, TransitionRow, now
+from models.tables import AuditEntry, Delivery, HeldObject, Instance, TransitionRow, new_id, now
 from tests.activities.parcels import Parcels
 from tests.eventually import eventually
 from tests.ingest.filling import next_study, small_ct
@@ -65,6 +65,49 @@ def test_what_was_not_confirmed_stays(parcels: Parcels, state: str) -> None:
 def test_what_was_confirmed_lately_stays(parcels: Parcels) -> None:
     end(parcels, parcels.release(small_ct()), days_ago=29)
     assert purge(parcels) == 0
+
+
+def test_the_last_of_several_deliveries_counts(parcels: Parcels) -> None:
+    first = parcels.release(small_ct())
+    end(parcels, first)
+    with parcels.database.begin() as session:
+        parcel = session.get_one(Delivery, first).parcel
+        registry = parcels.filling.registry
+        onward = Delivery(
+            id=new_id(), institution_id="ZX3", transaction_id=parcel.transaction_id, parcel_id=parcel.id,
+            worklist_id=registry.worklists["ZX3"], node_id=registry.nodes["ZX3_PACS"], state="sent", created_at=now(),
+        )  # fmt: skip
+        session.add(onward)
+        onward_id = onward.id
+    end(parcels, onward_id, days_ago=29)
+    assert purge(parcels) == 0, "it got there a day ago"
+    with parcels.database.begin() as session:
+        session.execute(update(TransitionRow).values(at=now() - timedelta(days=31)))
+    assert purge(parcels) == 1
+
+
+def test_what_was_left_lying_by_a_purge_that_was_killed_is_removed(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end(parcels, parcels.release(small_ct()))
+    monkeypatch.setattr(FolderArchive, "remove", kill)
+    with pytest.raises(KeyboardInterrupt):
+        purge(parcels)
+    monkeypatch.undo()
+    assert [row.key for row in instances(parcels).values()] == [None]
+    assert files(parcels) == 1
+    assert purge(parcels) == 0
+    assert files(parcels) == 0
+
+
+def kill(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_one_that_must_stop_begins_no_further_group(parcels: Parcels) -> None:
+    end(parcels, parcels.release(small_ct()))
+    assert purge_confirmed(parcels.database, parcels.archive, days=30, must_stop=lambda: True) == 0
+    assert files(parcels) == 1
 
 
 def test_what_goes_nowhere_yet_stays(parcels: Parcels) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from models.domain.contracts import (
     SendReport,
     Verdict,
 )
+from models.domain.lifecycles.delivery import State
 from temporal.worker import ALL_WORKFLOWS, runner
 from tests.engine import Server
 from tests.histories.moves import NO_ROUTE, OFFICER, arrive, delivery_of, until
@@ -130,6 +132,17 @@ async def supplement(client: Client, world: World) -> None:
     await delivery_of(client, world).result()
 
 
+async def reassigned_and_released(client: Client, world: World) -> None:
+    """Where it waits, and whose the local ID is, is looked up before either decision counts."""
+    world.answers["list"] = Listing(False, "")
+    await (await arrive(client, world)).result()
+    delivery = delivery_of(client, world)
+    await until(lambda: "delivery-on-worklist" in world.told)
+    await delivery.execute_update(Delivery.reassign, replace(OFFICER, seen=f"{State.ON_WORKLIST}:first"))
+    await delivery.execute_update(Delivery.release, replace(OFFICER, seen=f"{State.ON_WORKLIST}:second"))
+    await delivery.result()
+
+
 async def missing_and_sent_again(client: Client, world: World) -> None:
     missing = Comparison(Verdict.MISSING, 2, 3, "It lists 2 of 3 images.")
     world.answers["compare"] = [*[missing] * 6, Comparison(Verdict.UNVERIFIABLE, 0, 3, "It cannot be asked.")]
@@ -163,7 +176,7 @@ async def commitment_answered(client: Client, world: World) -> None:
 Course = Callable[[Client, World], Awaitable[None]]
 COURSES: tuple[Course, ...] = (
     routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, redirected, supplement,
-    missing_and_sent_again, node_down_and_up, commitment_answered,
+    reassigned_and_released, missing_and_sent_again, node_down_and_up, commitment_answered,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
 )  # fmt: skip
 

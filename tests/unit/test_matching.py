@@ -22,6 +22,7 @@ ARRIVED = Arrived(
     accessions=frozenset({"A77"}),
     modalities=frozenset({"CT", "SR"}),
     holds=frozenset(Part),
+    written=True,
 )
 PERSON = Wanted(
     study_id="s1",
@@ -188,3 +189,16 @@ def test_reports_are_classes_of_the_standard() -> None:
 
 def test_names_are_compared_without_case_accents_blanks_and_hyphens() -> None:
     assert folded("Möller-van Dyke") == folded("MOLLER VANDYKE")
+
+
+@pytest.mark.parametrize("wanted", [REPORT, replace(REPORT, came=frozenset({"1.2.3"}))])
+def test_what_a_machine_may_have_written_is_the_report_only_if_a_person_says_so(wanted: Wanted) -> None:
+    fit = compare(replace(ONLY_REPORT, written=False), wanted)
+    assert (fit.is_certain, fit.is_possible, Field.REPORT in (*fit.agrees, *fit.differs)) == (False, True, False)
+
+
+def test_a_report_that_comes_alone_is_not_told_by_a_span_of_days() -> None:
+    span = replace(DATED, study_date_from="20260101", study_date_to="20261231")
+    assert not compare(ONLY_REPORT, span).is_certain
+    assert compare(ONLY_REPORT, replace(span, is_prior=True)).is_certain
+    assert compare(ONLY_REPORT, replace(span, study_date_from="20260503", study_date_to="20260503")).is_certain

@@ -49,3 +49,10 @@ def test_a_name_that_is_another_word_or_short_does_not_count(family: str) -> Non
 def test_of_nobody_only_an_nhs_number_counts() -> None:
     assert named_in("Agnes Testfamily, 3/2/1951", NOBODY) == ""
     assert named_in("999-000-0018", NOBODY) == "NHS number"
+
+
+def test_a_name_that_is_a_word_counts_only_as_a_name() -> None:
+    patient = Identifying("YOUNG^May")
+    assert named_in("The young doctor says it may come tomorrow.", patient) == ""
+    assert named_in("It is May's.", patient) == "given name"
+    assert named_in("MR YOUNG HAS MOVED", patient) == "family name"

@@ -63,6 +63,19 @@ def test_what_came_is_on_the_worklist_while_the_rest_is_owed(
     assert "1 on ZX2&#39;s worklist, its PACS officer releases it. ZX1 still owes the rest" in text
 
 
+def test_only_what_is_owed_is_asked_for_again(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry, State.AWAITING_SOURCE)
+        there, refused = request.studies
+        there.state = "answered"
+        add_candidate(session, there, Seed(session, registry).delivery("confirmed"), answers=True)
+        candidate = add_candidate(session, refused, Seed(session, registry).delivery("refused"))
+        candidate.dismissed_at = now()
+        page = f"/transactions/{request.transaction.reference}"
+    text = sign_in(app, "officer.zx1").get(page).text
+    assert "asks ZX1 for 1 study again, as what came was refused or abandoned." in text
+
+
 @pytest.mark.parametrize("end", ["refused", "abandoned"])
 def test_what_was_refused_stays_in_view_and_is_not_offered(
     app: Flask, database: Database, registry: Registry, end: str
@@ -71,7 +84,7 @@ def test_what_was_refused_stays_in_view_and_is_not_offered(
     for who in ("clinician.zx2", "officer.zx1"):
         text = sign_in(app, who).get(page).text
         assert "asks ZX1 for 1 study again, as what came was refused or abandoned." in text
-        assert f"{came}</a> was {end}, 6 images: Another patient&#39;s." in text
+        assert f"{came}</a> was {end}: CT head without contrast, 3 May 2026, 6 images: Another patient&#39;s." in text
         assert "It answers this" not in text
     support = sign_in(app, "support.zx3").get(page).text
     assert f"was {end}" in support
@@ -109,3 +122,26 @@ def test_what_a_third_forwarded_is_offered(app: Flask, database: Database, regis
     text = client.get(page).text
     assert f"{forwarded}</a> may answer it" in text
     assert send(client, page, f"{page}/recognise", **chosen).status_code == 303
+
+
+def test_a_study_that_may_answer_is_both_sides_move(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry, State.AWAITING_STUDY, descriptions=("CT head",))
+        add_candidate(session, request.studies[0], Seed(session, registry).delivery("on-worklist"))
+        page = f"/transactions/{request.transaction.reference}"
+    text = sign_in(app, "clinician.zx2").get(page).text
+    assert "1 study that may answer it has come: either side says on its page whether it does." in text
+    assert "<strong>Whose move:</strong> ZX2 or ZX1." in text
+    assert "may answer it: CT head without contrast, 3 May 2026, 6 images" in text
+    assert "CT head without" not in sign_in(app, "support.zx3").get(page).text
+
+
+def test_of_what_was_declined_in_part_nothing_is_on_its_way(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry, State.PARTLY_ANSWERED)
+        for study, state in zip(request.studies, ("declined", "wanted"), strict=True):
+            study.state = state
+        page = f"/transactions/{request.transaction.reference}"
+    text = sign_in(app, "clinician.zx2").get(page).text
+    assert "comes from ZX1&#39;s PACS it goes to ZX2&#39;s worklist by itself." in text
+    assert "on its way" not in text

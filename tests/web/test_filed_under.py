@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from models.db import Database
 from models.domain.identity import Basis
-from models.tables import Delivery
+from models.tables import Delivery, LocalPatient, OutboxCommand, now
 from tests.database import Registry
-from tests.web.portal import make, sign_in
+from tests.web.portal import make, send, sign_in
 from tests.web.seeded import AGNES, Seed
 from web.words import FILED
 
@@ -58,3 +58,21 @@ def test_a_patient_id_that_is_missing_has_no_issuer(app: Flask, database: Databa
         re.sub(r"<[^>]*>", "", sent.findall(client.get(f"/transactions/{one}").text)[0]) for one in (given, missing)
     ]
     assert [words.split() for words in shown] == [["ZX1-0042", "ZX1"], ["none"]]
+
+
+def test_its_page_offers_the_same_own_id_as_the_worklist(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("on-worklist").reference
+        known = LocalPatient(institution_id="ZX2", patient_id="E900002", nhs_number="9990000018", learned_at=now())
+        known.PatientName, known.PatientBirthDate = "EXAMPLE^Agnes", "19510203"
+        session.add(known)
+    client, page = sign_in(app, "officer.zx2"), f"/transactions/{reference}"
+    text = unescape(client.get(page).text)
+    assert 'name="patient_id" type="text" spellcheck="false" value="E900002"' in text
+    assert "Known here for this NHS number; ZX1 sent" in text
+    assert "It will be filed in" not in text
+    assert "File it under 999 000 0018 all the same" in text
+    assert "E900002" not in sign_in(app, "officer.zx1").get(page).text
+    assert send(client, page, f"{page}/release", patient_id="E900002").status_code == 303
+    with database.begin() as session:
+        assert session.scalars(select(OutboxCommand)).one().payload["patient_id"] == "E900002"

@@ -18,6 +18,7 @@ from bench.pages import PEOPLE, pages, portal, sign_in
 from models.db import Database
 from models.domain.matching import Arrived
 from models.held_already import delivered_studies
+from models.purge import due_for_removal
 from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
 from models.tables import Account, Candidate, ImageRequest, new_id
@@ -180,6 +181,19 @@ def test_what_an_arrival_may_answer_is_found_by_an_index(database: Database, sai
         plans = [plan for one in sent if (plan := _whole_in(session.connection(), *one))]
         session.rollback()
     assert sent
+    assert not plans
+
+
+@pytest.mark.usefixtures("full")
+def test_the_purge_looks_at_what_is_kept_alone(database: Database) -> None:
+    with database.begin() as session:
+        session.execute(text("UPDATE instance SET key = NULL WHERE id NOT IN (SELECT id FROM instance LIMIT 50)"))
+        session.execute(text("ANALYZE instance"))
+        with heard(database) as said:
+            due_for_removal(session, 30, "")
+        plans = [plan for one in said if (plan := _whole_in(session.connection(), *one))]
+        session.rollback()
+    assert said
     assert not plans
 
 

@@ -57,7 +57,7 @@ def test_the_source_reads_what_is_asked_and_how_to_send_it(app: Flask, database:
         *("EXAMPLE, Agnes", "born 3 February 1951", "999 000 0018", "ZX1-0042", "Fell on the stairs yesterday."),
         *("CT head", "CT chest", "3 May 2026", "Accession A1000042", "Dr R Cipient", "01632 960222", "01632 960020"),
         *("Clinician 2 Example (ZX2)", "<code>IEP_ZX2</code>", "port 11112", "<code>IEP:ZX2</code>"),
-        *("<strong>0</strong> of <strong>2</strong> studies answered", "This request is awaiting source."),
+        *("<strong>0</strong> of <strong>2</strong> studies answered", "<strong>Awaiting source</strong>"),
     ):
         assert said in text, said
     assert "Send it from your PACS" not in sign_in(app, "clinician.zx2").get(page).text
@@ -205,8 +205,9 @@ def test_what_answers_is_linked_both_ways(app: Flask, database: Database, regist
         client = sign_in(app, who)
         text = " ".join(client.get(f"/transactions/{asked}").text.split())
         inspect(client.get(f"/transactions/{asked}").text)
-        assert f"{answered}</a> answers it, 6 images, by Officer 1 Example (ZX1)</span>" in text
-        assert f"{possible}</a> may answer it, 6 images</span>" in text
+        came_as = "CT head without contrast, 3 May 2026, 6 images"
+        assert f"{answered}</a> answers it: {came_as}, by Officer 1 Example (ZX1)</span>" in text
+        assert f"{possible}</a> may answer it: {came_as}</span>" in text
         assert "agrees: NHS number, birth date; <strong>differs: given name</strong>" in text
         for reference, word in ((answered, "Answers"), (possible, "May answer")):
             back = client.get(f"/transactions/{reference}").text

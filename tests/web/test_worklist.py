@@ -6,12 +6,12 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.db import Database
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, MAY_BE_TWINS
-from models.tables import Instance, LocalPatient, Study, now
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE
+from models.tables import Candidate, Instance, LocalPatient, Study, now
 from tests.database import Registry
 from tests.web.portal import Gateway, field_of, make, sign_in
 from tests.web.seeded import AGNES, Seed
@@ -95,6 +95,10 @@ def test_who_asked_for_it(app: Flask, database: Database, registry: Registry) ->
     assert re.search(rf"Requested by</dt><dd>Dr R Cipient, <a[^>]*>{asked}</a>: CT head, call back 01632 960222", text)
     assert re.search(rf"May answer</dt><dd><a[^>]*>{possible}</a>", text)
     assert "Agrees: NHS number, birth date." in text
+    with database.begin() as session:
+        session.execute(update(Candidate).values(answered_at=now(), differs=["NHS number"]))
+    taken = sign_in(app, "officer.zx2").get("/worklist").text
+    assert re.search(rf"Requested by.*{possible}</a>.*Differs: NHS number\.", taken), "also once a person has said so"
     assert "Differs: given name." in text
     assert theirs not in text
     assert text.count("Not requested</dt>") == 1
@@ -164,9 +168,9 @@ def test_who_has_looked_says_that_a_twin_s_id_is_right(
     ((only, _),) = waiting(database, registry)
     client = sign_in(app, "officer.zx2")
     assert "it is the same person" not in client.get("/worklist").text
-    gateway.answer = MAY_BE_TWINS
+    gateway.answer = CALLED_OTHERWISE
     answer = release(client, only, **{f"patient_id-{only}": "H123"})
-    assert "known with another given name" in answer.text
+    assert "known under another name" in answer.text
     assert "I have looked: it is the same person" in answer.text
     inspect(answer.text)
     gateway.answer = ""

@@ -65,15 +65,28 @@ MOVES: Mapping[tuple[str, str], str] = {
 
 
 def next_step(page: TransactionPage) -> str:
+    if page.request and page.state == RequestState.PARTLY_ANSWERED:
+        return _filled(_of_a_part(page), page)
     return _filled(NEXT[page.lifecycle, page.state], page)
+
+
+def _of_a_part(page: TransactionPage) -> str:
+    """Of a request that was answered in part; or declined in part, before anything came."""
+    if not page.present:
+        return NEXT["request", "awaiting-study"]
+    if page.under_way.on_worklist or page.under_way.stopped:
+        return "What came waits for a person at {destination}. The rest follows once it comes from {source}'s PACS."
+    return NEXT["request", "partly-answered"]
 
 
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
     move = MOVES.get((page.lifecycle, page.state), "")
-    # All that was asked for has come: what holds a request up is what holds its answers up.
-    if page.request and not move and page.state == RequestState.ANSWERED:
+    if page.request and page.state == RequestState.ANSWERED:
+        # All that was asked for has come: what holds a request up is what holds its answers up.
         move = BOTH if page.under_way.stopped else "{destination}" if page.under_way.on_worklist else ""
+    elif page.request and move and (page.under_way.on_worklist or page.under_way.possible):
+        move = BOTH
     return _filled(move, page)
 
 

@@ -21,6 +21,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_banner'))
     )
     op.create_index(op.f('ix_banner_cleared_at'), 'banner', ['cleared_at'], unique=False)
+    op.create_table('left_over',
+    sa.Column('key', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_left_over'))
+    )
     op.create_table('contact',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('institution_id', sa.String(), nullable=False),
@@ -190,6 +194,7 @@ def upgrade() -> None:
     op.create_index('ix_delivery_state', 'delivery', ['state', 'institution_id'], unique=False)
     op.create_index('ix_delivery_waiting', 'delivery', ['waiting_since'], unique=False, postgresql_where=sa.text('waiting_since IS NOT NULL'))
     op.create_index(op.f('ix_instance_SeriesInstanceUID'), 'instance', ['SeriesInstanceUID'], unique=False)
+    op.create_index('ix_instance_kept', 'instance', ['id'], unique=False, postgresql_where=sa.text('key IS NOT NULL'))
     op.add_column('institution', sa.Column('second_person', sa.String(), server_default='afterwards', nullable=False))
     op.create_index('ix_outbox_refused', 'outbox', ['delivered_at'], unique=False, postgresql_where=sa.text("refusal != ''"))
     op.create_index('ix_outbox_subject', 'outbox', ['subject_id'], unique=False)
@@ -223,6 +228,7 @@ def downgrade() -> None:
     op.drop_index('ix_outbox_subject', table_name='outbox')
     op.drop_index('ix_outbox_refused', table_name='outbox', postgresql_where=sa.text("refusal != ''"))
     op.drop_column('institution', 'second_person')
+    op.drop_index('ix_instance_kept', table_name='instance', postgresql_where=sa.text('key IS NOT NULL'))
     op.drop_index(op.f('ix_instance_SeriesInstanceUID'), table_name='instance')
     op.drop_index('ix_delivery_waiting', table_name='delivery', postgresql_where=sa.text('waiting_since IS NOT NULL'))
     op.drop_index('ix_delivery_state', table_name='delivery')
@@ -259,6 +265,7 @@ def downgrade() -> None:
     op.drop_table('local_patient')
     op.drop_index(op.f('ix_contact_institution_id'), table_name='contact')
     op.drop_table('contact')
+    op.drop_table('left_over')
     op.drop_index(op.f('ix_banner_cleared_at'), table_name='banner')
     op.drop_table('banner')
     # ### end Alembic commands ###
