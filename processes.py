@@ -119,14 +119,24 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.journal import JournalActivities
     from activities.local_identity import LocalIdentityActivities
     from activities.notices import NoticeActivities
+    from activities.pacs_search import PacsSearchActivities
     from activities.purging import PurgeActivities
     from activities.requests import RequestActivities
+    from activities.retrieval import RetrievalActivities
+    from activities.transfers import TransferActivities
 
     base = database(settings, pool_size=16)
     archive = FolderArchive(settings.archive_folder)
     peers = DicomActivities(base, archive, settings.send_parallel)
     if queue != "workflows":
-        return [peers.send, peers.compare, peers.count_at_source, CommitmentActivities(base, archive).answer]
+        return [
+            peers.send,
+            peers.compare,
+            peers.count_at_source,
+            CommitmentActivities(base, archive).answer,
+            TransferActivities(base).list_at_source,
+            RetrievalActivities(base).retrieve,
+        ]
     arrivals, deliveries, requests = ArrivalActivities(base), DeliveryActivities(base), RequestActivities(base)
     return [
         JournalActivities(base).record,
@@ -144,8 +154,10 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         requests.recognised,
         requests.must_be_wanted,
         requests.answer,
+        TransferActivities(base).progress,
         LocalIdentityActivities(base).check,
         NoticeActivities(base, _mail_host(settings), settings.url).tell,
+        PacsSearchActivities(base).search,
         PurgeActivities(base, archive).purge,
         peers.look,
     ]

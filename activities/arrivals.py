@@ -11,23 +11,28 @@ from sqlalchemy.orm import Session
 from activities.border import acts
 from activities.completeness import Listed, listed
 from activities.effects import chosen_worklist
-from activities.routes import KNOWN, by_a_person, by_rules
+from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
+from models import manifests
 from models.answers import follow_late, open_answers, requests_answered_by, start_of
 from models.candidates import certain, note_for_arrival
 from models.db import Database
 from models.deliveries import default_worklist, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of
 from models.domain.contracts import (
+    EXCHANGE,
     ArrivalOutlook,
+    CommandKind,
     RouteRequest,
     RouteVerdict,
     Sealed,
     SealRequest,
 )
 from models.domain.lifecycles import DELIVERY
+from models.domain.lifecycles import transfer as transfers
 from models.domain.lifecycles.arrival import ARRIVAL, State
 from models.domain.routing import CALLED_AE_TITLE, HeldReason, Routed, RuleSet, Unrouted, route
 from models.domain.urgency import Urgency
+from models.outbox import post
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -36,6 +41,7 @@ from models.tables import (
     Instance,
     Node,
     Parcel,
+    TransferStudy,
     Worklist,
     now,
 )
@@ -46,6 +52,8 @@ CALM = 2.0
 ASK_AGAIN = 10.0
 """Seconds at least between two looks for images that are known to be missing."""
 LONGEST_SILENCE = ARRIVAL.patience[State.RECEIVING]
+FOR_A_TRANSFER = timedelta(hours=1)
+"""What a transfer fetches is complete when it has all come; each change of that is announced."""
 
 
 class ArrivalActivities:
@@ -59,7 +67,8 @@ class ArrivalActivities:
         Idempotent by arrival: a second call finds the same delivery.
         """
         with self.database.begin() as session:
-            arrival = session.get_one(Arrival, arrival_id)
+            arrival = session.get_one(Arrival, arrival_id, with_for_update=True)
+            fetched = manifests.brought_for(session, arrival) is not None
             node = session.get(Node, arrival.node_id) if arrival.node_id else None
             if node is None or arrival.standing != KNOWN:
                 return ArrivalOutlook(
@@ -69,7 +78,7 @@ class ArrivalActivities:
             if arrival.transaction.rules_version is None:
                 arrival.transaction.rules_version = rules.version
             return ArrivalOutlook(
-                source_can_be_asked=node.query_back and node.receives,
+                source_can_be_asked=node.query_back and node.receives and not fetched,
                 delivery_id=_early_delivery(session, arrival, rules),
                 urgency=Urgency(arrival.transaction.urgency),
             )
@@ -78,12 +87,16 @@ class ArrivalActivities:
     def seal(self, request: SealRequest) -> Sealed:
         """Close the arrival on the strongest evidence that all has come, or say how long to wait for it.
 
-        The sender's own list comes first (storage commitment, then key object selection), then the number that the
+        What a transfer fetches is complete when all that its manifest names is here. Of what was pushed the sender's
+        own list comes first (storage commitment, then key object selection), then the number that the
         source says it has, then silence while nobody who sent is still connected. Idempotent: a sealed arrival
         stays sealed; what comes later belongs to a new one that follows it.
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
+            fetched = manifests.brought_for(session, arrival) if arrival.sealed_at is None else None
+            if fetched is not None:
+                return _sealed_for(session, arrival, fetched)
             if arrival.sealed_at is None:
                 said = listed(session, arrival)
                 wait = _still_to_wait(session, arrival, said, request.asked)
@@ -105,12 +118,13 @@ class ArrivalActivities:
             chosen = chosen_worklist(session, request.content_id)
             if chosen is not None:
                 return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen)
-            verdict = by_rules(session, arrival)
+            fetched = manifests.brought_for(session, arrival)
+            verdict = by_transfer(session, arrival, fetched) if fetched else by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
                 arrival.held_reason = verdict.reason.value
                 stop_deliveries(session, arrival.id, verdict.detail)
             found = note_for_arrival(session, arrival)
-            opened = _opened(session, arrival, verdict)
+            opened = _opened(session, arrival, verdict, fetched.transfer.worklist if fetched else None)
             # A destination that is named and cannot be used, or two patients, contradict any request.
             if isinstance(verdict, Unrouted) and verdict.reason is not HeldReason.NO_ROUTE:
                 return opened
@@ -136,6 +150,30 @@ class ArrivalActivities:
                 requesters = {request.institution_id for request in requests_answered_by(session, arrival.id)}
                 others = others.where(Delivery.institution_id.not_in(requesters))
             return list(session.scalars(others))
+
+
+def _sealed_for(session: Session, arrival: Arrival, study: TransferStudy) -> Sealed:
+    """Closed once every image of the manifest is here and the source was asked for it a second time."""
+    count = manifests.count(session, study)
+    transfer = study.transfer
+    if count.complete and transfer.state == transfers.State.NEEDS_ATTENTION:
+        # What was missing has come by itself.
+        post(
+            session,
+            f"{arrival.id}-{arrival.generation}",
+            institution_id=arrival.institution_id,
+            kind=CommandKind.LOOK_AT_TRANSFER,
+            subject_id=transfer.id,
+            actor=EXCHANGE,
+        )
+    if not (count.complete and study.compared_at):
+        return Sealed(False, wait_seconds=FOR_A_TRANSFER.total_seconds())
+    more = arrival.count - count.here
+    also = f" {more} came that were not asked for." if more > 0 else ""
+    said = f" {study.reason}." if study.reason else ""
+    arrival.basis = f"{count.here} of {count.total}, by {transfer.node.name}'s own list.{said}{also}"
+    arrival.sealed_at = now()
+    return Sealed(True, arrival.basis)
 
 
 def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, asked: int | None) -> float:

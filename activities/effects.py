@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from models.domain.contracts import EXCHANGE, CommandKind, Transition
 from models.domain.errors import NotFound
 from models.domain.identity import BY_A_PERSON, LONG_STRING, SHORT_STRING
 from models.local_patients import learn
+from models.manifests import look_again
 from models.outbox import post
 from models.tables import (
     Arrival,
@@ -26,12 +27,15 @@ from models.tables import (
     ImageRequest,
     Node,
     OutboxCommand,
+    Transfer,
+    TransferStudy,
     Worklist,
     new_id,
 )
+from models.transfer_progress import fetch_again
 
 Content = request_effects.Content
-Subject = Arrival | Delivery | Node | CommitmentRequest | ImageRequest
+Subject = Arrival | Delivery | Node | CommitmentRequest | ImageRequest | Transfer
 
 
 def content_of(session: Session, content_id: str) -> Content:
@@ -87,19 +91,26 @@ def _reassigned(session: Session, delivery: Delivery, step: Transition, content:
 
 
 def _ended(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    """Whoever asked for it is to look."""
+    """Whoever asked for it, or has sent it, is to look."""
     _let_look(session, requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id))
+    _let_look(session, _transfers_by(session, delivery.parcel.arrival_id))
 
 
-def _let_look(session: Session, requests: Iterable[ImageRequest]) -> None:
+def _transfers_by(session: Session, arrival_id: str) -> Sequence[Transfer]:
+    fetched = select(TransferStudy.transfer_id).where(TransferStudy.arrival_id == arrival_id)
+    return session.scalars(select(Transfer).where(Transfer.id.in_(fetched))).all()
+
+
+def _let_look(session: Session, whoever: Iterable[ImageRequest | Transfer]) -> None:
     """By commands, so that no word is lost."""
-    for request in requests:
+    for one in whoever:
+        is_request = isinstance(one, ImageRequest)
         post(
             session,
             new_id(),
-            institution_id=request.institution_id,
-            kind=CommandKind.LOOK_AT_REQUEST,
-            subject_id=request.id,
+            institution_id=one.institution_id,
+            kind=CommandKind.LOOK_AT_REQUEST if is_request else CommandKind.LOOK_AT_TRANSFER,
+            subject_id=one.id,
             actor=EXCHANGE,
         )
 
@@ -108,6 +119,9 @@ def _settled(session: Session, arrival: Arrival, step: Transition, content: Cont
     """It went where it went: a request that took it too late is to look, and after a person's decision none may yet."""
     _let_look(session, left_without(session, arrival))
     if step.actor != EXCHANGE:
+        # It went elsewhere than its transfer says, or nowhere.
+        _let_look(session, _transfers_by(session, arrival.id))
+    if step.actor != EXCHANGE:
         session.execute(
             update(Candidate)
             .where(
@@ -115,6 +129,16 @@ def _settled(session: Session, arrival: Arrival, step: Transition, content: Cont
             )
             .values(dismissed_at=step.at, actor=step.actor)
         )
+
+
+def _fetch_again(session: Session, transfer: Transfer, step: Transition, content: Content) -> None:
+    fetch_again(session, transfer)
+
+
+def _withdrawn(session: Session, transfer: Transfer, step: Transition, content: Content) -> None:
+    """What comes for it is a push like any other from now on."""
+    for study in transfer.studies:
+        look_again(session, study)
 
 
 def _answered(session: Session, asked: CommitmentRequest, step: Transition, content: Content) -> None:
@@ -143,6 +167,9 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("request", "matched"): request_effects.matched,
     ("request", "declined-in-part"): request_effects.declined_in_part,
     ("request", "reopened"): request_effects.reopened,
+    ("transfer", "retried"): _fetch_again,
+    ("transfer", "reopened"): _fetch_again,
+    ("transfer", "withdrawn"): _withdrawn,
     ("commitment", "answered"): _answered,
 }
 

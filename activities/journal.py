@@ -13,7 +13,7 @@ from activities.effects import Subject, apply_effect, content_of
 from models.audit import record_act
 from models.db import Database
 from models.domain.contracts import Transition
-from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, Transaction, TransitionRow
+from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, Transaction, Transfer, TransitionRow
 
 SUBJECTS: dict[str, Any] = {
     "arrival": Arrival,
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, Any] = {
     "node": Node,
     "commitment": CommitmentRequest,
     "request": ImageRequest,
+    "transfer": Transfer,
 }
 
 
@@ -79,14 +80,14 @@ def _record(session: Session, step: Transition) -> None:
 
 
 def _summarise(session: Session, transaction_id: str, step: Transition) -> None:
-    """Lists show one state: a request its own; else a held arrival comes first, then the delivery, then the arrival."""
+    """Lists show one state: a request or transfer its own; else a held arrival's, the delivery's or the arrival's."""
     # Not FOR UPDATE: the steps just written hold a share of the row's key, and two such would wait for each other.
     session.execute(select(Transaction.id).where(Transaction.id == transaction_id).with_for_update(key_share=True))
     arrival = session.scalars(select(Arrival).where(Arrival.transaction_id == transaction_id)).first()
     delivery = session.scalars(
         select(Delivery).where(Delivery.transaction_id == transaction_id).order_by(Delivery.created_at.desc())
     ).first()
-    if step.lifecycle == "request":
+    if step.lifecycle in ("request", "transfer"):
         lifecycle, state = step.lifecycle, step.after
     elif arrival is not None and (delivery is None or arrival.state in ("held", "refused")):
         lifecycle, state = "arrival", arrival.state

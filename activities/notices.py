@@ -18,7 +18,7 @@ from models.domain.contracts import NoticeRequest
 from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
 from models.queries.standing import standings
-from models.tables import Account, Arrival, Delivery, ImageRequest, Institution, Notice, Transaction, now
+from models.tables import Account, Arrival, Delivery, ImageRequest, Institution, Notice, Transaction, Transfer, now
 
 TIMEOUT = 20.0
 AT_ONCE = 4
@@ -120,13 +120,14 @@ class NoticeActivities:
 
 @dataclass(frozen=True)
 class _Concerned:
-    """What a mail is about, and the Institution that each side is; the requester also has a person's own address."""
+    """What a mail is about, and the Institution that each side is; the requester or sender also has an own address."""
 
     transaction: Transaction
     source: str
     destination: str
     delivery: Delivery | None = None
     requester: str = ""
+    sender: str = ""
 
     @property
     def sides(self) -> dict[str, str]:
@@ -134,6 +135,7 @@ class _Concerned:
             "source": self.source,
             "destination": self.destination,
             "requester": self.destination,
+            "sender": self.source,
             "origin": self.transaction.institution_id,
         }
 
@@ -142,7 +144,8 @@ class _Concerned:
         found: dict[str, str] = {}
         for side in sides:
             institution = session.get(Institution, self.sides[side])
-            address = self.requester if side == "requester" else institution.email if institution else ""
+            people = {"requester": self.requester, "sender": self.sender}
+            address = people.get(side, institution.email if institution else "")
             if address and address not in found.values():
                 found[side] = address
         return found
@@ -183,6 +186,10 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
     if asked is not None:
         person = session.get_one(Account, asked.placed_by)
         return _Concerned(asked.transaction, asked.source_id, asked.institution_id, requester=person.email)
+    sent = session.get(Transfer, request.subject_id)
+    if sent is not None:
+        person = session.get_one(Account, sent.placed_by)
+        return _Concerned(sent.transaction, sent.institution_id, sent.worklist.institution_id, sender=person.email)
     arrival = session.get_one(Arrival, request.subject_id)
     named = arrival.called_ae_title.removeprefix("IEP_")
     return _Concerned(arrival.transaction, arrival.institution_id, arrival.transaction.destination_id or named)

@@ -20,6 +20,8 @@ from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
 from models.tables import Node
 
 _config.STORE_SEND_CHUNKED_DATASET = True
+# What is asked for and answered names patients: it is for no log.
+_config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
 CONNECT_TIMEOUT = 5.0
 ACSE_TIMEOUT = 10.0
 MAXIMUM_PDU = 131072
@@ -103,5 +105,5 @@ def _why_not(peer: PeerAddress, assoc: Association) -> PeerBusy | PeerRefuses | 
             return PeerBusy(f"{peer.name} has no association free.")
         return PeerRefuses(f"{peer.name} rejects us: check the AE titles registered there.")
     if assoc.acceptor.primitive is not None and not assoc.accepted_contexts:
-        return PeerRefuses(f"{peer.name} accepts none of the classes or transfer syntaxes of this study.")
+        return PeerRefuses(f"{peer.name} takes none of the classes and transfer syntaxes that it was offered.")
     return PeerUnreachable(f"{peer.name} does not answer at {peer.host}:{peer.port}.")

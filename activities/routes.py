@@ -16,7 +16,7 @@ from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import State
 from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, Unrouted, route
 from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
-from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, Worklist
+from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, TransferStudy, Worklist
 
 KNOWN = "known"
 IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
@@ -36,6 +36,19 @@ def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
     evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
     rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
     return route(rules, evidence, routing_directory(session), arrival.institution_id)
+
+
+def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Routed | Unrouted:
+    """Where the transfer that has fetched it says; what contradicts that is held like any other study."""
+    if arrival.standing != KNOWN:
+        return by_rules(session, arrival)
+    conflict = identity_conflict(session, arrival)
+    if conflict is not None:
+        return conflict
+    worklist, reference = study.transfer.worklist, study.transfer.transaction.reference
+    return _permitted(session, arrival, worklist) or Routed(
+        worklist.institution_id, "transfer", f"{worklist.institution_id}, as transfer {reference} says."
+    )
 
 
 def identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
@@ -84,13 +97,21 @@ def by_a_person(session: Session, arrival: Arrival, worklist: Worklist) -> Route
     ended = ended_before(session, arrival, worklist)
     if ended:
         return Unrouted(HeldReason.NO_WORKLIST, f"It was {ended} there before; ask the sender to push it again.")
+    destination = worklist.institution_id
+    return _permitted(session, arrival, worklist) or Routed(
+        destination, "person", f"{destination}, chosen by a person."
+    )
+
+
+def _permitted(session: Session, arrival: Arrival, worklist: Worklist) -> Unrouted | None:
+    """Why it cannot go there; None when it can."""
     directory = routing_directory(session)
     destination = worklist.institution_id
     if directory.organisations[destination].closed:
         return Unrouted(HeldReason.CLOSED, f"{destination} is closed; choose another.")
     if (arrival.institution_id, destination) not in directory.agreements:
         return Unrouted(HeldReason.NO_AGREEMENT, f"No agreement lets {arrival.institution_id} send to {destination}.")
-    return Routed(destination, "person", f"{destination}, chosen by a person.")
+    return None
 
 
 def ended_before(session: Session, arrival: Arrival, worklist: Worklist) -> str:

@@ -42,6 +42,9 @@ class Gateway:
     def try_now(self, database: Database, command_id: str) -> str:
         return ""
 
+    def await_end(self, workflow_id: str) -> None:
+        return None
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.pages", description=__doc__)

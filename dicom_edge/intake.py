@@ -17,7 +17,9 @@ from dicom_edge.storable import storable
 from models.archive import Stored
 from models.audit import record_act
 from models.dicom import Header, Unreadable, facts_to_json
+from models.directory import AE_TITLE
 from models.domain.contracts import EXCHANGE
+from models.manifests import stragglers
 from models.same_object import Sameness
 from models.tables import ArrivalInstance, Association, HeldObject, Instance, Study, new_id, now
 
@@ -87,6 +89,7 @@ class Intake:
         self._associations(one.sender for one in fit.values())
         known = _known(self.session, group)
         brought = self._brought(fit.values())
+        fetched = stragglers(self.session, {instance.id for instance in known.values()})
         for taken in group:
             one = fit.get(id(taken))
             if one is None:
@@ -96,6 +99,8 @@ class Intake:
             if instance is not None and not self._same(instance, one):
                 continue
             if instance is not None and (one.sender.association, instance.id) in brought:
+                continue
+            if instance is not None and instance.id in fetched and one.sender.called_ae_title == AE_TITLE:
                 continue
             study = self._study(one)
             if instance is None:

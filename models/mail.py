@@ -9,7 +9,9 @@ from email.message import EmailMessage
 
 @dataclass(frozen=True)
 class Occasion:
-    """`to` says which side is told: source, destination, the person who placed a request, or whose images they are."""
+    """`to` says which side is told: source, destination, the person who placed a request or
+    a transfer (requester, sender), or whose images they are.
+    """
 
     subject: str
     body: str
@@ -71,6 +73,19 @@ OCCASIONS: Mapping[str, Occasion] = {
         "What {source} sent in answer to the request of {destination} did not get there: it was refused or abandoned. "
         "The page says why. {source} is asked to send it again, or to decline.",
         ("source", *REQUESTER),
+    ),
+    "transfer-parked": Occasion(
+        "Transfer needs attention",
+        "What you send from your PACS to {destination} has stopped. {detail}",
+        ("sender", "source"),
+    ),
+    "transfer-slow": Occasion(
+        "Transfer takes long",
+        "What you send from your PACS to {destination} has not come from it within an hour. It goes on by itself.",
+        ("sender", "source"),
+    ),
+    "transfer-fulfilled": Occasion(
+        "Transfer fulfilled", "What you sent from your PACS is at {destination}.", ("sender",)
     ),
     "delivery-on-worklist": Occasion(
         "Study on your worklist", "A study from {source} waits on your worklist for release.", ("destination",)

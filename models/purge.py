@@ -8,10 +8,10 @@ from datetime import timedelta
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from models import drafts, searches
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
-from models.drafts import forget_old
 from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, LeftOver, Parcel, TransitionRow, now
 
 ACTOR = "exchange"
@@ -23,9 +23,10 @@ LOCK_OF_PURGE = 0x1EA
 def purge(
     database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
 ) -> int:
-    """Remove what need not be kept: old drafts, and the images of `purge_confirmed`; how many those were."""
+    """Remove old drafts and searches, and the images of `purge_confirmed`; how many those were."""
     with database.begin() as session:
-        forget_old(session)
+        drafts.forget_old(session)
+        searches.forget_old(session)
     return purge_confirmed(database, archive, days=days, must_stop=must_stop)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
@@ -29,10 +29,12 @@ from models.domain.contracts import (
     Decision,
     DeliveryStart,
     NodeStart,
+    SearchStart,
     StudyGrew,
 )
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.request_contracts import RequestStart
+from models.domain.transfer_contracts import TransferStart
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES
@@ -40,8 +42,10 @@ from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
+from workflows.pacs_search import PacsSearch
 from workflows.policies import WORKFLOWS
 from workflows.study_arrival import StudyArrival
+from workflows.transfer import Transfer
 
 Answer = TypeVar("Answer")
 AWAY = "The engine is not answering."
@@ -89,23 +93,18 @@ class Gateway:
     def start_request(self, start: RequestStart) -> None:
         self._call(self._start(ImageRequest.run, start, f"request-{start.request_id}"))
 
-    def place_request(self, start: RequestStart) -> None:
-        """A request that has ended is not asked again."""
-        self._start_once(ImageRequest.run, start, f"request-{start.request_id}")
-
-    def forward_delivery(self, start: DeliveryStart) -> None:
-        """A delivery onward that has ended is not begun again."""
-        self._start_once(Delivery.run, start, f"delivery-{start.delivery_id}")
+    def start_transfer(self, start: TransferStart) -> None:
+        self._call(self._start(Transfer.run, start, f"transfer-{start.transfer_id}"))
 
     def node_answered(self, delivery_id: str) -> None:
         """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
         with contextlib.suppress(NotFound):
             self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.node_answered))
 
-    def let_look(self, request_id: str) -> None:
-        """Tell a request that a delivery of what came has ended; one that has ended itself needs no word."""
+    def let_look(self, workflow: type[ImageRequest | Transfer], workflow_id: str) -> None:
+        """Tell a request or transfer that a delivery of it has ended; one that has ended itself needs no word."""
         with contextlib.suppress(NotFound):
-            self._call(self._signal(ImageRequest.run, f"request-{request_id}", ImageRequest.delivery_moved))
+            self._call(self._signal(workflow.run, workflow_id, workflow.delivery_moved))
 
     def running(self, workflow_ids: Collection[str]) -> set[str]:
         """Which of these workflows the engine knows and have not ended; it is asked for all of them at once."""
@@ -124,17 +123,23 @@ class Gateway:
         Raises NotAllowed with the sentence of the workflow that refused, NotFound when there is no such workflow.
         """
         kind = CommandKind(command.kind)
+        urgency = Urgency(command.payload.get("urgency", Urgency.ROUTINE))
         if kind in self.also:
             self.also[kind](command)
         elif kind is CommandKind.ANSWER_COMMITMENT:
             self.start_commitment(CommitmentStart(command.subject_id))
+        elif kind is CommandKind.SEARCH_PACS:
+            self._start_once(PacsSearch.run, SearchStart(command.subject_id), f"search-{command.subject_id}")
         elif kind is CommandKind.PLACE_REQUEST:
-            self.place_request(RequestStart(command.subject_id))
+            self._start_once(ImageRequest.run, RequestStart(command.subject_id), f"request-{command.subject_id}")
         elif kind is CommandKind.LOOK_AT_REQUEST:
-            self.let_look(command.subject_id)
+            self.let_look(ImageRequest, f"request-{command.subject_id}")
+        elif kind is CommandKind.PLACE_TRANSFER:
+            self._start_once(Transfer.run, TransferStart(command.subject_id, urgency), f"transfer-{command.subject_id}")
+        elif kind is CommandKind.LOOK_AT_TRANSFER:
+            self.let_look(Transfer, f"transfer-{command.subject_id}")
         elif kind is CommandKind.FORWARD_DELIVERY:
-            urgency = Urgency(command.payload.get("urgency", Urgency.ROUTINE))
-            self.forward_delivery(DeliveryStart(command.subject_id, urgency))
+            self._start_once(Delivery.run, DeliveryStart(command.subject_id, urgency), f"delivery-{command.subject_id}")
         elif kind is CommandKind.REPORT_NODE_FAULT:
             self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
         else:
@@ -165,6 +170,11 @@ class Gateway:
         except (NotAllowed, NotFound) as refusal:
             return str(refusal)
         return ""
+
+    def await_end(self, workflow_id: str) -> None:
+        """Return when a workflow that was started has ended, or after `timeout` seconds."""
+        with contextlib.suppress(PeerUnreachable, WorkflowFailureError):
+            self.asked(lambda client: asyncio.wait_for(client.get_workflow_handle(workflow_id).result(), self.timeout))
 
     def asked(self, ask: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
         """What the engine itself answers to `ask`; PeerUnreachable when it does not in time."""

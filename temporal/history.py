@@ -39,6 +39,10 @@ ACTS: Mapping[str, str] = {
     "RequestActivities.recognised": "looking whether the chosen study can answer the request",
     "RequestActivities.must_be_wanted": "looking whether the study is still wanted",
     "RequestActivities.answer": "opening deliveries to those who asked for the study",
+    "TransferActivities.list_at_source": "asking the sender's PACS which images there are",
+    "TransferActivities.progress": "looking how far the transfer has got",
+    "RetrievalActivities.retrieve": "fetching images from the sender's PACS",
+    "PacsSearchActivities.search": "searching the PACS",
     "PurgeActivities.purge": "removing images whose purpose has ended",
     "CommitmentActivities.answer": "telling the sender which images are kept",
 }

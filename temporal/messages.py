@@ -11,6 +11,7 @@ from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.study_arrival import StudyArrival
+from workflows.transfer import Transfer
 
 K = CommandKind
 
@@ -31,6 +32,8 @@ MESSAGES: Mapping[CommandKind, Message] = {
     K.DECLINE_STUDY_REQUEST: Message("request", ImageRequest.decline_study),
     K.WITHDRAW_REQUEST: Message("request", ImageRequest.withdraw),
     K.MATCH_REQUEST: Message("request", ImageRequest.match),
+    K.RETRY_TRANSFER: Message("transfer", Transfer.retry),
+    K.WITHDRAW_TRANSFER: Message("transfer", Transfer.withdraw),
     K.MATCH_ARRIVAL: Message("arrival", StudyArrival.match),
     K.ASSIGN_ARRIVAL: Message("arrival", StudyArrival.assign),
     K.REFUSE_ARRIVAL: Message("arrival", StudyArrival.refuse),

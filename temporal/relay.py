@@ -14,10 +14,22 @@ from models import outbox, waiting
 from models.db import Database
 from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart, NodeStart
 from models.domain.errors import Passing
-from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST
+from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST, TRANSFER
 from models.domain.request_contracts import RequestStart
+from models.domain.transfer_contracts import TransferStart
 from models.domain.urgency import Urgency
-from models.tables import Arrival, CommitmentRequest, Delivery, ImageRequest, Node, OutboxCommand, Transaction, now
+from models.searches import forget_old
+from models.tables import (
+    Arrival,
+    CommitmentRequest,
+    Delivery,
+    ImageRequest,
+    Node,
+    OutboxCommand,
+    Transaction,
+    Transfer,
+    now,
+)
 from temporal.gateway import Gateway
 from temporal.nightly import Nightly
 
@@ -31,7 +43,7 @@ LOOK_AT_ONCE = 32
 """Workflows that the engine is asked about at the same time."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
-Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart
+Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart
 
 
 class Relay:
@@ -53,6 +65,7 @@ class Relay:
                     due = time.monotonic() + SWEEP_EVERY
                     self.sweep()
                     self.arrange()
+                    self.forget()
             except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
                 log.warning("nothing is carried at present: %s", type(away).__name__)
                 wait = COME_BACK
@@ -111,6 +124,11 @@ class Relay:
             self.gateway.asked(self.nightly.arrange)
             self.nightly = None
 
+    def forget(self) -> None:
+        """Remove what names patients and has served its hour."""
+        with self.database.begin() as session:
+            forget_old(session)
+
     def drive(self, start: Start) -> None:
         """Start the workflow of a row; one that runs is left as it is."""
         match start:
@@ -124,6 +142,8 @@ class Relay:
                 self.gateway.start_commitment(start)
             case RequestStart():
                 self.gateway.start_request(start)
+            case TransferStart():
+                self.gateway.start_transfer(start)
 
     def _unheard(self, starts: Iterable[Start]) -> set[Start]:
         """Nodes of which nothing has been heard yet: only these are not started when their row is made."""
@@ -172,12 +192,18 @@ class Relay:
         requests = select(ImageRequest.id, ImageRequest.state).where(
             ImageRequest.state.in_(REQUEST.unfinished), ImageRequest.placed_at < settled
         )
+        transfers = (
+            select(Transfer.id, Transaction.urgency, Transfer.state)
+            .join(Transaction, Transaction.id == Transfer.transaction_id)
+            .where(Transfer.state.in_(TRANSFER.unfinished), Transfer.placed_at < settled)
+        )
         if only:
             row_ids = [workflow_id.partition("-")[2] for workflow_id in only]
             arrivals = arrivals.where(Arrival.id.in_(row_ids))
             deliveries = deliveries.where(Delivery.id.in_(row_ids))
             nodes = nodes.where(Node.id.in_(row_ids))
             requests = requests.where(ImageRequest.id.in_(row_ids))
+            transfers = transfers.where(Transfer.id.in_(row_ids))
             commitments = commitments.where(CommitmentRequest.id.in_(row_ids))
         with self.database.begin() as session:
             return {
@@ -188,5 +214,9 @@ class Relay:
                 },
                 **{f"node-{row[0]}": NodeStart(*row) for row in session.execute(nodes)},
                 **{f"request-{row[0]}": RequestStart(*row) for row in session.execute(requests)},
+                **{
+                    f"transfer-{row_id}": TransferStart(row_id, Urgency(urgency), state)
+                    for row_id, urgency, state in session.execute(transfers)
+                },
                 **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
             }

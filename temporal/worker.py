@@ -22,10 +22,15 @@ from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
 from workflows.nightly_purge import NightlyPurge
 from workflows.node_health import NodeHealth
+from workflows.pacs_search import PacsSearch
 from workflows.study_arrival import StudyArrival
 from workflows.telling import Telling
+from workflows.transfer import Transfer
 
-ALL_WORKFLOWS = (ImageRequest, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, Telling, NightlyPurge)
+ALL_WORKFLOWS = (
+    *(ImageRequest, Transfer, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, PacsSearch),
+    *(Telling, NightlyPurge),
+)
 GRACE = timedelta(seconds=15)
 COME_BACK = 1.0
 

@@ -20,7 +20,21 @@ from models.db import Database
 from models.domain.permissions import Function
 from models.shift import banner
 from models.tables import now
-from web import account, entries, health, held, home, mailbox, nodes, requests, support, transactions, words, worklist
+from web import (
+    account,
+    entries,
+    health,
+    held,
+    home,
+    mailbox,
+    nodes,
+    requests,
+    send,
+    support,
+    transactions,
+    words,
+    worklist,
+)
 from web.frame import apologise, framed
 from web.here import NAME, Desk, Door, Here, here
 from web.look import NAVIGATION, Place, SignedIn
@@ -30,9 +44,10 @@ from web.times import age, clock
 
 PAGE_COOKIE = "page"
 SIGN_IN_TRIES = "30 per minute"
-ROOMS = (account, home, transactions, requests, worklist, held, nodes, support, health)
+ROOMS = (account, home, transactions, requests, send, worklist, held, nodes, support, health)
 NEEDED: Mapping[str, Function] = {
     "/requests": Function.PLACE_REQUEST,
+    "/send": Function.SEND_STUDIES,
     "/worklist": Function.RELEASE,
     "/nodes": Function.VIEW_NODES,
     "/support": Function.USE_SUPPORT_DESK,

@@ -51,6 +51,20 @@ def sources_patient_id(text: str) -> str:
     return _identifier("source_patient_id", "patient's ID there", text, LONG_STRING)
 
 
+def own_patient_id(text: str) -> str:
+    """A Patient ID of the own PACS, to look for; it may be empty."""
+    return _identifier("patient_id", "Patient ID", text, LONG_STRING)
+
+
+def sought_name(text: str, field: str, what: str) -> str:
+    """A part of a person's name, to look for; it may be empty. Nothing in it stands for other letters."""
+    if not text.strip():
+        return ""
+    if set("*?") & set(text):
+        raise Wrong(field, f"Leave * and ? out; what the {what} begins with is enough.")
+    return name(text, field, what)
+
+
 def nhs_number(text: str) -> str:
     """Ten digits, the last a check digit; it may be empty."""
     number = parse_nhs_number(text)

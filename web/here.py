@@ -21,6 +21,9 @@ class Door(Protocol):
     def try_now(self, database: Database, command_id: str) -> str:
         """Deliver one saved command; a sentence for the person who waits, empty when it is done."""
 
+    def await_end(self, workflow_id: str) -> None:
+        """Return when a workflow has ended, or after a few seconds."""
+
 
 class Desk(Protocol):
     """What the support desk needs of temporal.recovery.Recovery; PeerUnreachable when the engine is away."""

@@ -29,6 +29,7 @@ NAVIGATION = (
     Place("Home", "/"),
     Place("Transactions", "/transactions"),
     Place("Requests", "/requests"),
+    Place("Send", "/send"),
     Place("Worklist", "/worklist"),
     Place("Held", "/held"),
     Place("Nodes", "/nodes"),

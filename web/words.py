@@ -17,6 +17,10 @@ COLOURS: Mapping[str, str] = {
     "awaiting-requester": "yellow",
     "awaiting-study": "blue",
     "partly-answered": "blue",
+    "listed": "blue",
+    "retrieving": "blue",
+    "retrieved": "blue",
+    "delivering": "blue",
     "fulfilled": "green",
     "declined": "grey",
     "withdrawn": "grey",
@@ -57,6 +61,7 @@ FILED: Mapping[str, str] = {
 """What a study is filed under, to go on after "under"."""
 
 ASKED: Mapping[str, str] = {
+    CommandKind.SEARCH_PACS: "Search the PACS",
     CommandKind.PLACE_REQUEST: "Place the request",
     CommandKind.ACCEPT_REQUEST: "Accept the request",
     CommandKind.DECLINE_REQUEST: "Decline the request",
@@ -66,6 +71,10 @@ ASKED: Mapping[str, str] = {
     CommandKind.WITHDRAW_REQUEST: "Withdraw the request",
     CommandKind.MATCH_REQUEST: "Match a study that has come to the request",
     CommandKind.LOOK_AT_REQUEST: "Look whether the request is answered",
+    CommandKind.PLACE_TRANSFER: "Send studies from the own PACS",
+    CommandKind.RETRY_TRANSFER: "Fetch what is missing again",
+    CommandKind.WITHDRAW_TRANSFER: "Withdraw the transfer",
+    CommandKind.LOOK_AT_TRANSFER: "Look whether the transfer has come to its end",
     CommandKind.MATCH_ARRIVAL: "Match the study to a request",
     CommandKind.ASSIGN_ARRIVAL: "Assign the study to a destination",
     CommandKind.REFUSE_ARRIVAL: "Refuse the study",

@@ -42,6 +42,14 @@ DATABASE = Policy(
 )
 # A question to a Node that answers in seconds or counts as silent: a person waits for the page.
 CHECKING = Policy(task_queue=WORKFLOWS, start_to_close_timeout=timedelta(seconds=15), retry_policy=PATIENT)
+# Questions to an Institution's own PACS, each ended by its own patience; after the hour nobody reads the answer.
+SEARCHING = Policy(
+    task_queue=WORKFLOWS,
+    start_to_close_timeout=timedelta(minutes=5),
+    schedule_to_close_timeout=timedelta(hours=1),
+    heartbeat_timeout=SILENCE,
+    retry_policy=PATIENT,
+)
 MAIL = Policy(
     task_queue=WORKFLOWS,
     start_to_close_timeout=timedelta(seconds=60),
@@ -83,6 +91,12 @@ def waits_for_node() -> Iterator[timedelta]:
     while True:
         yield wait
         wait = min(2 * wait, longest)
+
+
+def between_rounds() -> Iterator[timedelta]:
+    """How long a transfer waits after each round in which nothing came; after the last of them a person decides."""
+    yield timedelta(seconds=5)
+    yield timedelta(seconds=30)
 
 
 def asking(urgency: Urgency) -> Policy:

@@ -238,9 +238,15 @@ class Answer:
     total: int
 
 
+@dataclass(frozen=True)
+class SearchStart:
+    search_id: str
+
+
 class CommandKind(StrEnum):
     """What may be asked of the engine; each is a message to one workflow."""
 
+    SEARCH_PACS = "search-pacs"
     PLACE_REQUEST = "place-request"
     ACCEPT_REQUEST = "accept-request"
     DECLINE_REQUEST = "decline-request"
@@ -250,6 +256,10 @@ class CommandKind(StrEnum):
     WITHDRAW_REQUEST = "withdraw-request"
     MATCH_REQUEST = "match-request"
     LOOK_AT_REQUEST = "look-at-request"
+    PLACE_TRANSFER = "place-transfer"
+    RETRY_TRANSFER = "retry-transfer"
+    WITHDRAW_TRANSFER = "withdraw-transfer"
+    LOOK_AT_TRANSFER = "look-at-transfer"
     MATCH_ARRIVAL = "match-arrival"
     ASSIGN_ARRIVAL = "assign-arrival"
     REFUSE_ARRIVAL = "refuse-arrival"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.domain.contracts import CommandKind
-from models.domain.lifecycles import arrival, delivery, node, request
+from models.domain.lifecycles import arrival, delivery, node, request, transfer
 from models.domain.permissions import Function, Role, may
 
 
@@ -41,6 +41,8 @@ RULES: Mapping[CommandKind, Rule] = {
     K.REPLY_REQUEST: Rule("request", request.Event.REPLIED, Function.PLACE_REQUEST, DESTINATION),
     K.MATCH_REQUEST: Rule("request", request.Event.MATCHED, Function.PLACE_REQUEST, EITHER),
     K.WITHDRAW_REQUEST: Rule("request", request.Event.WITHDRAWN, Function.PLACE_REQUEST, DESTINATION),
+    K.RETRY_TRANSFER: Rule("transfer", transfer.Event.RETRIED, Function.RETRY, SOURCE),
+    K.WITHDRAW_TRANSFER: Rule("transfer", transfer.Event.WITHDRAWN, Function.RETRY, SOURCE),
     K.RELEASE_DELIVERY: Rule("delivery", delivery.Event.RELEASED, Function.RELEASE, DESTINATION),
     K.REFUSE_DELIVERY: Rule("delivery", delivery.Event.REFUSED, Function.RELEASE, DESTINATION),
     K.REASSIGN_DELIVERY: Rule("delivery", delivery.Event.REASSIGNED, Function.RELEASE, DESTINATION),

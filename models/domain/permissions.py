@@ -11,6 +11,7 @@ class Function(StrEnum):
     VIEW_PATIENT = "view-patient"
     PLACE_REQUEST = "place-request"
     ANSWER_REQUEST = "answer-request"
+    SEND_STUDIES = "send-studies"
     RELEASE = "release"
     ASSIGN_HELD = "assign-held"
     FORWARD = "forward"
@@ -40,6 +41,7 @@ FUNCTIONS: Mapping[Role, frozenset[Function]] = {
             F.VIEW_PATIENT,
             F.PLACE_REQUEST,
             F.ANSWER_REQUEST,
+            F.SEND_STUDIES,
             F.RELEASE,
             F.ASSIGN_HELD,
             F.FORWARD,

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request
+from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request, transfer
 
 
 @dataclass(frozen=True)
 class Facts:
     """Counts and names that a sentence may use; none is patient detail.
 
-    `present` of `total` are images; of a request, studies: beside them, or alone, it may ask for `reports`, which are
-    `paired` with the studies where each is of one of them and none lacks it.
+    `present` of `total` are images, of a transfer those of its `studies`. Of a request they are studies; beside them,
+    or alone, it may ask for `reports`, which are `paired` with the studies where each has one and none lacks it.
     """
 
     source: str = ""
@@ -22,6 +22,7 @@ class Facts:
     node: str = ""
     present: int = 0
     total: int = 0
+    studies: int = 0
     reports_present: int = 0
     reports: int = 0
     paired: bool = False
@@ -40,6 +41,7 @@ class Facts:
 
 Say = Callable[[Facts], str]
 A, C, D, N, R = arrival.State, commitment.State, delivery.State, node.State, request.State
+T = transfer.State
 
 
 def _images(count: int) -> str:
@@ -165,6 +167,28 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",
     ("request", R.WITHDRAWN): lambda f: f"{_why(f'Withdrawn by {f.destination}', f.detail)} Nothing more is awaited.",
     ("request", R.EXPIRED): lambda f: f"Expired: it was not sent in time. {f.destination} may ask again, or ring.",
+    ("transfer", T.PLACED): lambda f: (
+        f"{f.source} sends {_studies(f.studies)} to {f.destination}; {f.node} is being asked which images there are"
+        f"{f': {f.fault}' if f.fault else '.'}"
+    ),
+    ("transfer", T.RETRIEVING): lambda f: (
+        f"{f.present} of {_images(f.total)} of {_studies(f.studies)} fetched from {f.node}"
+        f"{f': {f.fault}' if f.fault else '; nobody needs to act.'}"
+    ),
+    ("transfer", T.DELIVERING): lambda f: (
+        f"{_images(f.total)} of {_studies(f.studies)} came from {f.node}; "
+        f"{_waits(f) or f'delivery to {f.destination} is under way.'}"
+    ),
+    ("transfer", T.NEEDS_ATTENTION): lambda f: (
+        f"{_why(f'Stopped at {f.present} of {_images(f.total)}', f.detail)} "
+        f"{f.source}'s PACS officer chooses: retry or withdraw."
+    ),
+    ("transfer", T.FULFILLED): lambda f: (
+        f"Fulfilled: {_studies(f.studies)} with {_images(f.total)} delivered to {f.destination}. {f.detail}".rstrip()
+    ),
+    ("transfer", T.WITHDRAWN): lambda f: (
+        f"{_why(f'Withdrawn by {f.source}', f.detail)} Nothing more is fetched; what was on its way goes on."
+    ),
     ("arrival", A.RECEIVING): lambda f: f"{_images(f.total)} received from {f.source}; waiting for the last one.",
     ("arrival", A.FORWARDING): lambda f: (
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."
@@ -219,6 +243,7 @@ TYPED = frozenset(
         ("request", R.AWAITING_REQUESTER),
         ("request", R.DECLINED),
         ("request", R.WITHDRAWN),
+        ("transfer", T.WITHDRAWN),
         ("arrival", A.REFUSED),
         ("delivery", D.REFUSED),
         ("delivery", D.ABANDONED),

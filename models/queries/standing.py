@@ -17,13 +17,14 @@ from models.domain.sentences import TYPED, Facts, asked, held_because, sentence
 from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
+from models.queries.transfer import Sent, transfers_of
 from models.queries.under_way import UnderWay, under_way
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The request, or the arrival, its first image and the latest delivery, of one Transaction; and its sentence.
+    """The request, the transfer, or the arrival, its first image and the latest delivery, of one Transaction.
 
     A copy or a forward has no arrival of its own: it is that of the parcel. `accepted` of `total` are images at the
     Node; of a request, what was answered of the studies and reports asked for, which `asked` says in words.
@@ -31,6 +32,7 @@ class Standing:
 
     transaction: Transaction
     request: ImageRequest | None
+    sent: Sent | None
     arrival: Arrival | None
     header: FirstHeader
     delivery: Delivery | None
@@ -57,13 +59,14 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; six selects however many they are.
+    """One for each of `transactions`, in their order; six selects, with transfers three more, however many they are.
 
     Sentences name times as clocks show them in the time zone `zone`; without one they leave them out. Nor do they,
     unless `typed`, repeat what a person typed, or, unless `in_detail`, what a Node said.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
+    transfers = transfers_of(session, [one.id for one in transactions if one.kind == "transfer"])
     coming = under_way(session, [request.id for request in requests.values()])
     deliveries = _deliveries(session, ids)
     arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
@@ -74,6 +77,7 @@ def standings(
         _standing(
             one,
             requests.get(one.id),
+            transfers.get(one.id),
             coming.get(requests[one.id].id, UnderWay()) if one.id in requests else UnderWay(),
             arrival,
             headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(),
@@ -135,6 +139,7 @@ def _total() -> ScalarSelect[Any]:
 def _standing(
     transaction: Transaction,
     request: ImageRequest | None,
+    sent: Sent | None,
     coming: UnderWay,
     arrival: Arrival | None,
     header: FirstHeader,
@@ -145,7 +150,13 @@ def _standing(
     fit: int,
 ) -> Standing:
     delivery, accepted, total = counted or (None, 0, 0)
-    subject = {"request": request, "arrival": arrival, "delivery": delivery}[transaction.lifecycle]
+    coming = sent.under_way if sent else coming
+    subject = {
+        "request": request,
+        "transfer": sent.transfer if sent else None,
+        "arrival": arrival,
+        "delivery": delivery,
+    }[transaction.lifecycle]
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
     detail = subject.state_detail if subject and tells else ""
@@ -167,9 +178,16 @@ def _standing(
     if request is not None:
         facts = _of_request(facts, request)
         accepted, total = facts.present + facts.reports_present, facts.total + facts.reports
+    if sent is not None:
+        accepted, total = sent.here, sent.total
+        fault = sent.transfer.fault if in_detail else ""
+        facts = replace(
+            facts, node=sent.transfer.node.name, present=accepted, total=total, studies=len(sent.studies), fault=fault
+        )
     return Standing(
         transaction,
         request,
+        sent,
         arrival,
         header,
         delivery,

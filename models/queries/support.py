@@ -29,6 +29,7 @@ from models.tables import (
     OutboxCommand,
     ShiftNote,
     Transaction,
+    Transfer,
     now,
 )
 
@@ -37,7 +38,7 @@ LONG = timedelta(minutes=1)
 """A command that the engine has not taken by then waits long; so does a request that its source was not told of."""
 LATELY = timedelta(days=1)
 NOTES = 20
-PARTS: Mapping[str, Any] = {"arrival": Arrival, "delivery": Delivery, "request": ImageRequest}
+PARTS: Mapping[str, Any] = {"arrival": Arrival, "delivery": Delivery, "request": ImageRequest, "transfer": Transfer}
 """The tables of what a workflow works on in a transaction, by the first word of its id."""
 OF_NOBODY = and_(HeldObject.institution_id.is_(None), HeldObject.resolved_at.is_(None))
 
@@ -113,7 +114,8 @@ class Number:
 
 def parked(session: Session, zone: str) -> tuple[Stands, ...]:
     states = (delivery.State.NEEDS_ATTENTION, delivery.State.DIFFERS_AT_DESTINATION)
-    return _standing(session, zone, and_(Transaction.lifecycle == "delivery", Transaction.state.in_(states)))
+    stopped = and_(Transaction.lifecycle.in_(("delivery", "transfer")), Transaction.state.in_(states))
+    return _standing(session, zone, stopped)
 
 
 def held(session: Session, zone: str) -> tuple[Stands, ...]:

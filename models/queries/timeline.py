@@ -26,6 +26,7 @@ from models.tables import (
     ShiftNote,
     SupportAct,
     Transaction,
+    Transfer,
     TransitionRow,
 )
 
@@ -72,10 +73,15 @@ def by_reference(session: Session, reference: str) -> Transaction:
 
 def parts(session: Session, transaction_id: str) -> tuple[Part, ...]:
     """Requests, arrivals and deliveries of a transaction, in the order in which they began."""
-    began = {"arrival": Arrival.opened_at, "delivery": Delivery.created_at, "request": ImageRequest.placed_at}
+    began = {
+        "request": ImageRequest.placed_at,
+        "transfer": Transfer.placed_at,
+        "arrival": Arrival.opened_at,
+        "delivery": Delivery.created_at,
+    }
     return tuple(
         Part(prefix, row.id, row.institution_id, row.state)
-        for prefix in ("request", "arrival", "delivery")
+        for prefix in began
         for row in session.scalars(
             select(PARTS[prefix]).where(PARTS[prefix].transaction_id == transaction_id).order_by(began[prefix])
         )

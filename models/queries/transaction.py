@@ -21,6 +21,7 @@ from models.queries.header import FirstHeader
 from models.queries.people import names
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.standing import Standing, standings
+from models.queries.transfer import TransferFacts, transfer_facts
 from models.queries.under_way import UnderWay
 from models.queries.viewer import Viewer, visible
 from models.tables import (
@@ -99,7 +100,8 @@ class DeliveryFacts:
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
-    `known_id` is the viewer's own Patient ID for this NHS number, where it waits for their release.
+    `known_id` is the viewer's own Patient ID for this NHS number, where it waits for their release. `is_fetched`: what
+    it follows is the transfer that has fetched it.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -117,6 +119,7 @@ class TransactionPage:
     destination: Partner | None
     sides: frozenset[Side]
     request: RequestFacts | None
+    transfer: TransferFacts | None
     under_way: UnderWay
     requests: tuple[Fitting, ...]
     arrival: ArrivalFacts | None
@@ -132,6 +135,7 @@ class TransactionPage:
     steps: tuple[Step, ...]
     held_parts: tuple[HeldPart, ...]
     follows: str
+    is_fetched: bool
     followed_by: tuple[str, ...]
     other_nodes: tuple[Choice, ...]
     worklists: tuple[Choice, ...]
@@ -165,6 +169,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         destination=_partner(session, one.destination_id) if one.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
         request=request_facts(session, viewer, request) if request else None,
+        transfer=transfer_facts(session, viewer, standing.sent) if standing.sent else None,
         under_way=standing.under_way,
         requests=requests_of(session, viewer, one, arrival) if arrival else (),
         arrival=_arrival(session, arrival) if arrival else None,
@@ -180,6 +185,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         steps=_steps(session, viewer, one),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
+        is_fetched=_is_fetched(session, one),
         followed_by=references(session, viewer, Transaction.follows_id == one.id),
         other_nodes=other_nodes(session, delivery),
         worklists=worklists_open_to(session, arrival.institution_id) if arrival else (),
@@ -195,6 +201,11 @@ def _known_id(session: Session, viewer: Viewer, delivery: Delivery | None, patie
     numbers = nhs_numbers(patient, patient_id_may_be_nhs=bool(sender and sender.patient_id_may_be_nhs))
     known = known_ids(session, viewer.institution_id, numbers)
     return next((rows[0].patient_id for rows in known.values()), "")
+
+
+def _is_fetched(session: Session, one: Transaction) -> bool:
+    """Whether it follows the transfer that has fetched its images."""
+    return one.follows_id is not None and session.get_one(Transaction, one.follows_id).kind == "transfer"
 
 
 def _arrival(session: Session, arrival: Arrival) -> ArrivalFacts:

@@ -13,6 +13,7 @@ from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.request import State as RequestState
+from models.domain.lifecycles.transfer import State as TransferState
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
@@ -144,6 +145,8 @@ def needs(viewer: Viewer) -> ColumnElement[bool]:
         mine.append(and_(destination, _stands("delivery", DeliveryState.DIFFERS_AT_DESTINATION)))
     if viewer.may(Function.RETRY) or viewer.may(Function.USE_SUPPORT_DESK):
         mine.append(_stands("delivery", DeliveryState.NEEDS_ATTENTION))
+    if viewer.may(Function.RETRY):
+        mine.append(and_(source, _stands("transfer", TransferState.NEEDS_ATTENTION)))
     return or_(*mine) if mine else false()
 
 

@@ -17,6 +17,7 @@ from models.local_patients import known_ids
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
+from models.queries.transfer import SentFor, sent_for
 from models.queries.viewer import Viewer
 from models.queries.worklist_words import Asked, LastAsked, asked_for, last_asked, why_forwarded
 from models.tables import Arrival, Delivery, Institution, LocalPatient, Node, Parcel, Transaction, Worklist
@@ -48,7 +49,8 @@ class Local:
 
 @dataclass(frozen=True)
 class Waiting:
-    """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer.
+    """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer;
+    `sent` says whom the transfer that has fetched it is for.
 
     `identity` is what it would be filed under as it is; `differs` names what the Institution knows otherwise.
     """
@@ -74,6 +76,7 @@ class Waiting:
     differs: tuple[str, ...]
     asked: tuple[Asked, ...]
     last: LastAsked | None
+    sent: SentFor | None
 
     @property
     def seen(self) -> Seen:
@@ -182,6 +185,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     known = known_ids(session, viewer.institution_id, set(numbers.values()) - {""})
     asked = asked_for(session, viewer, [arrival.id for arrival in arrivals.values()])
     last = last_asked(session, list(arrivals))
+    sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
     why = why_forwarded(session, list(arrivals))
     return tuple(
         _waiting(
@@ -192,6 +196,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
             asked=asked.get(arrivals[one[0].id].id, ()),
             last=last.get(one[0].id),
             why=why.get(one[0].id, ""),
+            sent=sent.get(arrivals[one[0].id].id),
         )
         for one in found
     )
@@ -221,6 +226,7 @@ def _waiting(
     asked: tuple[Asked, ...],
     last: LastAsked | None,
     why: str,
+    sent: SentFor | None,
 ) -> Waiting:
     arrival = delivery.parcel.arrival
     origin = arrival.institution_id if arrival.institution_id != institution.ods_code else ""
@@ -246,6 +252,7 @@ def _waiting(
         differs=_differences(header.patient, local),
         asked=asked,
         last=last,
+        sent=sent,
     )
 
 

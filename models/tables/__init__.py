@@ -7,9 +7,11 @@ from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
 from models.tables.request import Candidate, Draft, ImageRequest, LocalPatient, RequestedStudy
+from models.tables.search import PacsHit, PacsSearch
 from models.tables.study import HeldObject, Instance, LeftOver, Study
 from models.tables.support import Banner, Contact, Disclosure, ShiftNote, SupportAct
 from models.tables.transaction import Arrival, ArrivalInstance, Association, Transaction, TransitionRow
+from models.tables.transfer import ManifestImage, Transfer, TransferStudy
 
 __all__ = [
     "Account",
@@ -33,9 +35,12 @@ __all__ = [
     "LedgerEntry",
     "LeftOver",
     "LocalPatient",
+    "ManifestImage",
     "Node",
     "Notice",
     "OutboxCommand",
+    "PacsHit",
+    "PacsSearch",
     "Parcel",
     "Rejection",
     "RequestedStudy",
@@ -45,6 +50,8 @@ __all__ = [
     "Study",
     "SupportAct",
     "Transaction",
+    "Transfer",
+    "TransferStudy",
     "TransitionRow",
     "WebSession",
     "Worklist",

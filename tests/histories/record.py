@@ -43,6 +43,11 @@ from tests.histories.of_requests import (
     request_of_several_studies,
     request_withdrawn_against_match,
 )
+from tests.histories.of_transfers import (
+    transfer_fulfilled,
+    transfer_parked_and_retried,
+    transfer_withdrawn,
+)
 from tests.workflows.fakes import Fakes, Gate, World
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
@@ -178,6 +183,7 @@ COURSES: tuple[Course, ...] = (
     routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, redirected, supplement,
     reassigned_and_released, missing_and_sent_again, node_down_and_up, commitment_answered,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
+    transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn,
 )  # fmt: skip
 
 

@@ -47,6 +47,9 @@ class Gateway:
                 command.delivered_at, command.refusal = now(), self.answer
             return command.refusal
 
+    def await_end(self, workflow_id: str) -> None:
+        """Nothing goes on."""
+
 
 def make(database: Database, gateway: Gateway | None = None, **more: object) -> Flask:
     settings = {"secret_key": b"only for this test", "secure_cookies": False, "sign_in_tries": "1000 per minute"}

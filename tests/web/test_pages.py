@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from models.db import Database
-from models.domain.lifecycles import ARRIVAL, DELIVERY, NODE, REQUEST
+from models.domain.lifecycles import ARRIVAL, DELIVERY, NODE, REQUEST, TRANSFER
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.permissions import Role
 from models.tables import Node
@@ -118,5 +118,5 @@ def test_a_new_exchange_reassures(app: Flask, registry: Registry) -> None:
 
 
 def test_every_state_says_what_happens_next() -> None:
-    states = {(table.name, state.value) for table in (REQUEST, ARRIVAL, DELIVERY) for state in table.states}
+    states = {(table.name, state.value) for table in (REQUEST, TRANSFER, ARRIVAL, DELIVERY) for state in table.states}
     assert set(NEXT) == states

@@ -21,6 +21,7 @@ from tests.database import Registry
 from tests.web.portal import field_of, make, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_request
+from tests.web.seeded_search import add_search, add_series
 from web.permission import Open, declared, public, undeclared
 
 WORDS = {Role.PACS_OFFICER: "officer", Role.CLINICIAN: "clinician", Role.SUPPORT: "support"}
@@ -124,17 +125,19 @@ def test_nothing_of_other_institutions(app: Flask, database: Database, registry:
         held_id = seed.held_object("ZX1").id
         delivery_id = session.scalars(select(Delivery.id).where(Delivery.state == "on-worklist")).one()
         draft = new_id()
+        search = add_search(session, registry)
+        series = add_series(session, search).id
         keep(session, draft, institution_id="ZX1", account_id=registry.accounts["clinician.zx1"], content={"rows": "1"})
     caller = Caller(app, f"{WORDS[role]}.zx3")
     for _, method, path in routes(app):
         if "{" not in path or "{filename}" in path:
             continue
         unknown = caller.call(method, fill(path, reference="T-2222-222"))
-        assert unknown in (403, 404)
+        assert unknown in (403, 404), f"{method} {path}"
         for reference in theirs if "{reference}" in path else theirs[:1]:
             filled = fill(
                 path, reference=reference, node_id=registry.nodes["ZX1_PACS"], held_id=held_id, draft_id=draft,
-                delivery_id=delivery_id,
+                delivery_id=delivery_id, search_id=search.id, series_id=series, position="1",
             )  # fmt: skip
             assert caller.call(method, filled) == unknown, f"{method} {path} tells that {reference} exists"
     for page in (
@@ -250,7 +253,11 @@ def test_each_decision_on_a_request_is_for_its_side(
 def test_every_command_of_a_person_has_its_rule() -> None:
     machines = {CommandKind.REPORT_NODE_FAULT, CommandKind.ANSWER_COMMITMENT, CommandKind.LOOK_AT_REQUEST}
     # These move no lifecycle by themselves: they make, or mend, what has one.
-    makers = {CommandKind.PLACE_REQUEST, CommandKind.FORWARD_DELIVERY, CommandKind.RUN_AGAIN, CommandKind.HAND_OVER}
+    makers = {
+        *(CommandKind.PLACE_REQUEST, CommandKind.FORWARD_DELIVERY, CommandKind.RUN_AGAIN, CommandKind.HAND_OVER),
+        CommandKind.SEARCH_PACS,
+        CommandKind.PLACE_TRANSFER,
+    }
     assert set(RULES) == set(CommandKind) - machines - makers
     for rule in RULES.values():
         assert any(event == rule.event for _, event in LIFECYCLES[rule.lifecycle].table)

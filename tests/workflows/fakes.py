@@ -39,10 +39,12 @@ from models.domain.request_contracts import (
     RequestOutlook,
     RequestProgress,
 )
+from models.domain.transfer_contracts import Retrieved, TransferProgress
 from models.domain.urgency import Urgency
 
 PERMANENT = ApplicationError("It was refused for good.", type="PeerRefuses", non_retryable=True)
 IN_A_FORTNIGHT = datetime.now(UTC) + timedelta(days=14)
+LOST = "1 of 1 study did not get to ZX2."
 PASSING = ApplicationError("It does not answer.", type="PeerUnreachable")
 
 
@@ -65,7 +67,7 @@ class World:
         self.arrival_id, self.delivery_id, self.node_id, self.request_id = (
             f"{number}-{kind}" for kind in ("arrival", "delivery", "node", "commitment")
         )
-        self.asked_id = f"{number}-request"
+        self.asked_id, self.transfer_id = f"{number}-request", f"{number}-transfer"
         self.studies, self.delivered, self.failed = 1, 0, 0
         self.done: list[str] = []
         self.steps: list[Transition] = []
@@ -94,6 +96,9 @@ class World:
             "recognised": self.arrival_id,
             "must_be_wanted": None,
             "answered": lambda _: self.answered(),
+            "list_at_source": None,
+            "retrieve": Retrieved(3, 3, True),
+            "transfer_progress": lambda _: TransferProgress(3, 3, True, 1, self.delivered, self.failed, LOST),
         }
 
     def progress(self) -> RequestProgress:
@@ -239,18 +244,30 @@ class Fakes:
     async def answered(self, arrival_id: str) -> Answered:
         return await self._act("answered", arrival_id, arrival_id)  # type: ignore[no-any-return]
 
+    @activity.defn(name="TransferActivities.list_at_source")
+    async def list_at_source(self, transfer_id: str) -> None:
+        await self._act("list_at_source", transfer_id, transfer_id)
+
+    @activity.defn(name="TransferActivities.progress")
+    async def transfer_progress(self, transfer_id: str) -> TransferProgress:
+        return await self._act("transfer_progress", transfer_id, transfer_id)  # type: ignore[no-any-return]
+
+    @activity.defn(name="RetrievalActivities.retrieve")
+    async def retrieve(self, transfer_id: str) -> Retrieved:
+        return await self._act("retrieve", transfer_id, transfer_id)  # type: ignore[no-any-return]
+
     @property
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
         return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
                 self.moved_away, self.forget_answers, self.check, self.look, self.tell, self.request_outlook,
                 self.reminded, self.progress, self.chosen, self.recognised, self.must_be_wanted,
-                self.answered]  # fmt: skip
+                self.answered, self.transfer_progress]  # fmt: skip
 
     @property
     def transfers(self) -> list[Callable[..., Any]]:
         """What the workers of transfers do."""
-        return [self.send, self.compare, self.count_at_source, self.answer]
+        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve]
 
 
 class Gate:

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 
 from models.domain.contracts import ArrivalStart, CommitmentStart, Decision, DeliveryStart, NodeStart, StudyGrew
 from models.domain.request_contracts import RequestStart
+from models.domain.transfer_contracts import TransferStart
 from models.domain.urgency import Urgency
 from temporal.worker import ALL_WORKFLOWS, runner
 from tests.workflows.fakes import Fakes, World
@@ -28,6 +29,7 @@ from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
 from workflows.policies import BULK, URGENT, WORKFLOWS
 from workflows.study_arrival import StudyArrival
+from workflows.transfer import Transfer
 
 Handle = WorkflowHandle[Any, Any]
 DEADLINE = 20.0
@@ -60,6 +62,10 @@ class Stage:
     async def request(self, state: str = "") -> Handle:
         return await self._start(ImageRequest.run, RequestStart(self.world.asked_id, state), self.request_workflow)
 
+    async def transfer(self, state: str = "", urgency: Urgency = Urgency.ROUTINE) -> Handle:
+        start = TransferStart(self.world.transfer_id, urgency, state)
+        return await self._start(Transfer.run, start, self.transfer_workflow)
+
     async def _start(self, run: Any, start: Any, workflow_id: str) -> Handle:
         return await self.client.start_workflow(run, start, id=workflow_id, task_queue=WORKFLOWS)
 
@@ -82,6 +88,10 @@ class Stage:
     @property
     def request_workflow(self) -> str:
         return f"request-{self.world.asked_id}"
+
+    @property
+    def transfer_workflow(self) -> str:
+        return f"transfer-{self.world.transfer_id}"
 
     @property
     def handle_of_delivery(self) -> Handle:
@@ -110,7 +120,7 @@ class Stage:
     async def close(self) -> None:
         for workflow_id in (
             self.arrival_workflow, self.delivery_workflow, self.node_workflow, self.commitment_workflow,
-            self.request_workflow,
+            self.request_workflow, self.transfer_workflow,
         ):  # fmt: skip
             with contextlib.suppress(RPCError):
                 await self.client.get_workflow_handle(workflow_id).terminate("the test is over")

@@ -120,7 +120,7 @@ def read_entry(
         studies=_studies(content, reading, today),
         wants=content.get("wants", "") if content.get("wants") in WANTS else "images",
         recipient=read(entries.line, content.get("recipient", ""), "recipient", "Say whom the images are for.", True),
-        call_back=read(_call_back, content.get("call_back", ""), urgency),
+        call_back=read(call_back, content.get("call_back", ""), urgency),
         urgency=urgency,
         reason="",
     )
@@ -161,7 +161,7 @@ def _study(content: Mapping[str, str], row: int, reading: Reading, today: date) 
     if first and last and last < first:
         reading.wrong.append(Wrong(ids["to"], "The last possible date lies before the first one."))
     return StudyEntry(
-        StudyInstanceUID=reading.read(_uid, given["StudyInstanceUID"], ids["StudyInstanceUID"]),
+        StudyInstanceUID=reading.read(uid, given["StudyInstanceUID"], ids["StudyInstanceUID"]),
         AccessionNumber=reading.read(entries.accession, given["AccessionNumber"], ids["AccessionNumber"]),
         Modality=chosen if chosen in MODALITIES and chosen else _said_first(given["description"]),
         study_date_from=first,
@@ -176,13 +176,15 @@ def _said_first(description: str) -> str:
     return FIRST_WORDS.get(description.split(maxsplit=1)[0].upper(), "") if description.strip() else ""
 
 
-def _uid(text: str, field: str) -> str:
+def uid(text: str, field: str) -> str:
+    """A Study Instance UID; it may be empty."""
     text = text.strip()
     if text and (len(text) > 64 or not UID.fullmatch(text)):
         raise Wrong(field, "A Study Instance UID is digits and points, 64 at most.")
     return text
 
 
-def _call_back(text: str, urgency: Urgency) -> str:
+def call_back(text: str, urgency: Urgency) -> str:
+    """A number to ring; whoever is in a hurry must give one."""
     needed = "Give a number that is answered now: it is urgent." if urgency.is_urgent else ""
     return entries.line(text, "call_back", needed, urgency.is_urgent)

@@ -46,7 +46,9 @@ def decide(
             content = entries(page)
         except Wrong as wrong:
             return shown(page, wrong), 422
-    subject = {"request": page.request, "arrival": page.arrival, "delivery": page.delivery}[RULES[kind].lifecycle]
+    subject = {"request": page.request, "transfer": page.transfer, "arrival": page.arrival, "delivery": page.delivery}[
+        RULES[kind].lifecycle
+    ]
     if subject is None:
         abort(404)
     if seen is not None:
@@ -62,7 +64,9 @@ def _seen(lifecycle: str) -> str | None:
     A delivery that sends moves on by itself: whoever wants to stop it wants so a moment later, too.
     """
     seen = request.form.get("seen", "")
-    matters = lifecycle == "request" or (lifecycle == "delivery" and Seen.of(seen).state in DELIVERY.parked)
+    matters = lifecycle in ("request", "transfer") or (
+        lifecycle == "delivery" and Seen.of(seen).state in DELIVERY.parked
+    )
     return seen if matters else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.domain.lifecycles.request import State as RequestState
+from models.domain.lifecycles.transfer import State as TransferState
 from models.queries.transaction import TransactionPage
 
 NEXT: Mapping[tuple[str, str], str] = {
@@ -27,6 +28,19 @@ NEXT: Mapping[tuple[str, str], str] = {
     ("request", "declined"): "Nothing more. {destination} has been told the reason, and may ring or ask anew.",
     ("request", "withdrawn"): "Nothing more. {source} has been told.",
     ("request", "expired"): "Nothing more. Both sides have been told; {destination} may ask anew, or ring.",
+    ("transfer", "placed"): (
+        "{node} lists every image; then they are fetched. While {node} cannot be reached it is asked again by itself."
+    ),
+    ("transfer", "retrieving"): (
+        "What {node} does not send is asked for again; a study of which every image is here goes on to {destination}."
+    ),
+    ("transfer", "delivering"): "Once {destination} has every study the transfer is fulfilled.",
+    ("transfer", "needs-attention"): (
+        "Nothing happens by itself unless what is missing comes. A retry fetches what is missing; "
+        "a study of which every image is here is on its way already."
+    ),
+    ("transfer", "fulfilled"): "Nothing more.",
+    ("transfer", "withdrawn"): "Nothing more. Images that came for it and were not on their way are held at {source}.",
     ("arrival", "receiving"): "Once no more images come, the study counts as complete and its route is decided.",
     ("arrival", "forwarding"): "Images are sent on as they come; once no more come, the study counts as complete.",
     ("arrival", "settled"): "Within seconds it is on its way to the destination, or held here with a reason.",
@@ -57,6 +71,7 @@ MOVES: Mapping[tuple[str, str], str] = {
     ("request", "awaiting-requester"): "{destination}",
     ("request", "awaiting-study"): "{source}",
     ("request", "partly-answered"): "{source}",
+    ("transfer", "needs-attention"): "{source}",
     ("arrival", "held"): "{source}",
     ("delivery", "on-worklist"): "{destination}",
     ("delivery", "needs-attention"): BOTH,
@@ -82,8 +97,8 @@ def _of_a_part(page: TransactionPage) -> str:
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
     move = MOVES.get((page.lifecycle, page.state), "")
-    if page.request and page.state == RequestState.ANSWERED:
-        # All that was asked for has come: what holds a request up is what holds its answers up.
+    if (page.request or page.transfer) and page.state in (RequestState.ANSWERED, TransferState.DELIVERING):
+        # All that was asked for has come: what holds it up is what holds its deliveries up.
         move = BOTH if page.under_way.stopped else "{destination}" if page.under_way.on_worklist else ""
     elif page.request and move and (page.under_way.on_worklist or page.under_way.possible):
         move = BOTH
@@ -94,5 +109,5 @@ def _filled(text: str, page: TransactionPage) -> str:
     return text.format(
         source=page.source.ods_code,
         destination=page.destination.ods_code if page.destination else "the destination",
-        node=page.delivery.node if page.delivery else "the destination's Node",
+        node=page.delivery.node if page.delivery else page.transfer.node if page.transfer else "the destination's Node",
     )

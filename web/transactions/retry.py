@@ -1,4 +1,4 @@
-"""Sending again what the destination does not have."""
+"""Sending again what the destination does not have, or fetching again what has not come."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ from web.transactions.decide import decide
 @needs(Function.RETRY)
 def retry(reference: str) -> ResponseReturnValue:
     return decide(reference, CommandKind.RETRY_DELIVERY, lambda page: {}, "Retried.")
+
+
+@blueprint.post("/<reference>/fetch-again")
+@needs(Function.RETRY)
+def fetch_again(reference: str) -> ResponseReturnValue:
+    return decide(reference, CommandKind.RETRY_TRANSFER, lambda page: {}, "What is missing is fetched again.")

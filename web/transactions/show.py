@@ -92,7 +92,7 @@ def _facts(page: TransactionPage) -> str:
     said = (
         *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
         *(page.state == "confirmed", page.study_date, page.accession, page.held_parts, page.follows, page.followed_by),
-        *(page.request, page.requests),
+        *(page.request, page.requests, page.transfer),
     )
     return hashlib.blake2b(repr(said).encode(), key=_key(), digest_size=16).hexdigest()
 

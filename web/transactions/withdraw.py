@@ -1,4 +1,4 @@
-"""Withdrawing a request: it is not needed any more."""
+"""Withdrawing a request that is not needed any more, or a transfer that is not to go on."""
 
 from __future__ import annotations
 
@@ -20,4 +20,15 @@ def withdraw(reference: str) -> ResponseReturnValue:
         CommandKind.WITHDRAW_REQUEST,
         lambda page: {"reason": reason_about(page.reference, "withdraw_reason")},
         "Withdrawn. The source is told.",
+    )
+
+
+@blueprint.post("/<reference>/stop-fetching")
+@needs(Function.RETRY)
+def stop_fetching(reference: str) -> ResponseReturnValue:
+    return decide(
+        reference,
+        CommandKind.WITHDRAW_TRANSFER,
+        lambda page: {"reason": reason_about(page.reference, "stop_reason")},
+        "Withdrawn. Nothing more is fetched.",
     )

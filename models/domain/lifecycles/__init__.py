@@ -10,9 +10,10 @@ from models.domain.lifecycles.commitment import COMMITMENT
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.lifecycles.node import NODE
 from models.domain.lifecycles.request import REQUEST
+from models.domain.lifecycles.transfer import TRANSFER
 
 LIFECYCLES: dict[str, Lifecycle[Any, Any]] = {
-    table.name: table for table in (REQUEST, ARRIVAL, DELIVERY, NODE, COMMITMENT)
+    table.name: table for table in (REQUEST, TRANSFER, ARRIVAL, DELIVERY, NODE, COMMITMENT)
 }
 
-__all__ = ["ARRIVAL", "COMMITMENT", "DELIVERY", "LIFECYCLES", "NODE", "REQUEST"]
+__all__ = ["ARRIVAL", "COMMITMENT", "DELIVERY", "LIFECYCLES", "NODE", "REQUEST", "TRANSFER"]

@@ -1,0 +1,46 @@
+"""What crosses a border for transfers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.domain.urgency import Urgency
+
+
+@dataclass(frozen=True)
+class TransferStart:
+    """`state` carries on where an earlier run of the same workflow ended."""
+
+    transfer_id: str
+    urgency: Urgency
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """`here` of `total` images have come; `sentence` says what the PACS answers for the others.
+
+    `refused`: it will not send them however often it is asked.
+    """
+
+    here: int
+    total: int
+    complete: bool
+    sentence: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class TransferProgress:
+    """`here` of `total` images have come; of the studies, how many are delivered, or cannot be any more (`failed`).
+
+    `sentence` says who ended the deliveries that failed.
+    """
+
+    here: int
+    total: int
+    complete: bool
+    studies: int
+    delivered: int
+    failed: int
+    sentence: str = ""

@@ -1,0 +1,131 @@
+"""A sender's PACS that lists and moves as it is told to, and an edge that takes over whatever it sends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
+from pynetdicom import AE, build_context, evt
+from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelMove,
+)
+
+from tests.activities.misbehaving import CT, EXPLICIT
+from tests.eventually import eventually
+from tests.ingest.filling import Filling
+
+Moves = Callable[[int, str, list[Dataset]], tuple[Sequence[Dataset], int]]
+"""For the `n`th C-MOVE (from 1), its level and what was asked for: what is sent, and the final status."""
+
+
+def all_of_it(n: int, level: str, wanted: list[Dataset]) -> tuple[Sequence[Dataset], int]:
+    return wanted, 0x0000
+
+
+def in_explicit(image: Dataset) -> Dataset:
+    """It says in which transfer syntax it can be sent."""
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = UID(EXPLICIT)
+    return image
+
+
+@dataclass
+class SourcePacs:
+    """`asked` are the level and the number of images named by each C-MOVE; `lists` says what it lists."""
+
+    images: list[Dataset]
+    moves: Moves = all_of_it
+    edge_port: int = 0
+    port: int = 0
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    listings: int = 0
+
+    def find(self, event: Any) -> Iterator[tuple[int, Any]]:
+        wanted = event.identifier
+        level = wanted.QueryRetrieveLevel
+        self.listings += level == "SERIES"
+        key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
+        seen = set()
+        for image in self._matching(wanted, "StudyInstanceUID", *(["SeriesInstanceUID"] if level == "IMAGE" else [])):
+            if image[key].value not in seen:
+                seen.add(image[key].value)
+                found = Dataset()
+                for element in wanted:
+                    found[element.tag] = image.get(element.tag, element)
+                found.QueryRetrieveLevel = level
+                yield 0xFF00, found
+
+    def move(self, event: Any) -> Iterator[Any]:
+        wanted = event.identifier
+        level = wanted.QueryRetrieveLevel
+        matching = self._matching(wanted, "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        self.asked.append((level, len(matching)))
+        sent, status = self.moves(len(self.asked), level, matching)
+        if status == 0xA801:
+            yield None, None
+            return
+        yield "127.0.0.1", self.edge_port, {"contexts": [build_context(UID(CT), [UID(EXPLICIT)])]}
+        # With none at all pynetdicom would answer success without asking.
+        yield max(len(sent), 1) if status else len(sent)
+        for image in sent:
+            yield 0xFF00, in_explicit(image)
+        if status:
+            yield status, None
+
+    def _matching(self, wanted: Dataset, *keys: str) -> list[Dataset]:
+        def fits(image: Dataset, key: str) -> bool:
+            asked = wanted.get(key) or image[key].value
+            return image[key].value in (
+                asked if isinstance(asked, (list, tuple)) or hasattr(asked, "append") else [asked]
+            )
+
+        for image in self.images:
+            in_explicit(image)
+        return [image for image in self.images if all(fits(image, key) for key in keys)]
+
+
+@contextlib.contextmanager
+def edge(filling: Filling) -> Iterator[int]:
+    """Where images arrive from ZX1's PACS, each taken over at once; the port."""
+
+    def store(event: Any) -> int:
+        image = event.dataset
+        association = filling.open("IEP", "ZX1_PACS", node_id=filling.registry.nodes["ZX1_PACS"])
+        filling.keep(association, image)
+        filling.close(association)
+        filling.ingest.round()
+        return 0x0000
+
+    ae = AE("IEP")
+    ae.add_supported_context(CT, EXPLICIT)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    try:
+        yield server.server_address[1]
+    finally:
+        eventually(lambda: not server.active_associations)
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def source_pacs(images: Sequence[Dataset], edge_port: int, moves: Moves = all_of_it) -> Iterator[SourcePacs]:
+    pacs = SourcePacs(list(images), moves, edge_port)
+    ae = AE("ZX1_PACS")
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
+    server = ae.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, pacs.find), (evt.EVT_C_MOVE, pacs.move)]
+    )
+    pacs.port = server.server_address[1]
+    try:
+        yield pacs
+    finally:
+        eventually(lambda: not server.active_associations)
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,91 @@
+"""The page of a transfer, what its sender may decide there, and what the destination's worklist says of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from models import manifests
+from models.db import Database
+from models.tables import Arrival, Instance, OutboxCommand, Transaction, Transfer, new_id, now
+from models.transfers import place
+from tests.database import Registry
+from tests.models.test_transfers import entry
+from tests.web.portal import Gateway, make, sign_in
+from tests.web.seeded import Seed
+
+
+@pytest.fixture
+def app(database: Database, registry: Registry) -> Flask:
+    return make(database, Gateway())
+
+
+def fetched(database: Database, registry: Registry, state: str, delivery: str = "on-worklist") -> str:
+    """A transfer of two studies, of which one has come and is on its way; its reference."""
+    with database.begin() as session:
+        officer = registry.accounts["officer.zx1"]
+        reference = place(
+            session, institution_id="ZX1", account_id=officer, command_id=new_id(), entry=entry(registry)
+        )  # fmt: skip
+        transfer = session.scalars(select(Transfer)).one()
+        transfer.state = transfer.transaction.state = state
+        transfer.state_detail = "6 of 9 came from ZX1_PACS; for 3 it answers A702 (out of resources)."
+        own = Seed(session, registry).delivery(delivery)
+        arrival = session.scalars(select(Arrival).where(Arrival.transaction_id == own.id)).one()
+        images = session.scalars(select(Instance).where(Instance.study_id == arrival.study_id)).all()
+        first, second = transfer.studies
+        first.arrival_id, first.listed_at, second.listed_at = arrival.id, now(), now()
+        listed = [manifests.ListedImage(one.SOPInstanceUID, one.SeriesInstanceUID, one.SOPClassUID) for one in images]
+        manifests.add(session, first, listed)
+        manifests.add(session, second, [manifests.ListedImage(f"2.25.9{n}", "2.25.81", "") for n in range(3)])
+        return reference
+
+
+def test_the_page_says_what_came_of_how_many_and_links_to_each_study(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    reference = fetched(database, registry, "retrieving")
+    text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+    assert "6 of 9 images of 2 studies fetched from ZX1_PACS; nobody needs to act." in text
+    assert re.search(r'data-label="Images here".*?6 of 6.*?0 of 3', text, re.DOTALL)
+    assert "Dr Example Reader" in text
+    with database.begin() as session:
+        own = session.scalars(select(Transaction.reference).where(Transaction.kind == "push")).one()
+    assert f'href="/transactions/{own}"' in text
+    assert "Fetch what is missing again" not in text
+    assert "Withdraw it" in text
+
+
+def test_who_sent_it_may_fetch_again_and_nobody_else(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "needs-attention")
+    client = sign_in(app, "officer.zx1")
+    page = client.get(f"/transactions/{reference}").text
+    assert "for 3 it answers A702" in page
+    assert "Fetch what is missing again" in page
+    theirs = sign_in(app, "officer.zx2").get(f"/transactions/{reference}").text
+    assert "Fetch what is missing again" not in theirs
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    form = {"command": new_id(), "seen": "needs-attention", "csrf_token": token[1] if token else ""}
+    assert client.post(f"/transactions/{reference}/fetch-again", data=form).status_code == 303
+    with database.begin() as session:
+        command = session.scalars(select(OutboxCommand).where(OutboxCommand.kind == "retry-transfer")).one()
+        assert command.payload["seen"] == "needs-attention"
+
+
+def test_support_reads_neither_whom_it_is_for_nor_why(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "retrieving")
+    text = sign_in(app, "support.zx2").get(f"/transactions/{reference}").text
+    assert "Dr Example Reader" not in text
+    assert "Second opinion" not in text
+    assert "CT head" not in text
+
+
+def test_the_destinations_worklist_says_whom_it_is_for(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "delivering")
+    text = sign_in(app, "officer.zx2").get("/worklist").text
+    assert re.search(rf"Sent for</dt><dd>Dr Example Reader, <a[^>]*>{reference}</a>", text)
+    assert "01632 960010" in text
+    assert "Not requested" not in text
