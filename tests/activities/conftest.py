@@ -8,8 +8,10 @@ import pytest
 
 from models.db import Database
 from tests.activities.desk import Desk
+from tests.activities.fetching import Fetching
 from tests.activities.orthanc import Orthanc, running_orthanc
 from tests.activities.parcels import Parcels
+from tests.activities.source_pacs import edge
 from tests.conftest import Peers
 from tests.database import Registry, database, postgres, registry
 from tests.ingest.conftest import filling
@@ -39,3 +41,14 @@ def orthanc(an_orthanc: Orthanc) -> Orthanc:
     """An empty one."""
     an_orthanc.clear()
     return an_orthanc
+
+
+@pytest.fixture
+def fetching(filling: Filling) -> Fetching:
+    return Fetching(filling)
+
+
+@pytest.fixture
+def edge_port(filling: Filling) -> Iterator[int]:
+    with edge(filling) as port:
+        yield port

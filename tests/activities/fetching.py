@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydicom import Dataset
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
@@ -18,7 +19,7 @@ from models.domain.transfer_contracts import Retrieved, TransferProgress
 from models.domain.urgency import Urgency
 from models.tables import Arrival, Node, Transaction, Transfer, TransferStudy, new_id, now
 from models.transfers import PickedStudy, TransferEntry, place
-from tests.ingest.filling import Filling
+from tests.ingest.filling import Filling, small_ct
 
 SETTLE = 0.5
 STUDY = "2.25.1"
@@ -97,3 +98,8 @@ class Fetching:
     def transfer(self) -> Transfer:
         with self.database.begin() as session:
             return session.scalars(select(Transfer)).one()
+
+
+def images(n: int = 6, series: int = 2) -> list[Dataset]:
+    """Images of one study, spread over series."""
+    return [small_ct(number, SeriesInstanceUID=f"2.25.2{number % series}") for number in range(1, n + 1)]

@@ -1,0 +1,88 @@
+"""What follows once images of a transfer have come: withdrawal, refusal at the destination, several transfers."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from models.domain.routing import HeldReason
+from models.tables import OutboxCommand, Transaction, Worklist
+from tests.activities.fetching import Fetching, images
+from tests.activities.source_pacs import source_pacs
+from tests.ingest.filling import Filling
+
+
+def test_after_a_withdrawal_what_came_is_a_push_like_any_other(fetching: Fetching, edge_port: int) -> None:
+    with source_pacs(images(), edge_port, lambda n, level, wanted: (wanted[:4], 0x0000)) as pacs:
+        transfer_id = fetching.listed(pacs.port)
+        fetching.retrieve(transfer_id)
+    (before,) = fetching.arrivals()
+    fetching.record(transfer_id, "withdrawn", "retrieving", "withdrawn")
+    (after,) = fetching.arrivals()
+    assert after.generation == before.generation + 1, "its workflow is told to look again"
+    assert fetching.route(after).reason is HeldReason.NO_ROUTE
+
+
+def test_what_was_missing_and_is_pushed_by_hand_lets_a_stopped_transfer_look(
+    fetching: Fetching, filling: Filling, edge_port: int
+) -> None:
+    with source_pacs(images(), edge_port, lambda n, level, wanted: (wanted[:4], 0x0000)) as pacs:
+        transfer_id = fetching.listed(pacs.port)
+        fetching.retrieve(transfer_id)
+        fetching.record(transfer_id, "parked", "retrieving", "needs-attention")
+        (arrival,) = fetching.arrivals()
+        assert fetching.seal(arrival).sealed is False
+        assert _looks(fetching) == 0
+        association = filling.open("IEP", "ZX1_PACS", node_id=filling.registry.nodes["ZX1_PACS"])
+        filling.keep(association, *images()[4:])
+        filling.close(association)
+        filling.ingest.round()
+        assert fetching.progress(transfer_id).complete
+        assert fetching.seal(arrival).sealed
+        assert _looks(fetching) == 1
+
+
+def _looks(fetching: Fetching) -> int:
+    with fetching.database.begin() as session:
+        asked = select(func.count()).select_from(OutboxCommand).where(OutboxCommand.kind == "look-at-transfer")
+        return session.scalar(asked) or 0
+
+
+def test_a_delivery_that_is_refused_is_a_study_that_failed_and_comes_anew(fetching: Fetching, edge_port: int) -> None:
+    with source_pacs(images(), edge_port) as pacs:
+        transfer_id = fetching.listed(pacs.port)
+        fetching.retrieve(transfer_id)
+        (arrival,) = fetching.arrivals()
+        fetching.seal(arrival)
+        delivery_id = fetching.route(arrival).delivery_id
+        fetching.record(transfer_id, "retrieved", "retrieving", "delivering")
+        assert fetching.progress(transfer_id).failed == 0
+        fetching.record(delivery_id, "refused", "on-worklist", "refused", "delivery")
+        assert _looks(fetching) == 1
+        stands = fetching.progress(transfer_id)
+        assert (stands.failed, stands.delivered) == (1, 0)
+        assert stands.sentence.startswith("1 of 1 study did not get to ZX2")
+        fetching.record(transfer_id, "parked", "delivering", "needs-attention")
+        fetching.record(transfer_id, "retried", "needs-attention", "placed")
+        assert fetching.study().arrival_id is None
+        assert fetching.retrieve(transfer_id).complete
+    _, again = fetching.arrivals()
+    assert fetching.seal(again).sealed
+    fetching.record(fetching.route(again).delivery_id, "confirmed", "sent", "confirmed", "delivery")
+    assert fetching.progress(transfer_id).delivered == 1
+
+
+def test_two_transfers_of_one_study_each_get_it(fetching: Fetching, filling: Filling, edge_port: int) -> None:
+    with source_pacs(images(), edge_port) as pacs:
+        first = fetching.listed(pacs.port)
+        second = fetching.listed(pacs.port, worklist_id=filling.registry.worklists["ZX3"])
+        assert fetching.retrieve(first).complete
+        (arrival,) = fetching.arrivals()
+        assert fetching.seal(arrival).sealed
+        assert fetching.retrieve(second).complete
+    one, other = fetching.arrivals()
+    assert fetching.seal(other).sealed
+    assert fetching.route(one).delivery_id != fetching.route(other).delivery_id
+    with fetching.database.begin() as session:
+        codes = {session.get_one(Worklist, filling.registry.worklists[code]).institution_id for code in ("ZX2", "ZX3")}
+        sent = {session.get_one(Transaction, one.transaction_id).destination_id for one in (one, other)}
+    assert sent == codes
