@@ -71,11 +71,9 @@ class Gateway:
 
     def announce(self, arrival_id: str, grew: StudyGrew) -> None:
         """Signal a study's arrival, starting it with the first word."""
-        try:
+        # One that has ended is settled: nothing is owed to it.
+        with contextlib.suppress(WorkflowAlreadyStartedError):
             self._call(self._announce(arrival_id, grew))
-        except WorkflowAlreadyStartedError:
-            # The arrival has ended; its images are settled, and nothing is owed to it.
-            return
 
     def start_delivery(self, start: DeliveryStart) -> None:
         self._call(self._start(Delivery.run, start, f"delivery-{start.delivery_id}"))
