@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from activities.border import acts
+from models.answers import requests_answered_by
 from models.db import Database
 from models.deliveries import accepted_of
 from models.domain.contracts import NoticeRequest
@@ -181,7 +182,8 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
             # Where it came from may open its own transaction, not the one by which it went on.
             own = delivery.parcel.arrival.transaction
             return _Concerned(own, transaction.institution_id, delivery.institution_id, delivery)
-        return _Concerned(transaction, transaction.institution_id, delivery.institution_id, delivery)
+        sides = transaction.institution_id, delivery.institution_id
+        return _Concerned(transaction, *sides, delivery, requester=_asked_by(session, delivery))
     asked = session.get(ImageRequest, request.subject_id)
     if asked is not None:
         person = session.get_one(Account, asked.placed_by)
@@ -193,3 +195,9 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
     arrival = session.get_one(Arrival, request.subject_id)
     named = arrival.called_ae_title.removeprefix("IEP_")
     return _Concerned(arrival.transaction, arrival.institution_id, arrival.transaction.destination_id or named)
+
+
+def _asked_by(session: Session, delivery: Delivery) -> str:
+    """The address of who has asked for it, and waits; of several the most urgent request's."""
+    requests = requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id)
+    return session.get_one(Account, requests[0].placed_by).email if requests else ""

@@ -103,7 +103,7 @@ OCCASIONS: Mapping[str, Occasion] = {
     "delivery-parked": Occasion(
         "Study needs attention",
         "A study from {source} for {destination} has stopped. {detail}",
-        ("source", "destination"),
+        ("source", "destination", "requester"),
     ),
     "delivery-slow": Occasion(
         "Transfer takes long",

@@ -17,7 +17,18 @@ from models.domain.errors import PeerRefuses
 from models.mail import OCCASIONS
 from models.queries.standing import standings
 from models.requests import RequestEntry, StudyEntry, place
-from models.tables import Account, Arrival, ImageRequest, Institution, Notice, Transaction, Worklist, new_id, now
+from models.tables import (
+    Account,
+    Arrival,
+    Candidate,
+    ImageRequest,
+    Institution,
+    Notice,
+    Transaction,
+    Worklist,
+    new_id,
+    now,
+)
 from tests.activities.parcels import Parcels
 from tests.demo.programs import Program, program
 from tests.ingest.filling import small_ct
@@ -74,7 +85,8 @@ def test_each_occasion_reaches_its_people_without_patient_detail(
         "requester": "clinician@zx2.example",
         "origin": "imaging@zx1.example",
     }
-    to = OCCASIONS[kind].to
+    # Nobody has asked for what is merely pushed.
+    to = [side for side in OCCASIONS[kind].to if side != "requester" or kind.startswith("request-")]
     assert tell(parcels, mailbox.port, NoticeRequest(f"{kind}:1", kind, subject, "It stopped.")) == len(to)
     mails = by_address(folder)
     assert set(mails) == {sides[side] for side in to}
@@ -163,6 +175,19 @@ def test_a_copy_for_another_requester_goes_by_its_own_reference(
         delivery = open_delivery(session, arrival, worklist, sealed=True, transaction=copy).id
     assert tell(parcels, mailbox.port, NoticeRequest("k", "delivery-on-worklist", delivery)) == 1
     assert "T-COPY-999" in by_address(folder)["imaging@zx3.example"].subject
+
+
+def test_who_has_asked_for_it_is_told_when_it_stops(parcels: Parcels, mailbox: Program, folder: Path) -> None:
+    asked, _ = about(parcels, "request-placed")
+    delivery = parcels.release(small_ct())
+    with parcels.database.begin() as session:
+        wanted = session.get_one(ImageRequest, asked).studies[0]
+        answer = Candidate(requested_study_id=wanted.id, arrival_id=session.scalars(select(Arrival.id)).one())
+        answer.institution_id, answer.is_certain, answer.agrees, answer.differs = "ZX1", True, [], []
+        answer.found_at = answer.answered_at = now()
+        session.add(answer)
+    assert tell(parcels, mailbox.port, NoticeRequest("k", "delivery-parked", delivery, "The Node is full.")) == 3
+    assert "A study from ZX1 for ZX2 has stopped." in by_address(folder)["clinician@zx2.example"].body
 
 
 def test_once_for_each_key(parcels: Parcels, mailbox: Program, folder: Path) -> None:
