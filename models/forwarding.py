@@ -105,7 +105,7 @@ def why_not(session: Session, delivery: Delivery) -> str:
     source = delivery.parcel.arrival.institution_id
     if delivery.state not in FORWARDABLE:
         return f"It is {delivery.state.replace('-', ' ')}; only what is on the worklist or was delivered is forwarded."
-    if not _lets_forward(session, source, delivery.institution_id):
+    if not lets_forward(session, source, delivery.institution_id):
         return f"The agreement with {source} does not let you forward what it sends; ask {source} to send it there."
     if delivery.stopped or delivery.parcel.sealed_at is None or delivery.parcel.arrival.state not in ARRIVED:
         return f"Not all of it has come, or {source} must decide about it first; forward it when its page says so."
@@ -151,7 +151,8 @@ def _reference_of(session: Session, command: OutboxCommand, account_id: str) -> 
     return session.get_one(Transaction, made.transaction_id).reference
 
 
-def _lets_forward(session: Session, source_id: str, institution_id: str) -> bool:
+def lets_forward(session: Session, source_id: str, institution_id: str) -> bool:
+    """Whether an agreement lets `institution_id` give a third what `source_id` sends it."""
     agreement = session.get(Agreement, (source_id, institution_id))
     if agreement is None or agreement.valid_from > now():
         return False

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: the fixture `database` is new and migrated for each test, `registry` fills it."""
+"""A real PostgreSQL for tests: the fixture `database` is migrated and empty for each test, `registry` fills it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ from tests.eventually import eventually
 PASSWORD = "correct horse battery staple"
 TEMPLATE = "migrated"
 SUPERUSER = "postgres"
+EMPTY = """
+DO $$
+DECLARE named text; holds boolean;
+BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role = replica;
+    FOR named IN SELECT format('%I', tablename) FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || named || ')' INTO holds;
+        IF holds THEN EXECUTE 'DELETE FROM ' || named; END IF;
+    END LOOP;
+    FOR named IN SELECT format('%I', sequencename) FROM pg_sequences WHERE last_value IS NOT NULL
+    LOOP EXECUTE 'ALTER SEQUENCE ' || named || ' RESTART'; END LOOP;
+END $$
+"""
+"""Cuts off whoever is still connected, takes every row out, whatever refers to it, and lets sequences begin again."""
 _numbers = itertools.count(1)
 
 
@@ -48,8 +66,8 @@ class Postgres:
             return False
         return True
 
-    def execute(self, statement: str) -> None:
-        with psycopg.connect(host=str(self.sockets), user=SUPERUSER, autocommit=True) as connection:
+    def execute(self, statement: str, database: str = SUPERUSER) -> None:
+        with psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
@@ -80,9 +98,24 @@ def postgres() -> Iterator[Postgres]:
             shutil.rmtree(left_over, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def reused(postgres: Postgres) -> Iterator[Database]:
+    """Emptied and not made anew between tests: that takes a tenth of the time, and statements stay compiled."""
+    with copied(postgres) as made:
+        yield made
+
+
 @pytest.fixture
-def database(postgres: Postgres) -> Iterator[Database]:
+def database(reused: Database, postgres: Postgres) -> Iterator[Database]:
     """An empty database of the present version, for one test."""
+    yield reused
+    reused.close()
+    postgres.execute(EMPTY, str(reused.engine.url.database))
+
+
+@pytest.fixture
+def fresh_database(postgres: Postgres) -> Iterator[Database]:
+    """One of its own, for a test that leaves more behind than rows: statistics of the planner, say."""
     with copied(postgres) as made:
         yield made
 

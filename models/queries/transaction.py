@@ -15,6 +15,7 @@ from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
+from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
@@ -82,7 +83,7 @@ class ArrivalFacts:
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """Where the images go, and the last fault on the way."""
+    """Where the images go, the last fault on the way, and whether an agreement lets them go onward from there."""
 
     id: str
     institution_id: str
@@ -94,6 +95,7 @@ class DeliveryFacts:
     round: int
     fault: str
     fault_at: datetime | None
+    may_go_onward: bool
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         under_way=standing.under_way,
         requests=requests_of(session, viewer, one, arrival) if arrival else (),
         arrival=_arrival(session, arrival) if arrival else None,
-        delivery=_delivery(delivery) if delivery else None,
+        delivery=_delivery(session, delivery) if delivery else None,
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=patient_of(request) if request and viewer.sees_patients else header.patient,
@@ -224,7 +226,7 @@ def _arrival(session: Session, arrival: Arrival) -> ArrivalFacts:
     )
 
 
-def _delivery(delivery: Delivery) -> DeliveryFacts:
+def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
     return DeliveryFacts(
         id=delivery.id,
         institution_id=delivery.institution_id,
@@ -236,6 +238,8 @@ def _delivery(delivery: Delivery) -> DeliveryFacts:
         round=delivery.round,
         fault=delivery.fault,
         fault_at=delivery.fault_at,
+        may_go_onward=delivery.state in FORWARDABLE
+        and lets_forward(session, delivery.parcel.arrival.institution_id, delivery.institution_id),
     )
 
 

@@ -13,11 +13,11 @@ from tests.activities.orthanc import Orthanc, running_orthanc
 from tests.activities.parcels import Parcels
 from tests.activities.source_pacs import edge
 from tests.conftest import Peers
-from tests.database import Registry, database, postgres, registry
+from tests.database import Registry
 from tests.ingest.conftest import filling
 from tests.ingest.filling import Filling
 
-__all__ = ["database", "filling", "postgres", "registry"]
+__all__ = ["filling"]
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.db import Database
-from tests.database import Registry, database, postgres, registry
+from tests.database import Registry
 from tests.ingest.filling import Filling
-
-__all__ = ["database", "postgres", "registry"]
 
 
 @pytest.fixture

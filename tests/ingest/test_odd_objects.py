@@ -191,7 +191,8 @@ def test_real_objects_are_taken_or_held_and_none_is_lost(filling: Filling, real_
     assert len(files) > 20
     association = filling.open()
     filling.keep(association, *files)
-    assert filling.ingest.round() == len(files)
+    # A slow machine needs several: each compares for so long only.
+    assert sum(iter(filling.ingest.round, 0)) == len(files)
     assert filling.spool.ready() == []
     kept = {i.sha256 for i in rows(filling, Instance)} | {h.sha256 for h in rows(filling, HeldObject)}
     keys = {path.name for path in filling.archive.root.rglob("*") if path.is_file()}

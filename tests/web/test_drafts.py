@@ -100,6 +100,7 @@ def test_what_was_typed_when_the_session_ran_out_comes_back(
     way = answer.headers["HX-Redirect" if by_itself else "Location"]
     assert way == f"/sign-in?next=/requests/drafts/{entered['command']}"
     assert requests(database) == [], "nobody is asked by somebody who has to sign in"
+    assert "What you typed is kept as a draft" in client.get(way).text
     again = sign_in(app, "clinician.zx2").get(way.partition("next=")[2]).text
     assert 'value="Dr R Cipient"' in again
 

@@ -20,12 +20,12 @@ HIDDEN = ("/live", "/healthz")
 
 
 @pytest.fixture
-def filled(database: Database) -> tuple[Database, str]:
-    _, password = portal(database)
-    with database.begin() as session:
+def filled(fresh_database: Database) -> tuple[Database, str]:
+    _, password = portal(fresh_database)
+    with fresh_database.begin() as session:
         fill(session, 0, FEW - 1)
         session.execute(text("ANALYZE"))
-    return database, password
+    return fresh_database, password
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_a_page_says_why_it_cannot_be_forwarded(app: Flask, database: Database, 
     assert "There is nowhere to forward it" in client.get(f"{page}/forward").text
     with database.begin() as session:
         session.get_one(Agreement, ("ZX1", "ZX2")).onward = False
+    assert f'href="{page}/forward"' not in client.get(page).text, "nor is it offered"
     text = client.get(f"{page}/forward").text
     assert "The agreement with ZX1 does not let you forward what it sends" in text
     assert "<select" not in text

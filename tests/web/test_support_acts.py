@@ -46,7 +46,7 @@ def test_a_double_click_runs_it_again_once(app: Flask, database: Database, gatew
         assert session.scalars(select(SupportAct.done_at)).one() is not None
         assert session.scalar(select(func.count()).where(AuditEntry.act == "asked.run-again")) == 1
     page = client.get(f"/support/{parked}").text
-    assert "It runs again" in page
+    assert "It runs again. What it waited for it still waits for" in page
     assert "Support: run again." in page
     assert "It hangs." in page
 

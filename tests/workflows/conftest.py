@@ -1,7 +1,6 @@
 """Fixtures of the tests of workflows."""
 
-from tests.database import database, postgres, registry
 from tests.engine import engine
 from tests.workflows.stage import fakes, stage
 
-__all__ = ["database", "engine", "fakes", "postgres", "registry", "stage"]
+__all__ = ["engine", "fakes", "stage"]

@@ -23,7 +23,8 @@ from web.requests.partners import meant
 def rescue(account: Account) -> str:
     """Keep the form of somebody whose session has ended, as a draft of that account; where it is found again."""
     content = typed(request.form)
-    kept(content, command_token(), account.id, account.institution_id)
+    if kept(content, command_token(), account.id, account.institution_id):
+        flash("Your session has ended. What you typed is kept as a draft; sign in to go on with it.", "saved")
     return url_for("requests.new") if is_empty(content) else _path()
 
 

@@ -9,9 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotFound
+from models.domain.lifecycles import LIFECYCLES
 from models.domain.permissions import Function
 from models.queries.support import whose
-from models.queries.timeline import parts
+from models.queries.timeline import Part, parts
 from web import entries
 from web.entries import Wrong
 from web.here import here
@@ -40,8 +41,14 @@ def run_again(reference: str) -> ResponseReturnValue:
     if part is None:
         return shown(reference, Wrong("workflow_id", "Choose what is run again.")), 422
     category, said = act(CommandKind.RUN_AGAIN, part.workflow_id, part.institution_id, one.id, reason)
-    flash(said or "It runs again, from its last good point.", category)
+    flash(said or _done(part), category)
     return redirect(url_for("support.show", reference=one.reference), 303)
+
+
+def _done(part: Part) -> str:
+    if part.state in LIFECYCLES[part.prefix].parked:
+        return "It runs again. What it waited for it still waits for, as the sentence below says."
+    return "It runs again, from its last good point."
 
 
 @blueprint.post("/support/run-again")
