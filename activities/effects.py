@@ -55,7 +55,7 @@ def _released(session: Session, delivery: Delivery, step: Transition, content: C
     # A page checks what is entered. What slips through is not replaced by something else: the parcel is parked.
     usable = len(given) <= LONG_STRING and len(accession) <= SHORT_STRING and "\\" not in given + accession
     # Of two people released at once under one local ID the later is parked, too.
-    usable = usable and learn(session, delivery, given, step.at, same_person=bool(content.get("same_person")))
+    usable = usable and learn(session, delivery, given, step.at, same_person=content.get("same_person") == given)
     delivery.identity = asdict(identity.local(given, accession, delivery.institution_id)) if usable else None
 
 

@@ -59,7 +59,7 @@ class LocalIdentityActivities:
         # The ID of another issuer is another ID, whatever it looks like (PS3.3 C.7.1.1).
         ours = [one for one in filed if not (one.IssuerOfPatientID in foreign or issued_by_nhs(one.IssuerOfPatientID))]
         bearers = [known, *ours] if known is not None else ours
-        return why_not_filed_as(patient, bearers, same_person=bool(content.get("same_person")))
+        return why_not_filed_as(patient, bearers, same_person=content.get("same_person") == given)
 
 
 def _can_be_asked(node: Node) -> bool:

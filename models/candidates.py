@@ -15,7 +15,7 @@ from models.domain.errors import NotAllowed
 from models.domain.identity import nhs_numbers, unpadded
 from models.domain.lifecycles.request import Event, State
 from models.domain.matching import Arrived, Fit, compare, fits
-from models.domain.parts import WRITTEN, Part, parts_of
+from models.domain.parts import SCANS, WRITTEN, Part, parts_of
 from models.parts import parts_held, sop_classes, without_others
 from models.tables import (
     Arrival,
@@ -31,6 +31,11 @@ from models.tables import (
     now,
 )
 from models.wanted import ASKED, wanted_like, wanted_of
+
+NOT_THERE = {
+    Part.IMAGES: "Images were asked for, and it holds none; push the images.",
+    Part.REPORT: "A report was asked for, and it holds none; push the report.",
+}
 
 
 def arrived(session: Session, arrival: Arrival) -> Arrived:
@@ -58,6 +63,7 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
         modalities=frozenset(map(str, study.ModalitiesInStudy)),
         holds=parts_of(classes),
         written=not WRITTEN.isdisjoint(classes),
+        scanned=not classes.isdisjoint(SCANS),
     )
 
 
@@ -151,11 +157,11 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
         raise NotAllowed("There is no such request to this Institution; reload the page.")
     if study.state != "wanted" or request.state not in (*ASKED, State.ANSWERED):
         raise NotAllowed(f"That {study.noun} is {study.state} and its request {request.state} now; reload the page.")
-    if study.wants == Part.IMAGES and Part.IMAGES not in parts_held(session, arrival):
-        raise NotAllowed("Images were asked for, and it holds none; push the images.")
     if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
         raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
     said = arrived(session, arrival)
+    if not said.may_hold(part := Part(study.wants)):
+        raise NotAllowed(NOT_THERE[part])
     _note(session, arrival, [compare(said, wanted) for wanted in wanted_of(session, [(request, study)])])
     return request
 

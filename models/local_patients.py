@@ -74,6 +74,16 @@ def known_patient(session: Session, institution_id: str, patient_id: str) -> Pat
     return None if row is None else facts_of(row)
 
 
+def known_patients(session: Session, institution_id: str, patient_ids: Collection[str]) -> dict[str, PatientFacts]:
+    """By local ID: whom the Institution is known to file under it."""
+    rows = session.scalars(
+        select(LocalPatient).where(
+            LocalPatient.institution_id == institution_id, LocalPatient.patient_id.in_(patient_ids)
+        )
+    )
+    return {row.patient_id: facts_of(row) for row in rows}
+
+
 def number_of(patient: PatientFacts | None, sender: Node | None) -> str:
     """The NHS number by which an Institution looks for its own ID of the patient; empty when there is none."""
     may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)

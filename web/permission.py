@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from flask import Flask, abort, current_app, g, redirect, request
+from flask import Flask, abort, current_app, flash, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
+from flask_wtf.csrf import CSRFError
 
 from models.domain.permissions import Function
 from models.tables import Account
+from web.frame import apologise
 from web.sessions import Person, account_that_ended, person_of
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -86,6 +88,18 @@ def guard(app: Flask) -> None:
     keeper.request_loader(person_of)
     app.view_functions["static"] = public(app.view_functions["static"])
     app.before_request(_check)
+    app.register_error_handler(CSRFError, _form_that_is_too_old)
+
+
+def _form_that_is_too_old(error: CSRFError) -> ResponseReturnValue:
+    """A form that was opened before signing out: nothing of it is kept, for somebody else may sit there now."""
+    needed = declared(current_app, request.endpoint) if request.endpoint else None
+    if needed is Open.PUBLIC or person_of(request) is not None:
+        return apologise(error)
+    flash("You were signed out, so nothing was sent. Sign in and do it again.", "refused")
+    before = urlsplit(request.referrer or "")
+    way = f"/sign-in?next={quote(before.path)}" if before.netloc == request.host else "/sign-in"
+    return ("", 401, {"HX-Redirect": way}) if "HX-Request" in request.headers else redirect(way, 303)
 
 
 def _check() -> ResponseReturnValue | None:

@@ -4,8 +4,8 @@ Automatic only when the source's own StudyInstanceUID or Accession Number was na
 date, family and given name all agree and so does the study's modality or date; and nothing contradicts. Everything less
 is for a person: a description alone is not compared, and the right patient may have had another study.
 
-Images and their report are wanted each for itself. What holds no image is never the images that were asked for; what
-holds no report may be one that was scanned, which a person sees.
+Images and their report are wanted each for itself. What holds no image is never the images that were asked for, nor a
+study a report; a secondary capture may be one that was scanned, which a person sees.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Arrived:
     """What the headers of one arrival say; several accession numbers and modalities are one study's.
 
     `holds` are the parts that the arrival itself brought; of a report, `written` says that a person certainly wrote it.
+    `scanned`: there are secondary captures, which may show one.
     """
 
     StudyInstanceUID: str
@@ -90,6 +91,10 @@ class Arrived:
     modalities: frozenset[str] = frozenset()
     holds: frozenset[Part] = frozenset()
     written: bool = False
+    scanned: bool = False
+
+    def may_hold(self, part: Part) -> bool:
+        return part in self.holds or (part is Part.REPORT and self.scanned)
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,6 @@ class Fit:
     def is_possible(self) -> bool:
         """Whether it is worth showing to a person: it was named, or much says that it is the same patient."""
         agrees, differs = set(self.agrees), set(self.differs)
-        if Field.IMAGES in differs:
-            return False
         if agrees & NAMED:
             return True
         if Field.STUDY in differs:
@@ -141,7 +144,7 @@ def fits(arrived: Arrived, wanted: Iterable[Wanted]) -> list[Fit]:
     best: dict[str, Fit] = {}
     found: list[Fit] = []
     for fit in sorted((compare(arrived, each) for each in wanted), key=_rank):
-        if not fit.is_possible:
+        if not (fit.is_possible and arrived.may_hold(fit.wanted.part)):
             continue
         first = best.setdefault(fit.wanted.request_id, fit)
         if fit is first or (arrived.holds == frozenset(Part) and _is_other_part(fit.wanted, first.wanted)):

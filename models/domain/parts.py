@@ -19,6 +19,8 @@ The other structured reports are written by machines: a dose report comes with n
 """
 WRITTEN = frozenset(f"{STORAGE}{number}" for number in ("88.11", "104.2"))
 """Text SR and CDA are what people write. The others may be measurements of a machine, or a request form scanned."""
+SCANS = (f"{STORAGE}7", f"{STORAGE}7.1", f"{STORAGE}7.2", f"{STORAGE}7.3", f"{STORAGE}7.4")
+"""Secondary capture: a sheet of paper that was scanned comes as such an image."""
 BESIDE_IMAGES = (f"{STORAGE}11.", f"{STORAGE}88.", f"{STORAGE}104.")
 """Presentation states, structured reports with key object selections among them, encapsulated documents."""
 

@@ -184,7 +184,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     }
     known = known_ids(session, viewer.institution_id, set(numbers.values()) - {""})
     asked = asked_for(session, viewer, [arrival.id for arrival in arrivals.values()])
-    last = last_asked(session, list(arrivals))
+    last = last_asked(session, viewer, list(arrivals))
     sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
     why = why_forwarded(session, list(arrivals))
     return tuple(

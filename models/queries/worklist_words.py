@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
+from models.domain.identity import PatientFacts
 from models.domain.lifecycles.delivery import State
-from models.local_patients import CALLED_OTHERWISE
+from models.local_patients import CALLED_OTHERWISE, known_patients
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.requested import by_item, line_of
@@ -37,12 +38,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class LastAsked:
-    """What was asked of the engine last: not carried out yet (`refusal` empty), or refused."""
+    """What was asked of the engine last: not carried out yet (`refusal` empty), or refused.
+
+    `patient_id` is what was entered, `bearer` whom it is known for by earlier releases.
+    """
 
     kind: str
     who: str
     at: datetime
     refusal: str
+    patient_id: str
+    bearer: PatientFacts | None
 
     @property
     def called_otherwise(self) -> bool:
@@ -81,8 +87,8 @@ def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) ->
     return {arrival_id: tuple(asked) for arrival_id, asked in found.items()}
 
 
-def last_asked(session: Session, delivery_ids: Collection[str]) -> dict[str, LastAsked]:
-    """By delivery: the latest command to it that was not simply done."""
+def last_asked(session: Session, viewer: Viewer, delivery_ids: Collection[str]) -> dict[str, LastAsked]:
+    """By delivery of the viewer's Institution: the latest command to it that was not simply done."""
     rows = session.scalars(
         select(OutboxCommand)
         .where(OutboxCommand.subject_id.in_(delivery_ids), OutboxCommand.kind.in_(TRIED))
@@ -90,8 +96,17 @@ def last_asked(session: Session, delivery_ids: Collection[str]) -> dict[str, Las
     ).all()
     latest = {row.subject_id: row for row in rows}
     called = names(session, {row.actor for row in latest.values()})
+    entered = {subject_id: str(row.payload.get("patient_id", "")) for subject_id, row in latest.items()}
+    bearers = known_patients(session, viewer.institution_id, set(entered.values()) - {""})
     return {
-        subject_id: LastAsked(row.kind, called[row.actor], row.created_at, with_names(session, row.refusal))
+        subject_id: LastAsked(
+            row.kind,
+            called[row.actor],
+            row.created_at,
+            with_names(session, row.refusal),
+            entered[subject_id],
+            bearers.get(entered[subject_id]),
+        )
         for subject_id, row in latest.items()
         if row.delivered_at is None or row.refusal
     }

@@ -124,7 +124,10 @@ def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -
     first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
     released(parcels, first, "H123")
     assert check(parcels, twin, "H123") == CALLED_OTHERWISE
-    assert check(parcels, twin, "H123", same_person=True) == ""
+    assert check(parcels, twin, "H123", same_person="H123") == ""
+    assert check(parcels, twin, "H123", same_person="H300") == CALLED_OTHERWISE, (
+        "who has looked at one ID has seen no other"
+    )
     released(parcels, twin, "H123")
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, twin).identity is None, "nor where both were released at once"
@@ -140,7 +143,7 @@ def test_who_has_looked_may_say_so_and_the_record_stays_whose_it_is(parcels: Par
     parcels.set_node(1, query_back=False)
     first, other = parcels.release(image(AGNES)), parcels.release(image(patient))
     released(parcels, first, "H123")
-    released(parcels, other, "H123", same_person=True)
+    released(parcels, other, "H123", same_person="H123")
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, other).identity is not None
         known = session.get_one(LocalPatient, ("ZX2", "H123"))
@@ -153,13 +156,13 @@ def test_who_has_married_is_filed_under_her_own_id_once_somebody_has_looked(parc
     released(parcels, parcels.release(image(AGNES)), "H123")
     married = parcels.release(image(AGNES | {"PatientName": "MARRIED^Agnes"}))
     assert check(parcels, married, "H123") == CALLED_OTHERWISE
-    assert check(parcels, married, "H123", same_person=True) == ""
+    assert check(parcels, married, "H123", same_person="H123") == ""
 
 
 def test_nobody_says_so_of_another_person(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     released(parcels, parcels.release(image(AGNES)), "H123")
-    assert check(parcels, parcels.release(image(BORIS)), "H123", same_person=True) == ANOTHERS_ID
+    assert check(parcels, parcels.release(image(BORIS)), "H123", same_person="H123") == ANOTHERS_ID
 
 
 def test_a_twin_is_found_in_the_destination_s_own_pacs(parcels: Parcels, pacs: Program) -> None:

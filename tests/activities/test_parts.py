@@ -12,6 +12,7 @@ from pydicom.uid import (
     EncapsulatedCDAStorage,
     EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
     XRayRadiationDoseSRStorage,
 )
 from sqlalchemy import select
@@ -124,6 +125,14 @@ def test_what_may_be_measurements_or_a_form_is_the_report_only_if_a_person_says_
     assert rows(desk, request) == [("images", "answered"), ("report", "wanted")]
 
 
+def test_a_secondary_capture_may_be_a_report_that_was_scanned(desk: Desk) -> None:
+    request = desk.place(entry=REPORT)
+    arrival = desk.push(classes=(SecondaryCaptureImageStorage,))
+    assert desk.route(arrival).matches == ()
+    desk.takes(request, arrival, requested_study_id=row_of(desk, request, "report"))
+    assert rows(desk, request) == [("report", "answered")]
+
+
 def row_of(desk: Desk, request: str, wants: str) -> str:
     with desk.database.begin() as session:
         row = select(RequestedStudy.id).where(RequestedStudy.request_id == request, RequestedStudy.wants == wants)
@@ -139,13 +148,20 @@ def test_a_person_who_says_which_study_it_is_need_say_it_once(desk: Desk, wants:
     assert rows(desk, request) == [("images", "answered"), ("report", "answered")]
 
 
-def test_nor_can_a_person_say_that_a_report_is_the_images(desk: Desk) -> None:
-    request, arrival = desk.place(entry=BOTH), desk.push(patient=NAMESAKE, classes=(BasicTextSRStorage,))
+@pytest.mark.parametrize(
+    ("wants", "brought", "said"),
+    [
+        ("images", BasicTextSRStorage, "Images were asked for, and it holds none"),
+        ("report", CTImageStorage, "A report was asked for, and it holds none"),
+    ],
+)
+def test_nor_can_a_person_say_that_one_is_the_other(desk: Desk, wants: str, brought: str, said: str) -> None:
+    request, arrival = desk.place(entry=BOTH), desk.push(patient=NAMESAKE, classes=(brought,))
     desk.route(arrival)
-    images = row_of(desk, request, "images")
+    row = row_of(desk, request, wants)
     with desk.database.begin() as session:
-        content = command(session, CommandKind.MATCH_ARRIVAL, arrival, requested_study_id=images)
-    with pytest.raises(ApplicationError, match="Images were asked for, and it holds none"):
+        content = command(session, CommandKind.MATCH_ARRIVAL, arrival, requested_study_id=row)
+    with pytest.raises(ApplicationError, match=said):
         desk.environment.run(RequestActivities(desk.database).chosen, MatchChoice(arrival, content))
 
 

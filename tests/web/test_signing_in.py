@@ -181,3 +181,16 @@ def test_behind_a_proxy_each_person_s_tries_count_for_themselves(database: Datab
             for n in range(4)
         ]
         assert codes == expected
+
+
+def test_a_form_from_before_signing_out_says_so_and_leads_back(app: Flask) -> None:
+    client = sign_in(app, "officer.zx1")
+    token = field_of(client.get("/").text, "csrf_token")
+    client.post("/sign-out", data={"csrf_token": token})
+    for headers, code in (({}, 303), ({"HX-Request": "true"}, 401)):
+        answer = client.post(
+            "/worklist/release", data={"csrf_token": token}, headers={"Referer": "http://localhost/held", **headers}
+        )
+        assert answer.status_code == code
+        assert answer.headers["HX-Redirect" if headers else "Location"] == "/sign-in?next=/held"
+    assert "You were signed out, so nothing was sent." in client.get("/sign-in").text

@@ -171,11 +171,26 @@ def test_who_has_looked_says_that_a_twin_s_id_is_right(
     gateway.answer = CALLED_OTHERWISE
     answer = release(client, only, **{f"patient_id-{only}": "H123"})
     assert "known under another name" in answer.text
-    assert "I have looked: it is the same person" in answer.text
-    inspect(answer.text)
+    with database.begin() as session:
+        session.add(
+            LocalPatient(
+                institution_id="ZX2",
+                patient_id="H123",
+                nhs_number="",
+                PatientName="EXAMPLE^Anna",
+                PatientBirthDate="19510203",
+                learned_at=now(),
+            )
+        )
+    shown = " ".join(re.sub("<[^>]*>", "", client.get("/worklist").text).split())
+    assert "H123 is known here for EXAMPLE, Anna, born 3 February 1951. I have looked: it is the same person" in shown
+    inspect(client.get("/worklist").text)
     gateway.answer = ""
-    assert release(client, only, **{f"patient_id-{only}": "H123", f"same_person-{only}": "1"}).status_code == 303
-    assert [one.payload.get("same_person") for one in commands(database)] == [None, True]
+    tick = {f"same_person-{only}": "H123"}
+    other = release(client, only, **{f"patient_id-{only}": "H300"} | tick)
+    assert "The tick is for H123; take it out, or enter H123." in other.text
+    assert release(client, only, **{f"patient_id-{only}": "H123"} | tick).status_code == 303
+    assert [one.payload.get("same_person") for one in commands(database)] == [None, "H123"]
 
 
 def test_pages_follow_a_key_and_urgent_ones_come_first(app: Flask, database: Database, registry: Registry) -> None:

@@ -37,7 +37,8 @@ def decide(
         content = asked_before(session)
     seen = _seen(RULES[kind].lifecycle)
     if content is None and (not is_possible(kind, page) or _has_moved_on(seen, page)):
-        said = ("Too late:", page.sentence, _who_was_first(page), _where_it_waits(page))
+        # The page that follows says how it stands.
+        said = ("Too late:", _who_was_first(page) or page.sentence, _where_it_waits(page))
         flash(" ".join(part for part in said if part), "refused")
         return redirect(url_for("transactions.show", reference=page.reference), 303)
     if content is None:
@@ -76,9 +77,11 @@ def _has_moved_on(seen: str | None, page: TransactionPage) -> bool:
 
 
 def _who_was_first(page: TransactionPage) -> str:
-    """What a person did last about it, and when; empty where nobody did anything."""
-    step = next((step for step in reversed(page.steps) if step.who != "the exchange"), None)
-    return f"{phrase(step.event)} by {step.who} on {at_length(step.at, person().time_zone)}." if step else ""
+    """What a person did about it, and when; empty where the exchange has moved it on since, or nobody did anything."""
+    step = page.steps[-1] if page.steps else None
+    if step is None or step.who == "the exchange":
+        return ""
+    return f"it was {phrase(step.event).lower()} by {step.who} on {at_length(step.at, person().time_zone)}."
 
 
 def _where_it_waits(page: TransactionPage) -> str:

@@ -80,10 +80,14 @@ MOVES: Mapping[tuple[str, str], str] = {
 }
 
 
+LOOK = "Somebody at {destination} or {source} says below whether what may answer it does. "
+
+
 def next_step(page: TransactionPage) -> str:
+    by_itself = NEXT[page.lifecycle, page.state]
     if page.request and page.state == RequestState.PARTLY_ANSWERED:
-        return _filled(_of_a_part(page), page)
-    return _filled(NEXT[page.lifecycle, page.state], page)
+        by_itself = _of_a_part(page)
+    return _filled((LOOK if page.request and page.under_way.possible else "") + by_itself, page)
 
 
 def _of_a_part(page: TransactionPage) -> str:

@@ -83,4 +83,7 @@ def _identifiers(delivery: Delivery) -> dict[str, Any]:
         }
     except Wrong as wrong:
         raise Wrong(f"{wrong.field}-{delivery.id}", str(wrong)) from wrong
-    return entered | ({"same_person": True} if request.form.get(f"same_person-{delivery.id}") else {})
+    ticked = request.form.get(f"same_person-{delivery.id}", "")
+    if ticked and ticked != entered["patient_id"]:
+        raise Wrong(f"patient_id-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
+    return entered | ({"same_person": ticked} if ticked else {})
