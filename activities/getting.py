@@ -20,9 +20,9 @@ from temporalio.exceptions import CancelledError
 from activities.handing_on import HandingOn, Onward
 from activities.moving import SILENT, Said, final_answer, goes_on
 from activities.peer import MOST_CONTEXTS, PeerAddress, association, contexts
-from activities.received_file import keep_in_files
+from activities.received_file import kept_in_files
 from activities.storage import COMMON_CLASSES, TRANSFER_SYNTAXES
-from models.domain.errors import PeerRefuses
+from models.domain.errors import ExchangeError, PeerRefuses
 
 GET = StudyRootQueryRetrieveInformationModelGet
 CLASSES_AT_ONCE = (MOST_CONTEXTS - 1) // len(TRANSFER_SYNTAXES)
@@ -30,8 +30,12 @@ CLASSES_AT_ONCE = (MOST_CONTEXTS - 1) // len(TRANSFER_SYNTAXES)
 Pairs = list[tuple[str, str]]
 
 
-class Withdrawn(BaseException):
-    """No Exception: pynetdicom would answer such a one to the peer as a failure, and go on."""
+class Ended(BaseException):
+    """Carries why it must end through pynetdicom, which answers any Exception to the peer as a failure, and goes on."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
 
 
 def get(
@@ -103,19 +107,22 @@ def _answers(
         file = event.request._dataset_file
         try:
             if cancelled():
-                raise Withdrawn
+                raise Ended(CancelledError("It was withdrawn."))
             return edge.store(file)
+        except ExchangeError as fault:
+            # Nothing is taken from the PACS that cannot be kept.
+            raise Ended(fault) from None
         finally:
             file.close()
 
-    keep_in_files(assoc)
     assoc.bind(evt.EVT_C_STORE, hand_on)
     try:
-        for number, identifier in enumerate(identifiers, 1):
-            answers = assoc.send_c_get(identifier, GET, msg_id=number)
-            said = final_answer(peer, assoc, answers, GET, number, beat, cancelled)
-            yield said
-            if not goes_on(said):
-                return
-    except Withdrawn:
-        raise CancelledError("It was withdrawn.") from None
+        with kept_in_files(assoc):
+            for number, identifier in enumerate(identifiers, 1):
+                answers = assoc.send_c_get(identifier, GET, msg_id=number)
+                said = final_answer(peer, assoc, answers, GET, number, beat, cancelled)
+                yield said
+                if not goes_on(said):
+                    return
+    except Ended as ended:
+        raise ended.why from None

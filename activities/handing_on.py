@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from pynetdicom.association import Association
 from activities.peer import PeerAddress, association, contexts, status_of
 from activities.received_file import ReceivedFile
 from models.directory import AE_TITLE
-from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable, Permanent
+from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable, Permanent
 
 EDGE = "The exchange's own receiver"
 OUT_OF_RESOURCES = 0xA700
 PATIENCE = 60.0
 """Seconds that the edge may take to make one object durable."""
+QUIET = 60.0
+"""Seconds without an object after which the edge may soon hang up (its limit of idle seconds is twice as long)."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,19 @@ class Onward:
 
 
 class HandingOn:
-    """An association to the edge in the Node's name during a block, opened anew after it has ended meanwhile.
+    """An association to the edge in the Node's name during a block; a new one where nothing came for a while.
 
-    Raises PeerBusy at the beginning where the edge takes nothing at present, and Permanent where it does not know us.
+    Raises PeerBusy where the edge takes nothing at present, and Permanent where it does not know us.
     """
 
     def __init__(self, onward: Onward, pairs: Sequence[tuple[str, str]]) -> None:
         self.onward = onward
         self.pairs = pairs
         self._open = ExitStack()
-        self._assoc: Association | None = None
+        self._used = 0.0
 
     def __enter__(self) -> Self:
-        self._associate()
+        self._assoc = self._associate()
         return self
 
     def __exit__(
@@ -60,27 +63,26 @@ class HandingOn:
         """The status for the one who sent it: the edge's own, or out of resources (PS3.4 Table B.2-1)."""
         if not file.complete():
             return OUT_OF_RESOURCES
+        if time.monotonic() - self._used > QUIET:
+            self._open.close()
+            self._assoc = self._associate()
         try:
-            return status_of(self.onward.edge, self._associated().send_c_store(file.path))
-        except (ExchangeError, RuntimeError, ValueError):
-            # It has gone, or does not take what it took in the negotiation: the PACS is asked for this one again.
-            self._assoc = None
-            return OUT_OF_RESOURCES
-
-    def _associated(self) -> Association:
-        if self._assoc is None or not self._assoc.is_established:
-            return self._associate()
-        return self._assoc
+            status = status_of(self.onward.edge, self._assoc.send_c_store(file.path))
+        except (PeerUnreachable, RuntimeError) as fault:
+            raise PeerBusy(f"{EDGE} does not answer.") from fault
+        self._used = time.monotonic()
+        return status
 
     def _associate(self) -> Association:
-        self._open.close()
         wanted, onward = contexts(self.pairs), self.onward
         try:
-            made = association(onward.edge, wanted, calling=onward.ae_title, user=onward.node_id)
-            self._assoc = self._open.enter_context(made)
+            made = self._open.enter_context(
+                association(onward.edge, wanted, calling=onward.ae_title, user=onward.node_id)
+            )
         except PeerUnreachable as fault:
             # Not the fault of the Node that is asked.
             raise PeerBusy(f"{EDGE} does not answer.") from fault
         except PeerRefuses as fault:
             raise Permanent(f"{EDGE} does not know this worker; name its address in IEP_WORKER_ADDRESSES.") from fault
-        return self._assoc
+        self._used = time.monotonic()
+        return made

@@ -6,6 +6,8 @@ pynetdicom does so for a whole process or not at all; here it is done for one as
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -56,7 +58,7 @@ class ReceivedFile:
         if self._file is not None and not self._failed:
             try:
                 self._file.write(fragment)
-            except OSError:
+            except (OSError, ValueError):
                 self._failed = True
         return len(fragment)
 
@@ -72,6 +74,10 @@ class ReceivedFile:
                 self._failed = True
         return not self._failed
 
+    @property
+    def closed(self) -> bool:
+        return self._file is None or self._file.closed
+
     def close(self) -> None:
         if self._file is not None:
             try:
@@ -82,6 +88,8 @@ class ReceivedFile:
 
 class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
     """Puts the data set of each C-STORE request into a ReceivedFile, which is the request's `_dataset_file` then."""
+
+    open_files: list[ReceivedFile]
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         try:
@@ -98,10 +106,11 @@ class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
 
     def _begin_file(self, message: Any) -> None:
         file = message._data_set_file = ReceivedFile()
+        self.open_files = [*(one for one in self.open_files if not one.closed), file]
         message._data_set_path = file.path
         file.write(PREAMBLE)
         write_file_meta_info(
-            file,
+            file,  # type: ignore[arg-type] - it only writes
             create_file_meta(
                 sop_class_uid=message.command_set.AffectedSOPClassUID,
                 sop_instance_uid=message.command_set.AffectedSOPInstanceUID,
@@ -110,6 +119,14 @@ class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
         )
 
 
-def keep_in_files(assoc: Association) -> None:
-    """From now on, for what `assoc` receives."""
-    assoc.dimse.__class__ = FilingDIMSE
+@contextmanager
+def kept_in_files(assoc: Association) -> Iterator[None]:
+    """For what `assoc` receives from now on; what has not been dealt with at the end of the block is gone."""
+    dimse = assoc.dimse
+    dimse.open_files = []
+    dimse.__class__ = FilingDIMSE
+    try:
+        yield
+    finally:
+        for file in dimse.open_files:
+            file.close()

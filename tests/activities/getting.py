@@ -17,7 +17,7 @@ from pydicom import dcmread
 from sqlalchemy import select, update
 
 from models.directory import write_directory_file
-from models.tables import Instance, ManifestImage, Node
+from models.tables import Instance, ManifestImage, Node, TransferStudy
 from tests.activities.fetching import Fetching
 from tests.eventually import eventually
 from tests.ingest.filling import Filling
@@ -55,7 +55,11 @@ class Getting(Fetching):
 
     def start_edge(self, *, workers: list[str] = HERE, **settings: Any) -> None:
         """`settings` as in tests/edge/serve.py."""
-        given = {"spool": str(self.filling.spool.root), "directory": str(self.directory), "workers": workers}
+        given: dict[str, Any] = {
+            "spool": str(self.filling.spool.root),
+            "directory": str(self.directory),
+            "workers": workers,
+        }
         given |= {"plain": self.listening.fileno(), **settings}
         with self.log.open("ab") as output:
             made = subprocess.Popen(
@@ -68,6 +72,12 @@ class Getting(Fetching):
         self.edges.append(made)
         eventually(lambda: self.log.read_text().count("listens on") == len(self.edges), 20)
 
+    def worker(self, transfer_id: str) -> subprocess.Popen[bytes]:
+        """One round in a process of its own."""
+        url = self.database.engine.url.render_as_string(hide_password=False)
+        program = [sys.executable, "-m", "tests.activities.run_retrieving", url, transfer_id, str(self.edge[1])]
+        return subprocess.Popen(program, cwd=ROOT)
+
     def stop_edge(self) -> None:
         for one in self.edges:
             one.kill()
@@ -77,6 +87,11 @@ class Getting(Fetching):
         """As if the PACS had not said of which SOP class its images are."""
         with self.database.begin() as session:
             session.execute(update(ManifestImage).values(SOPClassUID=""))
+
+    def forget_comparison(self) -> None:
+        """As if the list had not been compared with what the PACS has at the end."""
+        with self.database.begin() as session:
+            session.execute(update(TransferStudy).values(compared_at=None))
 
     def archived(self) -> dict[str, bytes]:
         """The data set of each image as it stands in the archive, by SOPInstanceUID."""

@@ -37,6 +37,21 @@ def in_explicit(image: Dataset) -> Dataset:
     return image
 
 
+class Interrupted(Sequence[Dataset]):
+    """Images; `act` is called when the first `n` of them have been given."""
+
+    def __init__(self, images: Sequence[Dataset], n: int, act: Callable[[], object]) -> None:
+        self.images, self.n, self.act = images, n, act
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, number: Any) -> Any:
+        if number == self.n:
+            self.act()
+        return self.images[number]
+
+
 @dataclass
 class SourcePacs:
     """`asked` are the level and the number of images named by each C-MOVE or C-GET.
