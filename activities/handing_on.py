@@ -11,6 +11,7 @@ from typing import Self
 
 from pynetdicom.association import Association
 
+from activities.backlog import limit_backlog
 from activities.peer import PeerAddress, association, contexts, status_of
 from activities.received_file import ReceivedFile
 from models.directory import AE_TITLE
@@ -84,5 +85,6 @@ class HandingOn:
             raise PeerBusy(f"{EDGE} does not answer.") from fault
         except PeerRefuses as fault:
             raise Permanent(f"{EDGE} does not know this worker; name its address in IEP_WORKER_ADDRESSES.") from fault
+        limit_backlog(made)
         self._used = time.monotonic()
         return made

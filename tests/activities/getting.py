@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -72,11 +73,17 @@ class Getting(Fetching):
         self.edges.append(made)
         eventually(lambda: self.log.read_text().count("listens on") == len(self.edges), 20)
 
-    def worker(self, transfer_id: str) -> subprocess.Popen[bytes]:
+    @property
+    def temporary(self) -> Path:
+        """Where a worker puts its temporary files."""
+        return self.filling.folder / "temporary"
+
+    def worker(self, transfer_id: str, **options: Any) -> subprocess.Popen[Any]:
         """One round in a process of its own."""
+        self.temporary.mkdir()
         url = self.database.engine.url.render_as_string(hide_password=False)
         program = [sys.executable, "-m", "tests.activities.run_retrieving", url, transfer_id, str(self.edge[1])]
-        return subprocess.Popen(program, cwd=ROOT)
+        return subprocess.Popen(program, cwd=ROOT, env={**os.environ, "TMPDIR": str(self.temporary)}, **options)
 
     def stop_edge(self) -> None:
         for one in self.edges:

@@ -179,6 +179,7 @@ def test_a_worker_that_is_killed_amid_it_goes_on_at_what_is_missing(getting: Get
         assert half_way.wait(30)
         worker.kill()
         worker.wait(10)
+        assert list(getting.temporary.iterdir()) == []
         go_on.set()
         assert getting.retrieve(transfer_id).complete
     assert pacs.asked == [("STUDY", 20), ("IMAGE", 5), ("IMAGE", 5)]
