@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_file_meta_info
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -110,7 +111,7 @@ class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
         message._data_set_path = file.path
         file.write(PREAMBLE)
         write_file_meta_info(
-            file,  # type: ignore[arg-type] - it only writes
+            cast(DicomIO, file),
             create_file_meta(
                 sop_class_uid=message.command_set.AffectedSOPClassUID,
                 sop_instance_uid=message.command_set.AffectedSOPInstanceUID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from tempfile import TemporaryFile
 
 import pytest
 from pydicom import Dataset
@@ -32,9 +33,8 @@ def test_a_long_image_is_never_in_memory_as_a_whole(getting: Getting) -> None:
 
 
 def test_a_full_disk_refuses_the_image_and_not_the_rest(getting: Getting, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = received_file.TemporaryFile
-    files = iter([lambda: open("/dev/full", "w+b", buffering=0)])  # noqa: SIM115, PTH123 - its user closes it
-    monkeypatch.setattr(received_file, "TemporaryFile", lambda: next(files, made)())
+    files = iter([lambda: open("/dev/full", "w+b", buffering=0)])  # noqa: SIM115 - its user closes it
+    monkeypatch.setattr(received_file, "TemporaryFile", lambda: next(files, TemporaryFile)())
     getting.start_edge()
     with source_pacs(images(4), 0) as pacs:
         transfer_id = getting.listed(pacs.port)

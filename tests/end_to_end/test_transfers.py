@@ -1,4 +1,4 @@
-"""ZX1 sends from its own PACS without being asked: fetched by C-MOVE or C-GET, delivered to ZX2, and confirmed there."""
+"""ZX1 sends from its own PACS without being asked: fetched by C-MOVE or C-GET, delivered to ZX2, confirmed there."""
 
 from __future__ import annotations
 

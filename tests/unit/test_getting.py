@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -41,7 +42,7 @@ def test_of_what_has_no_class_the_common_ones_are_asked_for_as_well() -> None:
         ({"bind": ANY, "edge_address": "edge:104"}, ("edge", 104)),
     ],
 )
-def test_where_a_worker_finds_the_edge(given: dict[str, str], edge: tuple[str, int]) -> None:
+def test_where_a_worker_finds_the_edge(given: dict[str, Any], edge: tuple[str, int]) -> None:
     assert Settings(**given).edge == edge
 
 
