@@ -6,6 +6,7 @@ pynetdicom does so for a whole process or not at all; here it is done for one as
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,8 +92,22 @@ class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
     """Puts the data set of each C-STORE request into a ReceivedFile, which is the request's `_dataset_file` then."""
 
     open_files: list[ReceivedFile]
+    receiving: threading.Lock
+    over: bool
 
     def receive_primitive(self, primitive: P_DATA) -> None:
+        with self.receiving:
+            if not self.over:
+                self._receive(primitive)
+
+    def discard(self) -> None:
+        """Forget what has not been dealt with, and take no more."""
+        with self.receiving:
+            self.over = True
+            for file in self.open_files:
+                file.close()
+
+    def _receive(self, primitive: P_DATA) -> None:
         try:
             # One by one, for a command set and the beginning of its data set may come together.
             for value in primitive.presentation_data_value_list:
@@ -124,10 +139,9 @@ class FilingDIMSE(DIMSEServiceProvider):  # type: ignore[misc]
 def kept_in_files(assoc: Association) -> Iterator[None]:
     """For what `assoc` receives from now on; what has not been dealt with at the end of the block is gone."""
     dimse = assoc.dimse
-    dimse.open_files = []
+    dimse.open_files, dimse.receiving, dimse.over = [], threading.Lock(), False
     dimse.__class__ = FilingDIMSE
     try:
         yield
     finally:
-        for file in dimse.open_files:
-            file.close()
+        dimse.discard()

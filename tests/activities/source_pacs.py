@@ -12,6 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_context, evt
 from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_GET
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -56,7 +57,8 @@ class Interrupted(Sequence[Dataset]):
 class SourcePacs:
     """`asked` are the level and the number of images named by each C-MOVE or C-GET.
 
-    `on_the_wire` has the data set of each image as it was last given by C-GET, by SOPInstanceUID.
+    By C-GET it need not tell how it gets on; `on_the_wire` has the data set of each image as it was last given by it,
+    by SOPInstanceUID.
     """
 
     images: list[Dataset]
@@ -65,6 +67,7 @@ class SourcePacs:
     port: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     listings: int = 0
+    tells: bool = True
     on_the_wire: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, event: Any) -> Iterator[tuple[int, Any]]:
@@ -104,6 +107,8 @@ class SourcePacs:
         matching = self._matching(wanted, "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
         self.asked.append((wanted.QueryRetrieveLevel, len(matching)))
         sent, status = self.moves(len(self.asked), wanted.QueryRetrieveLevel, matching)
+        if not self.tells:
+            _without_pending(event.assoc.dimse)
         yield len(sent) + bool(status)
         for image in sent:
             yield 0xFF00, in_explicit(image)
@@ -125,6 +130,17 @@ class SourcePacs:
         for image in self.images:
             in_explicit(image)
         return [image for image in self.images if all(fits(image, key) for key in keys)]
+
+
+def _without_pending(dimse: Any) -> None:
+    """As many a PACS does: pending responses are optional (PS3.4 Section C.4.3.3.1)."""
+    send = dimse.send_msg
+
+    def sends(message: Any, context_id: int) -> None:
+        if not (isinstance(message, C_GET) and message.Status == 0xFF00):
+            send(message, context_id)
+
+    dimse.send_msg = sends
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from models.tables import Association
 from tests.activities.fetching import images
 from tests.activities.getting import Getting
 from tests.activities.source_pacs import Interrupted, source_pacs
+from tests.eventually import eventually
 from tests.ingest.filling import small_ct
 
 # pynetdicom leaves the sockets of connections that were refused or broken to be closed when they are collected.
@@ -97,12 +98,14 @@ def test_a_pacs_that_lists_no_classes(getting: Getting) -> None:
         assert getting.retrieve(transfer_id).complete
 
 
-def test_withdrawn_amid_it(getting: Getting) -> None:
+@pytest.mark.parametrize("tells", [True, False])
+def test_withdrawn_amid_it(getting: Getting, tells: bool) -> None:
     def withdrawn_after_five(n: int, level: str, wanted: list[Dataset]) -> tuple[Sequence[Dataset], int]:
         return Interrupted(wanted, 5, getting.environment.cancel), 0x0000
 
     getting.start_edge()
     with source_pacs(images(40), 0, withdrawn_after_five) as pacs:
+        pacs.tells = tells
         transfer_id = getting.listed(pacs.port)
         with pytest.raises(CancelledError):
             getting.retrieve(transfer_id)
@@ -181,6 +184,7 @@ def test_a_worker_that_is_killed_amid_it_goes_on_at_what_is_missing(getting: Get
         worker.wait(10)
         assert list(getting.temporary.iterdir()) == []
         go_on.set()
+        eventually(lambda: len(getting.archived()) == 10)
         assert getting.retrieve(transfer_id).complete
     assert pacs.asked == [("STUDY", 20), ("IMAGE", 5), ("IMAGE", 5)]
     assert getting.archived() == pacs.on_the_wire
