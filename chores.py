@@ -7,8 +7,12 @@ from pathlib import Path
 
 import click
 
+from models.domain.retrieval import RetrieveBy
 from processes import database
 from settings import Settings
+
+RETRIEVE_BY = click.Choice([one.value for one in RetrieveBy])
+HOW_RETRIEVED = "How its images are fetched: it sends them to us (C-MOVE), or on our own association (C-GET)."
 
 
 @click.group()
@@ -77,6 +81,7 @@ def nodes() -> None:
 @click.option("--from", "addresses", multiple=True, help="An address it sends from; may be repeated.")
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
 @click.option("--quiet", default=30.0, help="Seconds of silence after which a study of it counts as complete.")
+@click.option("--retrieve-by", type=RETRIEVE_BY, default="move", help=HOW_RETRIEVED)
 def add_node_verb(
     institution_id: str,
     name: str,
@@ -86,6 +91,7 @@ def add_node_verb(
     addresses: tuple[str, ...],
     certificate: Path | None,
     quiet: float,
+    retrieve_by: str,
 ) -> None:
     """Register the Node NAME with AE_TITLE for an Institution."""
     from models.certificates import fingerprint
@@ -106,6 +112,7 @@ def add_node_verb(
             source_addresses=list(addresses) or ([host] if host else []),
             certificate_sha256=fingerprint(certificate) if certificate else None,
             quiet_seconds=quiet,
+            retrieve_by=retrieve_by,
         )
     write_directory_file(base, settings.directory_file)
 
@@ -121,6 +128,7 @@ def add_node_verb(
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
 @click.option("--slots", type=click.IntRange(1, 64), help="Associations to it at once.")
 @click.option("--quiet", type=click.FloatRange(1, 3600), help="Seconds of silence after which its study is complete.")
+@click.option("--retrieve-by", type=RETRIEVE_BY, help=HOW_RETRIEVED)
 def set_node(
     name: str,
     institution_id: str,
@@ -130,6 +138,7 @@ def set_node(
     certificate: Path | None,
     slots: int | None,
     quiet: float | None,
+    retrieve_by: str | None,
 ) -> None:
     """Change the Node NAME of an Institution; what is not given stays."""
     from models.certificates import fingerprint
@@ -143,6 +152,7 @@ def set_node(
         "certificate_sha256": fingerprint(certificate) if certificate else None,
         "slots": slots,
         "quiet_seconds": quiet,
+        "retrieve_by": retrieve_by,
     }
     settings = Settings.load()
     base = database(settings)

@@ -49,6 +49,7 @@ def run_edge(settings: Settings, name: str, plain_fd: int | None, tls_fd: int | 
         plain=plain_fd if plain_fd is not None else (settings.bind, settings.port("dicom")),
         tls=tls,
         identity=identity,
+        workers=settings.workers,
         limits=replace(Limits(), low_water=settings.spool_low_water),
         ready=lambda: here.announce(name),
     )
@@ -135,7 +136,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
             peers.count_at_source,
             CommitmentActivities(base, archive).answer,
             TransferActivities(base).list_at_source,
-            RetrievalActivities(base).retrieve,
+            RetrievalActivities(base, edge=settings.edge).retrieve,
         ]
     arrivals, deliveries, requests = ArrivalActivities(base), DeliveryActivities(base), RequestActivities(base)
     return [

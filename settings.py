@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +40,7 @@ DEFAULTS = {
     "ZX2_RIS": 2582,
     "ZX3_RIS": 2583,
 }
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
 
 
 class Settings(BaseSettings):
@@ -63,6 +65,15 @@ class Settings(BaseSettings):
     )
     web_url: str | None = Field(None, description="Address of the web pages as mails name it.")
     bind: str = Field("127.0.0.1", description="Address that every listener binds to.")
+    edge_address: str | None = Field(
+        None,
+        pattern=r"^.+:[0-9]+$",
+        description="host:port where workers reach the DICOM listener, to hand on what they fetched by C-GET.",
+    )
+    worker_addresses: str = Field(
+        "127.0.0.1",
+        description="Addresses or networks of workers, with commas: they may hand on what they fetched by C-GET.",
+    )
     smtp_host: str = Field("127.0.0.1", description="Mail submission host.")
     smtp_port: int | None = Field(None, description="Mail submission port.")
     smtp_starttls: bool = Field(False, description="Require STARTTLS with a verified certificate when sending mail.")
@@ -113,6 +124,17 @@ class Settings(BaseSettings):
     @property
     def temporal(self) -> str:
         return self.temporal_address or f"127.0.0.1:{self.port('temporal')}"
+
+    @property
+    def edge(self) -> tuple[str, int]:
+        if self.edge_address is None:
+            return "127.0.0.1" if self.bind in EVERYWHERE else self.bind, self.port("dicom")
+        host, _, port = self.edge_address.rpartition(":")
+        return host, int(port)
+
+    @property
+    def workers(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(one.strip()) for one in self.worker_addresses.split(",") if one.strip())
 
     @property
     def url(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import build_context
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
@@ -25,7 +26,7 @@ AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Said:
-    """The final answer to one C-MOVE."""
+    """The final answer to one C-MOVE or C-GET."""
 
     status: int
     row: MoveRow
@@ -67,26 +68,34 @@ def move(
     said: list[Said] = []
     with association(replace(peer, dimse_timeout=max(peer.dimse_timeout, SILENT)), [build_context(MOVE)]) as assoc:
         for number, identifier in enumerate(identifiers, 1):
-            said.append(_answer(peer, assoc, identifier, number, beat, cancelled))
-            if said[-1].row.outcome not in (MoveOutcome.ENDED, MoveOutcome.AGAIN):
+            answers = assoc.send_c_move(identifier, AE_TITLE, MOVE, msg_id=number)
+            said.append(final_answer(peer, assoc, answers, MOVE, number, beat, cancelled))
+            if not goes_on(said[-1]):
                 break
     return said
 
 
-def _answer(
+def goes_on(said: Said) -> bool:
+    """Whether something else may be asked for after this answer."""
+    return said.row.outcome in (MoveOutcome.ENDED, MoveOutcome.AGAIN)
+
+
+def final_answer(
     peer: PeerAddress,
     assoc: Association,
-    identifier: Dataset,
+    answers: Iterator[tuple[Dataset, Dataset | None]],
+    model: UID,
     number: int,
     beat: Callable[[], None],
     cancelled: Callable[[], bool],
 ) -> Said:
+    """The last of the `answers` to request `number` of C-MOVE or C-GET (`model`); raises as `move` does."""
     status = 0xFF00
-    for answer, _ in assoc.send_c_move(identifier, AE_TITLE, MOVE, msg_id=number):
+    for answer, _ in answers:
         status = status_of(peer, answer)
         beat()
         if cancelled():
-            assoc.send_c_cancel(number, query_model=MOVE)
+            assoc.send_c_cancel(number, query_model=model)
             raise CancelledError("It was withdrawn.")
     return Said(status, move_meaning(status))
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIdentityNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 from activities.gate import closed_gate
@@ -28,6 +28,7 @@ MAXIMUM_PDU = 131072
 MOST_CONTEXTS = 128
 """Presentation contexts in one association request (PS3.8 Section 9.3.2.2: odd identifiers from 1 to 255)."""
 TRANSIENT = 2
+USERNAME = 1
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ def association(
     *,
     calling: str = AE_TITLE,
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    user: str = "",
     patience: float = ACSE_TIMEOUT,
 ) -> Iterator[Association]:
     """An association that is released at the end, or aborted when the block fails.
 
+    `user` is told the peer as the user's identity (PS3.7 Section D.3.3.7).
     `patience`: seconds at most for connecting, and for each step of opening and releasing it.
 
     Raises PeerUnreachable, PeerBusy (rejected for now) or PeerRefuses (rejected for good).
@@ -76,7 +79,7 @@ def association(
         contexts=wanted,
         ae_title=peer.ae_title,
         max_pdu=MAXIMUM_PDU,
-        ext_neg=list(roles),
+        ext_neg=[*roles, *_identity(user)],
         evt_handlers=[(evt.EVT_CONN_OPEN, make_quick)],
     )
     if not assoc.is_established:
@@ -89,6 +92,14 @@ def association(
         raise
     if assoc.is_established:
         assoc.release()
+
+
+def _identity(user: str) -> Iterator[UserIdentityNegotiation]:
+    if user:
+        item = UserIdentityNegotiation()
+        item.user_identity_type = USERNAME
+        item.primary_field = user.encode()
+        yield item
 
 
 def status_of(peer: PeerAddress, answer: Dataset) -> int:

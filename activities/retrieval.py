@@ -13,25 +13,31 @@ from temporalio.exceptions import CancelledError
 
 from activities.asking import finder
 from activities.border import acts
+from activities.getting import get
+from activities.handing_on import Onward
 from activities.listing import images_listed
 from activities.moving import Said, move, remaining, whole
 from activities.peer import PeerAddress, association
 from activities.transfers import noting
 from models import manifests
 from models.db import Database
-from models.domain.retrieval import MoveOutcome
+from models.domain.retrieval import MoveOutcome, RetrieveBy
 from models.domain.transfer_contracts import Retrieved
 from models.tables import Arrival, ArrivalInstance, Association, Transfer, TransferStudy, now
 
 SETTLE = 10.0
 """Seconds without a further image after which what an answer promised counts as not sent."""
 LOOK_EVERY = 0.2
+EDGE = ("127.0.0.1", 11112)
 
 
 class RetrievalActivities:
-    def __init__(self, database: Database, settle: float = SETTLE) -> None:
+    """`edge` is where a worker reaches our own listener."""
+
+    def __init__(self, database: Database, settle: float = SETTLE, edge: tuple[str, int] = EDGE) -> None:
         self.database = database
         self.settle = settle
+        self.edge = edge
 
     @acts
     def retrieve(self, transfer_id: str) -> Retrieved:
@@ -41,12 +47,14 @@ class RetrievalActivities:
         """
         with self.database.begin() as session:
             transfer = session.get_one(Transfer, transfer_id)
-            peer = PeerAddress.of(transfer.node)
+            node = transfer.node
+            peer = PeerAddress.of(node)
+            onward = Onward(*self.edge, node.id, node.ae_title) if node.retrieve_by == RetrieveBy.GET else None
             study_ids = [study.id for study in transfer.studies]
         said: list[Said] = []
         with noting(self.database, transfer_id):
             for study_id in study_ids:
-                said += _Round(self.database, peer, study_id, self.settle).run()
+                said += _Round(self.database, peer, study_id, self.settle, onward).run()
         return self._report(transfer_id, peer, said)
 
     def _report(self, transfer_id: str, peer: PeerAddress, said: Sequence[Said]) -> Retrieved:
@@ -65,10 +73,12 @@ class RetrievalActivities:
 
 
 class _Round:
-    """What one round does about one study."""
+    """What one round does about one study: by C-GET where there is an `onward`, else by C-MOVE."""
 
-    def __init__(self, database: Database, peer: PeerAddress, study_id: str, settle: float) -> None:
-        self.database, self.peer, self.study_id, self.settle = database, peer, study_id, settle
+    def __init__(
+        self, database: Database, peer: PeerAddress, study_id: str, settle: float, onward: Onward | None
+    ) -> None:
+        self.database, self.peer, self.study_id, self.settle, self.onward = database, peer, study_id, settle, onward
 
     def run(self) -> list[Said]:
         # A PACS that was asked before a worker's death may still be sending.
@@ -98,7 +108,11 @@ class _Round:
         return said
 
     def _move(self, identifiers: list[Dataset]) -> list[Said]:
-        return move(self.peer, identifiers, activity.heartbeat, activity.is_cancelled)
+        if self.onward is None:
+            return move(self.peer, identifiers, activity.heartbeat, activity.is_cancelled)
+        with self.database.begin() as session:
+            classes = manifests.missing_classes(session, session.get_one(TransferStudy, self.study_id))
+        return get(self.peer, identifiers, classes, self.onward, activity.heartbeat, activity.is_cancelled)
 
     def _until_settled(self, since: float) -> None:
         """Until nothing is missing, or nothing more has come for `settle` seconds, at the earliest after `since`."""

@@ -10,14 +10,17 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dicom_edge.facts import Standing
 
 log = logging.getLogger(__name__)
+Networks = Sequence[IPv4Network | IPv6Network]
 
 
 class Reason(StrEnum):
@@ -72,13 +75,17 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Node:
-    """A sender on the directory; `certificate_sha256` is that of the DER certificate, in lower-case hex."""
+    """A sender on the directory; `certificate_sha256` is that of the DER certificate, in lower-case hex.
+
+    What is `fetched` from it by C-GET our own workers hand on in its name.
+    """
 
     node_id: str
     institution_id: str
     ae_title: str
     addresses: frozenset[str]
     certificate_sha256: str | None
+    fetched: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class Directory:
                 ae_title=node["ae_title"].strip(),
                 addresses=frozenset(node["addresses"]),
                 certificate_sha256=(node.get("certificate_sha256") or "").lower() or None,
+                fetched=node.get("retrieve_by") == "get",
             )
             for node in read["nodes"]
         )
@@ -110,28 +118,44 @@ class Directory:
 
 
 class Admission:
-    """Judges callers by the newest readable snapshot at `path`; looks at the file again when it has changed."""
+    """Judges callers by the newest readable snapshot at `path`; looks at the file again when it has changed.
 
-    def __init__(self, path: Path) -> None:
+    `workers` are where our own workers may be.
+    """
+
+    def __init__(self, path: Path, workers: Networks = ()) -> None:
         self._path = path
+        self._workers = workers
         self._seen: tuple[int, int, int] | None = None
         self._directory: Directory | None = None
         self._lock = threading.Lock()
 
     def judge(
-        self, calling: str, called: str, address: str, certificate_sha256: str | None, *, tls: bool = False
+        self,
+        calling: str,
+        called: str,
+        address: str,
+        certificate_sha256: str | None,
+        *,
+        tls: bool = False,
+        user: str = "",
     ) -> Admitted | Rejected:
         """Whether `calling` at `address` may send to `called`.
 
         With `tls` the certificate must be the one bound to that very Node, and a Node that has one may not come
         without. In the clear, an unknown AE title from an address of exactly one Institution is let in: people rename
         their systems, and images must not be lost. The address of Nodes that all have a certificate lets nobody in.
+
+        At a worker's address the `user` (PS3.7 Section D.3.3.7) is the id of the Node from which something was
+        fetched: AE titles are not unique, and what is one hospital's must not count as another's.
         """
         directory = self._current()
         if directory is None:
             return Rejected(Reason.NO_DIRECTORY)
         if called.strip() not in directory.called_ae_titles:
             return Rejected(Reason.CALLED_AE_TITLE_UNKNOWN)
+        if user and not tls and self._is_worker(address):
+            return _in_the_name_of(directory, user, calling.strip())
         neighbours = directory.by_address.get(address, ())
         namesakes = [node for node in neighbours if node.ae_title == calling.strip()]
         proven = [node for node in namesakes if node.certificate_sha256 == (certificate_sha256 if tls else None)]
@@ -150,7 +174,14 @@ class Admission:
     def knows_address(self, address: str) -> bool:
         """Whether any Node lives there: others share one small number of connections."""
         directory = self._current()
-        return directory is not None and address in directory.by_address
+        return directory is not None and (address in directory.by_address or self._is_worker(address))
+
+    def _is_worker(self, address: str) -> bool:
+        try:
+            here = ip_address(address)
+        except ValueError:
+            return False
+        return any(here in network for network in self._workers)
 
     def _current(self) -> Directory | None:
         with self._lock:
@@ -166,3 +197,10 @@ class Admission:
                 if not isinstance(error, FileNotFoundError):
                     log.error("the directory snapshot cannot be read: %s", type(error).__name__)
             return self._directory
+
+
+def _in_the_name_of(directory: Directory, node_id: str, ae_title: str) -> Admitted | Rejected:
+    for node in directory.nodes:
+        if node.node_id == node_id and node.fetched and node.ae_title == ae_title:
+            return Admitted(node.node_id, node.institution_id, Standing.KNOWN)
+    return Rejected(Reason.CALLING_AE_TITLE_UNKNOWN)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydicom import config
 
-from dicom_edge.admission import Admission
+from dicom_edge.admission import Admission, Networks
 from dicom_edge.limits import Limits
 from dicom_edge.listener import Listener
 from dicom_edge.spool import Spool
@@ -39,6 +39,7 @@ def run(
     plain: int | tuple[str, int] | None,
     tls: int | tuple[str, int] | None = None,
     identity: Identity | None = None,
+    workers: Networks = (),
     limits: Limits | None = None,
     grace: float = 20,
     ready: Callable[[], None] = lambda: None,
@@ -46,7 +47,8 @@ def run(
     """Listen until SIGTERM or SIGINT; then finish what is under way within `grace` seconds and return 0.
 
     `plain` and `tls` are each an inherited descriptor of a listening socket (several edges may share it), or a
-    (host, port) to bind. ValueError: `tls` without `identity`, or neither address.
+    (host, port) to bind. `workers` are where our own workers may be. ValueError: `tls` without `identity`, or
+    neither address.
     """
     if plain is None and tls is None:
         raise ValueError("an edge needs an address to listen on")
@@ -59,7 +61,7 @@ def run(
         signal.signal(number, lambda *_: stop.set())
     listener = Listener(
         Spool(spool),
-        Admission(directory),
+        Admission(directory, workers),
         (limits or Limits()).within(soft),
         plain=_listening(plain),
         tls=_listening(tls),

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 PROCESSING_FAILURE = 0x0110
+USERNAME = 1
 
 SETTLING_SECONDS = 5
 """What an association that has been aborted may take to end."""
@@ -165,7 +166,7 @@ class Listener:
     def _judge(self, association: Any, calling: str, called: str, address: str, tls: bool) -> Admitted | Rejected:
         certificate = association.dul.socket.socket.getpeercert(binary_form=True) if tls else None
         digest = hashlib.sha256(certificate).hexdigest() if certificate else None
-        verdict = self._admission.judge(calling, called, address, digest, tls=tls)
+        verdict = self._admission.judge(calling, called, address, digest, tls=tls, user=_user(association))
         if isinstance(verdict, Rejected):
             return verdict
         if not association._server.connections.seat(association.connection):
@@ -274,3 +275,11 @@ class Listener:
             self._spool.report(fact)
         except OSError as error:
             log.error("a fact could not be written down: errno %s", error.errno)
+
+
+def _user(association: Any) -> str:
+    """Whom the user's identity names, if it is a name (PS3.7 Section D.3.3.7.1); else nothing."""
+    identity = association.requestor.user_identity
+    if identity is None or identity.user_identity_type != USERNAME:
+        return ""
+    return str(identity.primary_field.decode("utf-8", "replace"))

@@ -73,6 +73,7 @@ def _content(session: Session) -> dict[str, Any]:
                 "ae_title": node.ae_title,
                 "addresses": node.source_addresses,
                 "certificate_sha256": node.certificate_sha256,
+                "retrieve_by": node.retrieve_by,
             }
             for node in nodes
         ],

@@ -125,6 +125,17 @@ def missing(session: Session, study: TransferStudy) -> dict[str, tuple[list[str]
     }
 
 
+def missing_classes(session: Session, study: TransferStudy) -> set[str]:
+    """The SOPClassUIDs of the images that have not come, with "" where the PACS did not say."""
+    return set(
+        session.scalars(
+            select(ManifestImage.SOPClassUID)
+            .where(ManifestImage.transfer_study_id == study.id, ManifestImage.vanished_at.is_(None), ~is_here(study))
+            .distinct()
+        )
+    )
+
+
 def brought_for(session: Session, arrival: Arrival) -> TransferStudy | None:
     """The study of a transfer that the arrival brings, if it brings one. It is tied to it by UID, once.
 

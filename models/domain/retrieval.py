@@ -1,9 +1,19 @@
-"""What a C-MOVE status means for what is done next (PS3.4 Section C.4.2.1.5, PS3.7 Annex C)."""
+"""How images are retrieved, and what a status means for what is done next.
+
+C-MOVE and C-GET share their statuses (PS3.4 Sections C.4.2.1.5 and C.4.3.1.4, PS3.7 Annex C); A801 is C-MOVE's alone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class RetrieveBy(StrEnum):
+    """`MOVE`: the Node opens an association to us. `GET`: it sends on ours, and need not know us as a destination."""
+
+    MOVE = "move"
+    GET = "get"
 
 
 class MoveOutcome(StrEnum):

@@ -63,6 +63,7 @@ class Node(Base):
     dimse_timeout: Mapped[float] = mapped_column(default=30.0)
     quiet_seconds: Mapped[float] = mapped_column(default=30.0)
     query_back: Mapped[bool] = mapped_column(default=True)
+    retrieve_by: Mapped[str] = mapped_column(default="move", server_default="move")
     issuer_form: Mapped[str] = mapped_column(default="element")
     nhs_first: Mapped[bool] = mapped_column(default=True)
     patient_id_may_be_nhs: Mapped[bool] = mapped_column(default=False)

@@ -9,6 +9,7 @@ import pytest
 from models.db import Database
 from tests.activities.desk import Desk
 from tests.activities.fetching import Fetching
+from tests.activities.getting import Getting, getting_by
 from tests.activities.orthanc import Orthanc, running_orthanc
 from tests.activities.parcels import Parcels
 from tests.activities.source_pacs import edge
@@ -52,3 +53,9 @@ def fetching(filling: Filling) -> Fetching:
 def edge_port(filling: Filling) -> Iterator[int]:
     with edge(filling) as port:
         yield port
+
+
+@pytest.fixture
+def getting(filling: Filling) -> Iterator[Getting]:
+    with getting_by(filling) as made:
+        yield made

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.arrivals import ArrivalActivities
 from activities.journal import JournalActivities
-from activities.retrieval import RetrievalActivities
+from activities.retrieval import EDGE, RetrievalActivities
 from activities.transfers import TransferActivities
 from models.db import Database
 from models.domain.contracts import RouteRequest, RouteVerdict, Sealed, SealRequest, Transition
@@ -44,6 +44,7 @@ class Fetching:
     filling: Filling
     environment: ActivityEnvironment = field(default_factory=ActivityEnvironment)
     steps: int = 0
+    edge: tuple[str, int] = EDGE
 
     @property
     def database(self) -> Database:
@@ -71,7 +72,7 @@ class Fetching:
         self.environment.run(TransferActivities(self.database).list_at_source, transfer_id)
 
     def retrieve(self, transfer_id: str) -> Retrieved:
-        return self.environment.run(RetrievalActivities(self.database, SETTLE).retrieve, transfer_id)
+        return self.environment.run(RetrievalActivities(self.database, SETTLE, self.edge).retrieve, transfer_id)
 
     def progress(self, transfer_id: str) -> TransferProgress:
         return self.environment.run(TransferActivities(self.database).progress, transfer_id)

@@ -27,6 +27,13 @@ class Orthanc:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/{path}", timeout=20) as answer:
             return json.load(answer)
 
+    def file(self, instance: str) -> bytes:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.http_port}/instances/{instance}/file", timeout=20
+        ) as answer:
+            content: bytes = answer.read()
+        return content
+
     def delete(self, path: str) -> None:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}", method="DELETE")
         urllib.request.urlopen(request, timeout=20).close()
@@ -71,6 +78,7 @@ def running_orthanc(program: str, folder: Path, **options: Any) -> Iterator[Orth
         "DicomCheckCalledAet": False,
         "DicomAlwaysAllowStore": True,
         "DicomAlwaysAllowFind": True,
+        "DicomAlwaysAllowGet": True,
         "DicomAlwaysAllowEcho": True,
         "DicomThreadsCount": 8,
         "HttpPort": http_port,

@@ -1,4 +1,4 @@
-"""A sender's PACS that lists and moves as it is told to, and an edge that takes over whatever it sends."""
+"""A sender's PACS that lists, and moves or gives, as it is told to, and an edge that takes over whatever it sends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_context, evt
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_GET
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
 
@@ -21,7 +24,7 @@ from tests.eventually import eventually
 from tests.ingest.filling import Filling
 
 Moves = Callable[[int, str, list[Dataset]], tuple[Sequence[Dataset], int]]
-"""For the `n`th C-MOVE (from 1), its level and what was asked for: what is sent, and the final status."""
+"""For the `n`th C-MOVE or C-GET (from 1), its level and what was asked for: what is sent, and the final status."""
 
 
 def all_of_it(n: int, level: str, wanted: list[Dataset]) -> tuple[Sequence[Dataset], int]:
@@ -35,9 +38,28 @@ def in_explicit(image: Dataset) -> Dataset:
     return image
 
 
+class Interrupted(Sequence[Dataset]):
+    """Images; `act` is called when the first `n` of them have been given."""
+
+    def __init__(self, images: Sequence[Dataset], n: int, act: Callable[[], object]) -> None:
+        self.images, self.n, self.act = images, n, act
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, number: Any) -> Any:
+        if number == self.n:
+            self.act()
+        return self.images[number]
+
+
 @dataclass
 class SourcePacs:
-    """`asked` are the level and the number of images named by each C-MOVE; `lists` says what it lists."""
+    """`asked` are the level and the number of images named by each C-MOVE or C-GET.
+
+    By C-GET it need not tell how it gets on; `on_the_wire` has the data set of each image as it was last given by it,
+    by SOPInstanceUID.
+    """
 
     images: list[Dataset]
     moves: Moves = all_of_it
@@ -45,6 +67,8 @@ class SourcePacs:
     port: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     listings: int = 0
+    tells: bool = True
+    on_the_wire: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, event: Any) -> Iterator[tuple[int, Any]]:
         wanted = event.identifier
@@ -78,6 +102,24 @@ class SourcePacs:
         if status:
             yield status, None
 
+    def get(self, event: Any) -> Iterator[Any]:
+        wanted = event.identifier
+        matching = self._matching(wanted, "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        self.asked.append((wanted.QueryRetrieveLevel, len(matching)))
+        sent, status = self.moves(len(self.asked), wanted.QueryRetrieveLevel, matching)
+        if not self.tells:
+            _without_pending(event.assoc.dimse)
+        yield len(sent) + bool(status)
+        for image in sent:
+            yield 0xFF00, in_explicit(image)
+        if status:
+            yield status, None
+
+    def note(self, event: Any) -> None:
+        if isinstance(event.message, C_STORE_RQ):
+            uid = str(event.message.command_set.AffectedSOPInstanceUID)
+            self.on_the_wire[uid] = event.message.data_set.getvalue()
+
     def _matching(self, wanted: Dataset, *keys: str) -> list[Dataset]:
         def fits(image: Dataset, key: str) -> bool:
             asked = wanted.get(key) or image[key].value
@@ -88,6 +130,17 @@ class SourcePacs:
         for image in self.images:
             in_explicit(image)
         return [image for image in self.images if all(fits(image, key) for key in keys)]
+
+
+def _without_pending(dimse: Any) -> None:
+    """As many a PACS does: pending responses are optional (PS3.4 Section C.4.3.3.1)."""
+    send = dimse.send_msg
+
+    def sends(message: Any, context_id: int) -> None:
+        if not (isinstance(message, C_GET) and message.Status == 0xFF00):
+            send(message, context_id)
+
+    dimse.send_msg = sends
 
 
 @contextlib.contextmanager
@@ -114,14 +167,24 @@ def edge(filling: Filling) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def source_pacs(images: Sequence[Dataset], edge_port: int, moves: Moves = all_of_it) -> Iterator[SourcePacs]:
+def source_pacs(
+    images: Sequence[Dataset], edge_port: int, moves: Moves = all_of_it, *, classes: Sequence[str] = (CT,)
+) -> Iterator[SourcePacs]:
+    """It gives images of these `classes` by C-GET."""
     pacs = SourcePacs(list(images), moves, edge_port)
     ae = AE("ZX1_PACS")
     ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     ae.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, pacs.find), (evt.EVT_C_MOVE, pacs.move)]
-    )
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
+    for one in classes:
+        ae.add_supported_context(one, EXPLICIT, scu_role=True, scp_role=True)
+    handlers: list[Any] = [
+        (evt.EVT_C_FIND, pacs.find),
+        (evt.EVT_C_MOVE, pacs.move),
+        (evt.EVT_C_GET, pacs.get),
+        (evt.EVT_DIMSE_SENT, pacs.note),
+    ]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     pacs.port = server.server_address[1]
     try:
         yield pacs

@@ -14,7 +14,7 @@ from settings import Settings
 from tests.architecture.sources import ROOT
 
 # The part of the Compose specification that the file uses.
-TOP = {"name", "services", "volumes", "secrets"}
+TOP = {"name", "services", "networks", "volumes", "secrets"}
 SERVICE = {
     "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "ports", "restart",
     "secrets", "stop_grace_period", "volumes",

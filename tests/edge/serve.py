@@ -1,7 +1,7 @@
 """An edge process for tests: python -m tests.edge.serve SETTINGS, a JSON object; may be told to break on purpose.
 
 {"spool", "directory", "plain": fd|null, "tls": fd|null, "key", "certificate", "authorities", "limits": {...},
- "grace": s, "fault": name|null, "largest_file": bytes|null, "descriptors": n|null}
+ "workers": [network...], "grace": s, "fault": name|null, "largest_file": bytes|null, "descriptors": n|null}
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def main(given: dict[str, Any]) -> int:
         plain=given.get("plain"),
         tls=given.get("tls"),
         identity=identity,
+        workers=[ip_network(one) for one in given.get("workers", [])],
         limits=Limits(**given.get("limits", {})),
         grace=given.get("grace", 5),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,42 @@ def admission(tmp_path: Path) -> Admission:
     ]
     path.write_text(json.dumps({"version": 1, "called_ae_titles": ["IEP"], "nodes": nodes}))
     return Admission(path)
+
+
+WORKERS = [ip_network("127.0.0.1"), ip_network("10.117.0.0/24")]
+
+
+@pytest.mark.parametrize(
+    ("user", "calling", "address", "admitted"),
+    [
+        ("node-1", "FETCHED", "127.0.0.1", "ZX1"),
+        ("node-2", "FETCHED", "10.117.0.9", "ZX2"),
+        ("node-1", "OTHER", "127.0.0.1", None),
+        ("node-3", "PUSHES", "127.0.0.1", None),
+        ("nobody", "FETCHED", "127.0.0.1", None),
+        ("node-1", "FETCHED", "192.0.2.1", None),
+        ("node-1", "FETCHED", "elsewhere", None),
+        ("", "FETCHED", "10.117.0.9", None),
+        # Whoever is no worker may say who the user is.
+        ("somebody", "PUSHES", "192.0.2.3", "ZX3"),
+    ],
+)
+def test_what_was_fetched_from_a_node_workers_alone_hand_on(
+    tmp_path: Path, user: str, calling: str, address: str, admitted: str | None
+) -> None:
+    nodes = [
+        {"node_id": f"node-{n}", "institution_id": f"ZX{n}", "ae_title": ae_title, "addresses": [f"192.0.2.{n}"]}
+        # A worker has no certificate of the Node.
+        | {"certificate_sha256": None if n == 3 else BOUND, "retrieve_by": retrieve_by}
+        for n, ae_title, retrieve_by in ((1, "FETCHED", "get"), (2, "FETCHED", "get"), (3, "PUSHES", "move"))
+    ]
+    path = tmp_path / "directory.json"
+    path.write_text(json.dumps({"version": 1, "called_ae_titles": ["IEP"], "nodes": nodes}))
+    admission = Admission(path, WORKERS)
+    verdict = admission.judge(calling, "IEP", address, None, user=user)
+    assert (verdict.institution_id if isinstance(verdict, Admitted) else None) == admitted
+    assert admission.knows_address("10.117.0.200")
+    assert not admission.knows_address("10.118.0.1")
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def orthanc(peers: Peers, folder: Path, ae_title: str) -> Iterator[int]:
                 "Name": ae_title, "DicomAet": ae_title, "DicomPort": port, "HttpServerEnabled": False,
                 "StorageDirectory": str(folder / "store"), "IndexDirectory": str(folder / "store"),
                 "DicomAlwaysAllowEcho": True, "DicomAlwaysAllowStore": True, "DicomAlwaysAllowFind": True,
+                "DicomAlwaysAllowGet": True,
                 "DicomCheckCalledAet": False, "DicomServerEnabled": True, "Plugins": [], "LuaScripts": [],
             }
         )

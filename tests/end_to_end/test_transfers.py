@@ -1,4 +1,4 @@
-"""ZX1 sends from its own PACS without being asked: fetched by C-MOVE, delivered to ZX2, and confirmed there."""
+"""ZX1 sends from its own PACS without being asked: fetched by C-MOVE or C-GET, delivered to ZX2, confirmed there."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tests.conftest import Peers
 from tests.edge import sender
 from tests.end_to_end import site
 from tests.end_to_end.exchange import Exchange
-from tests.end_to_end.peers import count
+from tests.end_to_end.peers import count, orthanc
 from tests.eventually import eventually
 from tests.faults.invariants import left_in_spool
 
 
-def kept(exchange: Exchange, folder: Path, seed: str, n: int) -> Study:
-    """A study that ZX1's PACS holds."""
+def kept(exchange: Exchange, folder: Path, seed: str, n: int, port: int = 0) -> Study:
+    """A study that ZX1's PACS holds, or its other one at `port`."""
     study = site.study(folder / seed, seed, n, FARAH)
-    with sender.association(exchange.port("ZX1_PACS"), calling="MODALITY", called="ZX1_PACS") as made:
+    with sender.association(port or exchange.port("ZX1_PACS"), calling="MODALITY", called="ZX1_PACS") as made:
         for number in range(1, n + 1):
             assert made.send_c_store(dcmread(folder / seed / f"{number}.dcm")).Status == 0x0000
     return study
 
 
-def sent(exchange: Exchange, studies: Sequence[Study]) -> str:
+def sent(exchange: Exchange, studies: Sequence[Study], pacs: str = "ZX1_PACS") -> str:
     """ZX1's officer sends them to ZX2; the reference."""
     with exchange.database.begin() as session:
         who = session.scalars(select(Account.id).where(Account.username == "officer.zx1")).one()
-        node = session.scalars(select(Node.id).where(Node.name == "ZX1_PACS")).one()
+        node = session.scalars(select(Node.id).where(Node.name == pacs)).one()
         entry = TransferEntry(
             node_id=node,
             worklist_id=site.worklist_of(exchange, "ZX2"),
@@ -71,6 +71,20 @@ def test_two_studies_come_and_are_confirmed(exchange: Exchange, peers: Peers, tm
         assert one.arrival is not None
         assert one.arrival.basis == f"{n} of {n}, by ZX1_PACS's own list."
         assert count(peers, "ZX2_PACS", exchange.port("ZX2_PACS"), study.study_instance_uid) == n
+
+
+def test_from_a_pacs_that_does_not_know_us_by_c_get(exchange: Exchange, peers: Peers, tmp_path: Path) -> None:
+    with orthanc(peers, tmp_path, "ZX1_ARCHIVE") as port:
+        address = ("--host", "127.0.0.1", "--port", str(port))
+        done = exchange.iep("nodes", "add", "ZX1", "ZX1_ARCHIVE", "ZX1_ARCHIVE", *address, "--retrieve-by", "get")
+        assert done.returncode == 0, done.stderr
+        study = kept(exchange, tmp_path, "transfer-by-get", 9, port)
+        reference = sent(exchange, [study], "ZX1_ARCHIVE")
+        says(exchange, reference, "Fulfilled: 1 study with 9 images delivered to ZX2.")
+    (one,) = exchange.in_state(study.study_instance_uid, "confirmed")
+    assert one.arrival is not None
+    assert (one.arrival.calling_ae_title, one.arrival.basis) == ("ZX1_ARCHIVE", "9 of 9, by ZX1_ARCHIVE's own list.")
+    assert count(peers, "ZX2_PACS", exchange.port("ZX2_PACS"), study.study_instance_uid) == 9
 
 
 def test_a_study_that_was_pushed_before_comes_all_the_same(exchange: Exchange, peers: Peers, tmp_path: Path) -> None:

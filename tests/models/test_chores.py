@@ -35,13 +35,28 @@ def iep(database: Database, registry: Registry, tmp_path: Path) -> Iep:
 
 
 def test_a_node_is_changed_and_the_edges_know(iep: Iep, database: Database, registry: Registry, tmp_path: Path) -> None:
-    done = iep("nodes", "set", "ZX2_PACS", "ZX2", "--port", "104", "--slots", "2", "--from", "192.0.2.7")
+    done = iep(
+        "nodes",
+        "set",
+        "ZX2_PACS",
+        "ZX2",
+        "--port",
+        "104",
+        "--slots",
+        "2",
+        "--from",
+        "192.0.2.7",
+        "--retrieve-by",
+        "get",
+    )
     assert done.returncode == 0, done.stderr
     with database.begin() as session:
         node = session.get_one(Node, registry.nodes["ZX2_PACS"])
         assert (node.host, node.port, node.slots, node.source_addresses) == ("127.0.0.1", 104, 2, ["192.0.2.7"])
+        assert node.retrieve_by == "get"
     told = json.loads((tmp_path / "directory.json").read_text())
-    assert next(one for one in told["nodes"] if one["ae_title"] == "ZX2_PACS")["addresses"] == ["192.0.2.7"]
+    known = {one["ae_title"]: (one["addresses"], one["retrieve_by"]) for one in told["nodes"]}
+    assert (known["ZX2_PACS"], known["ZX1_PACS"]) == ((["192.0.2.7"], "get"), (["127.0.0.1"], "move"))
 
 
 @pytest.mark.parametrize(
