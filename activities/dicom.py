@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -21,7 +19,7 @@ from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
-from models.domain.statuses import meaning
+from models.domain.statuses import because
 from models.outbox import report_node_fault
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
 
@@ -58,11 +56,11 @@ class DicomActivities:
         except Exception as fault:
             self._note(sending.delivery_id, fault)
             raise
-        accepted, total, refusals = consignment.summary()
+        accepted, total, aside = consignment.summary()
         if stopped:
             stopped = f"{stopped} {accepted} of {total} are already at {consignment.peer.name}; ring its people."
         else:
-            stopped = " ".join(_reasons(consignment.peer.name, refusals, sender.work.unfit))
+            stopped = because(consignment.peer.name, aside)
         return SendReport(accepted, total, stopped)
 
     def _note(self, delivery_id: str, fault: Exception) -> None:
@@ -145,11 +143,3 @@ class DicomActivities:
             else:
                 node.last_fault_at, node.last_fault = now(), facts.detail
         return facts
-
-
-def _reasons(name: str, refusals: Mapping[int, int], unfit: Iterable[str]) -> Iterator[str]:
-    if refusals:
-        words = ", ".join(f"{n} {meaning(status).words} ({status:04X})" for status, n in refusals.items())
-        yield f"{name} refused images: {words}."
-    for sentence, n in Counter(unfit).items():
-        yield f"{n} could not be sent: {sentence}"

@@ -14,21 +14,20 @@ IDLE = 1.0
 
 
 class Work:
-    """What waits, and what became of it. An image put aside is answered in no way that counts for the ledger."""
+    """What waits, and what became of it. To an image put `aside` the Node was too busy: the ledger does not have it."""
 
     def __init__(self) -> None:
         self.waiting: queue.SimpleQueue[Image] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self.pairs: dict[tuple[str, str], None] = {}
         self.busy: list[str] = []
-        self.unfit: list[str] = []
         self.complete = threading.Event()
         self.over = threading.Event()
         self.nudge = threading.Event()
 
     @property
     def aside(self) -> int:
-        return len(self.busy) + len(self.unfit)
+        return len(self.busy)
 
     def add(self, images: Iterable[Image]) -> None:
         for image in images:

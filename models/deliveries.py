@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -111,6 +111,17 @@ def accepted_of(session: Session, delivery: Delivery) -> int:
             )
         )
         or 0
+    )
+
+
+def set_aside(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """What the ledger holds of images that its Node has not taken in this round, as conditions."""
+    return (
+        LedgerEntry.delivery_id == delivery.id,
+        LedgerEntry.node_id == delivery.node_id,
+        LedgerEntry.round == delivery.round,
+        ~LedgerEntry.accepted,
+        ~LedgerEntry.left_out,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,6 +42,8 @@ TABLE: tuple[Row, ...] = (
     Row(0x0124, 0x0124, Outcome.REFUSED, "not authorised"),
 )
 NOT_SUPPORTED = 0x0122
+NOT_SENT = -1
+"""No status of DICOM: the image did not leave the exchange, for a reason that stands beside it in the ledger."""
 
 
 def meaning(status: int) -> Row:
@@ -49,3 +52,23 @@ def meaning(status: int) -> Row:
         if row.first <= status <= row.last:
             return row
     return Row(status, status, Outcome.REFUSED, "unknown answer")
+
+
+def because(name: str, aside: Iterable[tuple[int, str, int]]) -> str:
+    """Why images were set aside, in one sentence; `aside`: status, reason and number of images for each kind.
+
+    Like "ZX2_PACS did not take 1: transfer syntax JPEG 2000 is not supported there (0122)."; empty without any.
+    """
+    parts, said = [], ""
+    for status, reason, count in aside:
+        if status == NOT_SENT:
+            parts.append(f"{count} could not be sent: {reason.rstrip('.')}")
+        else:
+            parts.append(f"{'' if said else f'{name} did not take '}{count}: {words_of(status, reason)}")
+            said = name
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def words_of(status: int, reason: str) -> str:
+    """What one image was answered, in words."""
+    return reason if status == NOT_SENT else f"{reason or meaning(status).words} ({status:04X})"
