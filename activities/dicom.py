@@ -16,6 +16,7 @@ from activities.peer import PeerAddress, association
 from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
+from models.deliveries import left_out, total_of
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
@@ -88,7 +89,7 @@ class DicomActivities:
             rows = session.execute(
                 select(Instance.SeriesInstanceUID, Instance.SOPInstanceUID, Instance.id, Instance.AccessionNumber)
                 .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-                .where(ArrivalInstance.arrival_id == arrival.id)
+                .where(ArrivalInstance.arrival_id == arrival.id, Instance.id.not_in(left_out(delivery)))
             ).all()
             series: dict[str, dict[str, str]] = {}
             for SeriesInstanceUID, SOPInstanceUID, instance_id, _ in rows:
@@ -97,6 +98,7 @@ class DicomActivities:
             if identity.basis != BY_A_PERSON and len({accession for *_, accession in rows}) > 1:
                 # Images with accession numbers of their own: no single one can be expected of the study.
                 identity = replace(identity, AccessionNumber="")
+            without = total_of(session, delivery.parcel) - len(rows)
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
             peer = PeerAddress.of(delivery.node)
         comparison, missing = compare(peer, manifest)
@@ -104,7 +106,7 @@ class DicomActivities:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
             delivery.node.last_answer_at = now()
-        return comparison
+        return replace(comparison, left_out=without)
 
     @acts
     def count_at_source(self, arrival_id: str) -> int:

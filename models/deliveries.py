@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -122,6 +122,13 @@ def set_aside(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
         LedgerEntry.round == delivery.round,
         ~LedgerEntry.accepted,
         ~LedgerEntry.left_out,
+    )
+
+
+def left_out(delivery: Delivery) -> Select[str]:
+    """Ids of the images that a person has decided not to send to its Node."""
+    return select(LedgerEntry.instance_id).where(
+        LedgerEntry.delivery_id == delivery.id, LedgerEntry.node_id == delivery.node_id, LedgerEntry.left_out
     )
 
 

@@ -72,3 +72,8 @@ def because(name: str, aside: Iterable[tuple[int, str, int]]) -> str:
 def words_of(status: int, reason: str) -> str:
     """What one image was answered, in words."""
     return reason if status == NOT_SENT else f"{reason or meaning(status).words} ({status:04X})"
+
+
+def may_be_its_form(status: int) -> bool:
+    """Whether a refusal may be about how an image is encoded, so that it may be taken in another transfer syntax."""
+    return status == NOT_SUPPORTED or 0xA900 <= status <= 0xA9FF or 0xC000 <= status <= 0xCFFF

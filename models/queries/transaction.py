@@ -20,6 +20,7 @@ from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
 from models.queries.people import names
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
+from models.queries.set_aside import SetAside, images_set_aside
 from models.queries.standing import Standing, standings
 from models.queries.transfer import TransferFacts, transfer_facts
 from models.queries.under_way import UnderWay
@@ -94,6 +95,7 @@ class DeliveryFacts:
     round: int
     fault: str
     fault_at: datetime | None
+    set_aside: tuple[SetAside, ...]
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         under_way=standing.under_way,
         requests=requests_of(session, viewer, one, arrival) if arrival else (),
         arrival=_arrival(session, arrival) if arrival else None,
-        delivery=_delivery(delivery) if delivery else None,
+        delivery=_delivery(session, delivery) if delivery else None,
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=patient_of(request) if request and viewer.sees_patients else header.patient,
@@ -224,7 +226,7 @@ def _arrival(session: Session, arrival: Arrival) -> ArrivalFacts:
     )
 
 
-def _delivery(delivery: Delivery) -> DeliveryFacts:
+def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
     return DeliveryFacts(
         id=delivery.id,
         institution_id=delivery.institution_id,
@@ -236,6 +238,7 @@ def _delivery(delivery: Delivery) -> DeliveryFacts:
         round=delivery.round,
         fault=delivery.fault,
         fault_at=delivery.fault_at,
+        set_aside=images_set_aside(session, delivery),
     )
 
 
