@@ -38,7 +38,11 @@ AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Image:
-    """One image to be sent; `uncompressed`, as somebody decided, though the Node takes what was received."""
+    """One image to be sent; `uncompressed`, as somebody decided, though the Node takes what was received.
+
+    `tries` are those of this round that were answered, and may be answered otherwise another time; `resent` of them
+    have not been written.
+    """
 
     instance_id: str
     SOPInstanceUID: str
@@ -48,6 +52,8 @@ class Image:
     sha256: str
     plan: Plan
     uncompressed: bool = False
+    tries: int = 0
+    resent: int = 0
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -58,7 +64,8 @@ class Image:
 class Answer:
     """What the Node said to one image; or, with `on_wire` 0, why it was not sent at all.
 
-    `on_wire` is how often it was sent, `syntax` in which transfer syntax where that was not the received one.
+    `on_wire` is how often it was sent, `syntax` in which transfer syntax where that was not the received one. One that
+    does not settle it is only counted.
     """
 
     image: Image
@@ -67,6 +74,7 @@ class Answer:
     reason: str = ""
     syntax: str = ""
     on_wire: int = 1
+    settles: bool = True
 
     @property
     def accepted(self) -> bool:
@@ -104,6 +112,7 @@ class Consignment:
             answered = LedgerEntry.accepted | LedgerEntry.left_out | (LedgerEntry.round == self.round)
             self.settled = self._marked(session, answered)
             self.uncompressed = self._marked(session, LedgerEntry.uncompressed.is_(True))
+            self.tries = self._tries(session)
             self._was_faulty = bool(delivery.fault)
         self._patients: list[PatientFacts] = []
         self._checked: set[str] = set()
@@ -140,7 +149,8 @@ class Consignment:
                 "instance_id": answer.image.instance_id,
                 "status": answer.status,
                 "accepted": answer.accepted,
-                "round": self.round,
+                "round": self.round if answer.settles else 0,
+                "tries": 0 if answer.settles else answer.image.tries + 1,
                 "wire_count": answer.on_wire,
                 "reason": answer.reason,
                 "syntax": answer.syntax,
@@ -158,6 +168,7 @@ class Consignment:
                         "accepted": LedgerEntry.accepted | fresh.excluded.accepted,
                         "round": fresh.excluded.round,
                         "wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count,
+                        "tries": fresh.excluded.tries,
                         "reason": fresh.excluded.reason,
                         "syntax": fresh.excluded.syntax,
                         "answered_at": fresh.excluded.answered_at,
@@ -192,6 +203,12 @@ class Consignment:
             )
         )
 
+    def _tries(self, session: Session) -> dict[str, int]:
+        counted = select(LedgerEntry.instance_id, LedgerEntry.tries).where(
+            LedgerEntry.delivery_id == self.delivery_id, LedgerEntry.node_id == self.node_id, LedgerEntry.tries > 0
+        )
+        return {row.instance_id: row.tries for row in session.execute(counted)}
+
     def _image(self, instance: Instance) -> Image:
         if instance.key is None:
             raise Permanent("Images of this study were purged; ask the source to send it again.")
@@ -211,6 +228,7 @@ class Consignment:
             instance.sha256,
             planned,
             instance.id in self.uncompressed,
+            self.tries.get(instance.id, 0),
         )
 
     def _identity_of(self, instance: Instance) -> SentIdentity:

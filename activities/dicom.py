@@ -13,14 +13,16 @@ from activities.border import acts, acts_at_its_own_pace
 from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
+from activities.pulse import pulse
 from activities.sending import Sender
+from activities.there_already import note_what_is_there
 from models.archive import FolderArchive
 from models.db import Database
-from models.deliveries import left_out, total_of
+from models.deliveries import left_out, stored_with, total_of
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
-from models.domain.statuses import because
+from models.domain.statuses import because, remarks
 from models.outbox import report_node_fault
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
 
@@ -39,6 +41,8 @@ class DicomActivities:
         """
         try:
             consignment = Consignment(self.database, sending.delivery_id)
+            with pulse():
+                consignment.settled |= note_what_is_there(self.database, sending.delivery_id)
             sender = Sender(
                 self.database,
                 self.archive,
@@ -106,7 +110,9 @@ class DicomActivities:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
             delivery.node.last_answer_at = now()
-        return replace(comparison, left_out=without)
+            said = remarks(stored_with(session, delivery))
+        detail = " ".join(filter(None, (comparison.detail, said)))
+        return replace(comparison, detail=detail, left_out=without)
 
     @acts
     def count_at_source(self, arrival_id: str) -> int:

@@ -62,6 +62,7 @@ def _released(session: Session, delivery: Delivery, step: Transition, content: C
 
 def _retried(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
     delivery.round += 1
+    session.execute(update(LedgerEntry).where(LedgerEntry.delivery_id == delivery.id).values(tries=0))
     delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
 
 

@@ -19,7 +19,7 @@ from models.archive import FolderArchive
 from models.conversion import Unconvertible, converted
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy, Permanent
-from models.domain.statuses import NOT_SENT, NOT_SUPPORTED, Outcome, meaning
+from models.domain.statuses import NOT_SENT, NOT_SUPPORTED, Outcome, Row, meaning
 from models.domain.syntaxes import syntax_of
 from models.harmonised import Harmonised, open_harmonised
 from models.slots import LEASE, Claim
@@ -121,13 +121,24 @@ class Line:
             # Not answered: it goes back, for another association of this attempt or for the next attempt.
             self.work.waiting.put(image)
             raise
-        if meaning(status).outcome is not Outcome.BUSY:
+        row = meaning(status)
+        if row.outcome is Outcome.REFUSED and image.tries + 1 < row.tries:
+            self.work.again(image)
+        elif row.outcome is Outcome.BUSY and not (row.tries and image.tries + 1 >= row.tries):
+            self._is_busy(image, row, status)
+        else:
             self._busy = 0
             converted_to = syntax if syntax != image.TransferSyntaxUID else ""
-            self.work.answers.put(Answer(image, status, now(), syntax=converted_to))
-            return
-        sentence = f"{self.consignment.peer.name} is busy: {meaning(status).words} ({status:04X})."
-        self.work.busy.append(sentence)
+            on_wire = image.resent + 1
+            self.work.answers.put(Answer(image, status, now(), syntax=converted_to, on_wire=on_wire))
+
+    def _is_busy(self, image: Image, row: Row, status: int) -> None:
+        sentence = f"{self.consignment.peer.name} is busy: {row.words} ({status:04X})."
+        if row.tries:
+            self.work.answers.put(Answer(image, status, now(), on_wire=image.resent + 1, settles=False))
+            self.work.busy.append(sentence)
+        else:
+            self.work.put_aside(sentence)
         self._busy += 1
         if self._busy == BUSY_IN_A_ROW:
             raise PeerBusy(sentence)

@@ -125,6 +125,16 @@ def set_aside(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def stored_with(session: Session, delivery: Delivery) -> dict[int, int]:
+    """How many images its Node accepted with which status."""
+    rows = session.execute(
+        select(LedgerEntry.status, func.count().label("images"))
+        .where(LedgerEntry.delivery_id == delivery.id, LedgerEntry.node_id == delivery.node_id, LedgerEntry.accepted)
+        .group_by(LedgerEntry.status)
+    )
+    return {row.status: row.images for row in rows}
+
+
 def left_out(delivery: Delivery) -> Select[str]:
     """Ids of the images that a person has decided not to send to its Node."""
     return select(LedgerEntry.instance_id).where(

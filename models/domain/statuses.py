@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,10 +16,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
+    """`tries`: how often an image that is answered so is sent in one round before it is set aside; 0: without end."""
+
     first: int
     last: int
     outcome: Outcome
     words: str
+    tries: int = 1
 
 
 TABLE: tuple[Row, ...] = (
@@ -29,12 +32,13 @@ TABLE: tuple[Row, ...] = (
     Row(0xB007, 0xB007, Outcome.WARNED, "stored, though it does not match its class"),
     # Whether it really is there is found out when the destination is asked.
     Row(0x0111, 0x0111, Outcome.WARNED, "known there already"),
-    Row(0xA700, 0xA7FF, Outcome.BUSY, "out of resources"),
-    Row(0x0213, 0x0213, Outcome.BUSY, "out of resources"),
-    Row(0x0110, 0x0110, Outcome.BUSY, "failed there"),
+    Row(0xA700, 0xA7FF, Outcome.BUSY, "out of resources", tries=0),
+    # It may pass; where it does not it is about the image and not about the Node.
+    Row(0x0213, 0x0213, Outcome.BUSY, "out of resources", tries=5),
+    Row(0x0110, 0x0110, Outcome.BUSY, "failed there", tries=5),
     Row(0xA800, 0xA8FF, Outcome.REFUSED, "class not supported"),
-    Row(0xA900, 0xA9FF, Outcome.REFUSED, "data set does not match its class"),
-    Row(0xC000, 0xCFFF, Outcome.REFUSED, "not understood"),
+    Row(0xA900, 0xA9FF, Outcome.REFUSED, "data set does not match its class", tries=2),
+    Row(0xC000, 0xCFFF, Outcome.REFUSED, "not understood", tries=2),
     Row(0x0117, 0x0117, Outcome.REFUSED, "invalid instance"),
     Row(0x0118, 0x0118, Outcome.REFUSED, "no such class"),
     Row(0x0119, 0x0119, Outcome.REFUSED, "class and instance contradict each other"),
@@ -77,3 +81,9 @@ def words_of(status: int, reason: str) -> str:
 def may_be_its_form(status: int) -> bool:
     """Whether a refusal may be about how an image is encoded, so that it may be taken in another transfer syntax."""
     return status == NOT_SUPPORTED or 0xA900 <= status <= 0xA9FF or 0xC000 <= status <= 0xCFFF
+
+
+def remarks(stored: Mapping[int, int]) -> str:
+    """What is to be known of images that are there all the same; `stored`: how many by status. Empty without any."""
+    told = ((status, count) for status, count in sorted(stored.items()) if status in (0xB006, 0xB007) and count)
+    return " ".join(f"{count} {meaning(status).words} ({status:04X})." for status, count in told)

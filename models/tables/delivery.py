@@ -71,7 +71,8 @@ class LedgerEntry(Base):
 
     A refused image is not sent again within its `round`. `wire_count` is how often the image was put on the wire there,
     `reason` why it was not taken where the status does not say it, `syntax` the transfer syntax that it was converted
-    to. A person has decided that it goes `uncompressed`, or that it is `left_out`.
+    to. `tries` counts answers after which it is sent again by itself; until then its `round` is 0. A person has decided
+    that it goes `uncompressed`, or that it is `left_out`.
     """
 
     __tablename__ = "ledger"
@@ -82,6 +83,7 @@ class LedgerEntry(Base):
     accepted: Mapped[bool]
     round: Mapped[int] = mapped_column(default=1)
     wire_count: Mapped[int] = mapped_column(default=1)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
     reason: Mapped[str] = mapped_column(default="", server_default="")
     syntax: Mapped[str] = mapped_column(default="", server_default="")
     uncompressed: Mapped[bool] = mapped_column(default=False, server_default="false")
