@@ -55,6 +55,26 @@ def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str
     return Comparison(Verdict.CONFIRMED, present, manifest.total, silent), []
 
 
+def listed_as_sent(peer: PeerAddress, manifest: Manifest) -> set[str]:
+    """Our ids of the images that the Node lists, if it says that it files the study under the very identity.
+
+    Raises PeerRefuses, PeerBusy or PeerUnreachable where it does not say.
+    """
+    with association(peer, finder()) as assoc:
+        keys = dict.fromkeys(IDENTITY, "")
+        studies = list(find(peer, assoc, "STUDY", StudyInstanceUID=manifest.StudyInstanceUID, **keys))
+        different, silent = _identity(studies, manifest.identity)
+        if not studies or different or "PatientID" in silent:
+            return set()
+        return {
+            instance_id
+            for series, instances in manifest.series.items()
+            for listed in [_listed(peer, assoc, manifest.StudyInstanceUID, series)]
+            for uid, instance_id in instances.items()
+            if uid in listed
+        }
+
+
 def _listed(peer: PeerAddress, assoc: Association, study: str, series: str) -> set[str]:
     matches = find(peer, assoc, "IMAGE", StudyInstanceUID=study, SeriesInstanceUID=series, SOPInstanceUID="")
     return {str(match.get("SOPInstanceUID", "")) for match in matches}

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from activities.peer import PeerAddress
 from models.db import Database
-from models.deliveries import accepted_of, total_of
+from models.deliveries import accepted_of, set_aside, total_of
 from models.dicom import facts_from_json
 from models.directory import routing_directory, rules_of
 from models.domain.errors import NodeDown, NodeHeld, Permanent
@@ -38,7 +38,11 @@ AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Image:
-    """One image to be sent."""
+    """One image to be sent; `uncompressed`, as somebody decided, though the Node takes what was received.
+
+    `tries` are those of this round that were answered, and may be answered otherwise another time; `resent` of them
+    have not been written.
+    """
 
     instance_id: str
     SOPInstanceUID: str
@@ -47,6 +51,9 @@ class Image:
     key: str
     sha256: str
     plan: Plan
+    uncompressed: bool = False
+    tries: int = 0
+    resent: int = 0
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -55,11 +62,19 @@ class Image:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the Node said to one image."""
+    """What the Node said to one image; or, with `on_wire` 0, why it was not sent at all.
+
+    `on_wire` is how often it was sent, `syntax` in which transfer syntax where that was not the received one. One that
+    does not settle it is only counted.
+    """
 
     image: Image
     status: int
     at: datetime
+    reason: str = ""
+    syntax: str = ""
+    on_wire: int = 1
+    settles: bool = True
 
     @property
     def accepted(self) -> bool:
@@ -94,7 +109,10 @@ class Consignment:
             self.form = IssuerForm(node.issuer_form)
             self.peer = PeerAddress.of(node)
             self.may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
-            self.settled = self._settled(session)
+            answered = LedgerEntry.accepted | LedgerEntry.left_out | (LedgerEntry.round == self.round)
+            self.settled = self._marked(session, answered)
+            self.uncompressed = self._marked(session, LedgerEntry.uncompressed.is_(True))
+            self.tries = self._tries(session)
             self._was_faulty = bool(delivery.fault)
         self._patients: list[PatientFacts] = []
         self._checked: set[str] = set()
@@ -131,8 +149,11 @@ class Consignment:
                 "instance_id": answer.image.instance_id,
                 "status": answer.status,
                 "accepted": answer.accepted,
-                "round": self.round,
-                "wire_count": 1,
+                "round": self.round if answer.settles else 0,
+                "tries": 0 if answer.settles else answer.image.tries + 1,
+                "wire_count": answer.on_wire,
+                "reason": answer.reason,
+                "syntax": answer.syntax,
                 "answered_at": answer.at,
             }
             for answer in answers
@@ -147,6 +168,9 @@ class Consignment:
                         "accepted": LedgerEntry.accepted | fresh.excluded.accepted,
                         "round": fresh.excluded.round,
                         "wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count,
+                        "tries": fresh.excluded.tries,
+                        "reason": fresh.excluded.reason,
+                        "syntax": fresh.excluded.syntax,
                         "answered_at": fresh.excluded.answered_at,
                     },
                 ),
@@ -156,31 +180,34 @@ class Consignment:
                 delivery = session.get_one(Delivery, self.delivery_id)
                 delivery.fault, delivery.fault_at, self._was_faulty = "", None, False
 
-    def summary(self) -> tuple[int, int, dict[int, int]]:
-        """Accepted, total, and the refusals of this round counted by status."""
+    def summary(self) -> tuple[int, int, list[tuple[int, str, int]]]:
+        """Accepted, total, and what was set aside in this round: status, reason, and how many images."""
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, self.delivery_id)
-            refusals = session.scalars(
-                select(LedgerEntry.status).where(
-                    LedgerEntry.delivery_id == self.delivery_id,
-                    LedgerEntry.node_id == self.node_id,
-                    LedgerEntry.round == self.round,
-                    ~LedgerEntry.accepted,
-                )
-            ).all()
-            counted = {status: refusals.count(status) for status in sorted(set(refusals))}
+            aside = session.execute(
+                select(LedgerEntry.status, LedgerEntry.reason, func.count())
+                .where(*set_aside(delivery))
+                .group_by(LedgerEntry.status, LedgerEntry.reason)
+                .order_by(LedgerEntry.status, LedgerEntry.reason)
+            )
+            counted = [(status, reason, count) for status, reason, count in aside]
             return accepted_of(session, delivery), total_of(session, delivery.parcel), counted
 
-    def _settled(self, session: Session) -> set[str]:
+    def _marked(self, session: Session, mark: ColumnElement[bool]) -> set[str]:
+        """Ids of the images that the ledger has with that mark."""
         return set(
             session.scalars(
                 select(LedgerEntry.instance_id).where(
-                    LedgerEntry.delivery_id == self.delivery_id,
-                    LedgerEntry.node_id == self.node_id,
-                    LedgerEntry.accepted | (LedgerEntry.round == self.round),
+                    LedgerEntry.delivery_id == self.delivery_id, LedgerEntry.node_id == self.node_id, mark
                 )
             )
         )
+
+    def _tries(self, session: Session) -> dict[str, int]:
+        counted = select(LedgerEntry.instance_id, LedgerEntry.tries).where(
+            LedgerEntry.delivery_id == self.delivery_id, LedgerEntry.node_id == self.node_id, LedgerEntry.tries > 0
+        )
+        return {row.instance_id: row.tries for row in session.execute(counted)}
 
     def _image(self, instance: Instance) -> Image:
         if instance.key is None:
@@ -200,6 +227,8 @@ class Consignment:
             instance.key,
             instance.sha256,
             planned,
+            instance.id in self.uncompressed,
+            self.tries.get(instance.id, 0),
         )
 
     def _identity_of(self, instance: Instance) -> SentIdentity:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -15,13 +13,16 @@ from activities.border import acts, acts_at_its_own_pace
 from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
+from activities.pulse import pulse
 from activities.sending import Sender
+from activities.there_already import note_what_is_there
 from models.archive import FolderArchive
 from models.db import Database
+from models.deliveries import left_out, stored_with, total_of
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
-from models.domain.statuses import meaning
+from models.domain.statuses import because, remarks
 from models.outbox import report_node_fault
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
 
@@ -40,6 +41,8 @@ class DicomActivities:
         """
         try:
             consignment = Consignment(self.database, sending.delivery_id)
+            with pulse():
+                consignment.settled |= note_what_is_there(self.database, sending.delivery_id)
             sender = Sender(
                 self.database,
                 self.archive,
@@ -58,11 +61,11 @@ class DicomActivities:
         except Exception as fault:
             self._note(sending.delivery_id, fault)
             raise
-        accepted, total, refusals = consignment.summary()
+        accepted, total, aside = consignment.summary()
         if stopped:
             stopped = f"{stopped} {accepted} of {total} are already at {consignment.peer.name}; ring its people."
         else:
-            stopped = " ".join(_reasons(consignment.peer.name, refusals, sender.work.unfit))
+            stopped = because(consignment.peer.name, aside)
         return SendReport(accepted, total, stopped)
 
     def _note(self, delivery_id: str, fault: Exception) -> None:
@@ -90,7 +93,7 @@ class DicomActivities:
             rows = session.execute(
                 select(Instance.SeriesInstanceUID, Instance.SOPInstanceUID, Instance.id, Instance.AccessionNumber)
                 .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-                .where(ArrivalInstance.arrival_id == arrival.id)
+                .where(ArrivalInstance.arrival_id == arrival.id, Instance.id.not_in(left_out(delivery)))
             ).all()
             series: dict[str, dict[str, str]] = {}
             for SeriesInstanceUID, SOPInstanceUID, instance_id, _ in rows:
@@ -99,6 +102,7 @@ class DicomActivities:
             if identity.basis != BY_A_PERSON and len({accession for *_, accession in rows}) > 1:
                 # Images with accession numbers of their own: no single one can be expected of the study.
                 identity = replace(identity, AccessionNumber="")
+            without = total_of(session, delivery.parcel) - len(rows)
             manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
             peer = PeerAddress.of(delivery.node)
         comparison, missing = compare(peer, manifest)
@@ -106,7 +110,9 @@ class DicomActivities:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
             delivery.node.last_answer_at = now()
-        return comparison
+            said = remarks(stored_with(session, delivery))
+        detail = " ".join(filter(None, (comparison.detail, said)))
+        return replace(comparison, detail=detail, left_out=without)
 
     @acts
     def count_at_source(self, arrival_id: str) -> int:
@@ -145,11 +151,3 @@ class DicomActivities:
             else:
                 node.last_fault_at, node.last_fault = now(), facts.detail
         return facts
-
-
-def _reasons(name: str, refusals: Mapping[int, int], unfit: Iterable[str]) -> Iterator[str]:
-    if refusals:
-        words = ", ".join(f"{n} {meaning(status).words} ({status:04X})" for status, n in refusals.items())
-        yield f"{name} refused images: {words}."
-    for sentence, n in Counter(unfit).items():
-        yield f"{n} could not be sent: {sentence}"

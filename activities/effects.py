@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from activities import request_effects
 from models.answers import left_without, requests_answered_by
-from models.deliveries import automatic_identity
+from models.deliveries import automatic_identity, set_aside
 from models.domain import identity
 from models.domain.contracts import EXCHANGE, CommandKind, Transition
 from models.domain.errors import NotFound
@@ -25,6 +25,7 @@ from models.tables import (
     CommitmentRequest,
     Delivery,
     ImageRequest,
+    LedgerEntry,
     Node,
     OutboxCommand,
     Transfer,
@@ -61,7 +62,27 @@ def _released(session: Session, delivery: Delivery, step: Transition, content: C
 
 def _retried(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
     delivery.round += 1
+    session.execute(update(LedgerEntry).where(LedgerEntry.delivery_id == delivery.id).values(tries=0))
     delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
+
+
+def _converted(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    if _is_of_this_round(delivery, content):
+        session.execute(update(LedgerEntry).where(*set_aside(delivery)).values(uncompressed=True))
+    _retried(session, delivery, step, content)
+
+
+def _left_out(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
+    if _is_of_this_round(delivery, content):
+        session.execute(update(LedgerEntry).where(*set_aside(delivery)).values(left_out=True))
+        delivery.left_out_at, delivery.left_out_by = step.at, step.actor
+        delivery.left_out_because = str(content.get("reason", ""))
+    _retried(session, delivery, step, content)
+
+
+def _is_of_this_round(delivery: Delivery, content: Content) -> bool:
+    """Whether what the person saw set aside is what is set aside now; else it is sent again as it is."""
+    return content.get("round") == delivery.round
 
 
 def _redirected(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
@@ -152,11 +173,14 @@ def _node_moved(session: Session, node: Node, step: Transition, content: Content
 EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], None]] = {
     ("delivery", "released"): _released,
     ("delivery", "retried"): _retried,
+    ("delivery", "converted"): _converted,
+    ("delivery", "left-out"): _left_out,
     ("delivery", "redirected"): _redirected,
     ("delivery", "found-missing"): _retried,
     ("delivery", "sent"): _sent,
     ("delivery", "reassigned"): _reassigned,
     ("delivery", "confirmed"): _ended,
+    ("delivery", "confirmed-in-part"): _ended,
     ("delivery", "found-unverifiable"): _ended,
     ("delivery", "refused"): _ended,
     ("delivery", "abandoned"): _ended,

@@ -11,14 +11,17 @@ import uuid
 from pynetdicom.association import Association
 
 from activities.consignment import Answer, Consignment, Image
-from activities.peer import MOST_CONTEXTS, association, contexts, status_of
+from activities.offering import Pair, offer, offers, taken, why_not_taken
+from activities.peer import association, contexts, status_of
 from activities.work import Work
 from models import slots
 from models.archive import FolderArchive
+from models.conversion import Unconvertible, converted
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy, Permanent
-from models.domain.statuses import NOT_SUPPORTED, Outcome, meaning
-from models.harmonised import open_harmonised
+from models.domain.statuses import NOT_SENT, NOT_SUPPORTED, Outcome, Row, meaning
+from models.domain.syntaxes import syntax_of
+from models.harmonised import Harmonised, open_harmonised
 from models.slots import LEASE, Claim
 from models.tables import now
 
@@ -82,12 +85,11 @@ class Line:
     def _associate(self) -> None:
         image: Image | None = None
         while (image := image or self._next()) is not None:
-            # The image at hand comes first, in case a study has more pairs than one association may offer.
-            offered = list(dict.fromkeys([image.pair, *list(self.work.pairs)]))[:MOST_CONTEXTS]
+            offered = offers(image.pair, list(self.work.pairs))
             try:
                 with association(self.consignment.peer, contexts(offered)) as assoc:
                     accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in assoc.accepted_contexts}
-                    while image is not None and image.pair in offered:
+                    while image is not None and set(offer(image.pair)) <= set(offered):
                         sending, image = image, None
                         self._send(assoc, sending, accepted)
                         image = self._next()
@@ -100,30 +102,57 @@ class Line:
         """The lease is checked before each image: a process that stood still may have lost it."""
         return self.work.next() if time.monotonic() < self._lease_ends else None
 
-    def _send(self, assoc: Association, image: Image, accepted: set[tuple[str, str]]) -> None:
-        if image.pair not in accepted:
-            self.work.answers.put(Answer(image, NOT_SUPPORTED, now()))
+    def _send(self, assoc: Association, image: Image, accepted: set[Pair]) -> None:
+        syntax = taken(image, accepted)
+        if not syntax:
+            self._set_aside(image, NOT_SUPPORTED, why_not_taken(image, assoc))
             return
         try:
-            status = self._store(assoc, image)
+            status = self._store(assoc, image, syntax)
+        except Unconvertible as fixed:
+            name, why = syntax_of(image.TransferSyntaxUID).name, str(fixed).rstrip(".")
+            words = f"transfer syntax {name} cannot be converted: {why[:1].lower()}{why[1:]}"
+            self._set_aside(image, NOT_SUPPORTED, words)
+            return
         except Permanent as unfit:
-            self.work.unfit.append(str(unfit))
+            self._set_aside(image, NOT_SENT, str(unfit))
             return
         except BaseException:
             # Not answered: it goes back, for another association of this attempt or for the next attempt.
             self.work.waiting.put(image)
             raise
-        if meaning(status).outcome is not Outcome.BUSY:
+        row = meaning(status)
+        if row.outcome is Outcome.REFUSED and image.tries + 1 < row.tries:
+            self.work.again(image)
+        elif row.outcome is Outcome.BUSY and not (row.tries and image.tries + 1 >= row.tries):
+            self._is_busy(image, row, status)
+        else:
             self._busy = 0
-            self.work.answers.put(Answer(image, status, now()))
-            return
-        sentence = f"{self.consignment.peer.name} is busy: {meaning(status).words} ({status:04X})."
-        self.work.busy.append(sentence)
+            converted_to = syntax if syntax != image.TransferSyntaxUID else ""
+            on_wire = image.resent + 1
+            self.work.answers.put(Answer(image, status, now(), syntax=converted_to, on_wire=on_wire))
+
+    def _is_busy(self, image: Image, row: Row, status: int) -> None:
+        sentence = f"{self.consignment.peer.name} is busy: {row.words} ({status:04X})."
+        if row.tries:
+            self.work.answers.put(Answer(image, status, now(), on_wire=image.resent + 1, settles=False))
+            self.work.busy.append(sentence)
+        else:
+            self.work.put_aside(sentence)
         self._busy += 1
         if self._busy == BUSY_IN_A_ROW:
             raise PeerBusy(sentence)
 
-    def _store(self, assoc: Association, image: Image) -> int:
+    def _set_aside(self, image: Image, status: int, reason: str) -> None:
+        self.work.answers.put(Answer(image, status, now(), reason, on_wire=0))
+
+    def _store(self, assoc: Association, image: Image, syntax: str) -> int:
         self.archive.verify(image.key, image.sha256)
         with open_harmonised(self.archive.path(image.key), image.plan) as outgoing:
-            return status_of(self.consignment.peer, assoc.send_c_store(outgoing.path))
+            if syntax == image.TransferSyntaxUID:
+                return self._answer(assoc, outgoing)
+            with converted(outgoing, syntax) as other:
+                return self._answer(assoc, other)
+
+    def _answer(self, assoc: Association, outgoing: Harmonised) -> int:
+        return status_of(self.consignment.peer, assoc.send_c_store(outgoing.path))

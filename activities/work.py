@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from activities.consignment import Answer, Image
 
@@ -14,26 +15,33 @@ IDLE = 1.0
 
 
 class Work:
-    """What waits, and what became of it. An image put aside is answered in no way that counts for the ledger."""
+    """What waits, and what became of it. To an image put `aside` the Node was too busy: the ledger does not have it."""
 
     def __init__(self) -> None:
         self.waiting: queue.SimpleQueue[Image] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self.pairs: dict[tuple[str, str], None] = {}
         self.busy: list[str] = []
-        self.unfit: list[str] = []
+        self.aside = 0
         self.complete = threading.Event()
         self.over = threading.Event()
+        self._lock = threading.Lock()
         self.nudge = threading.Event()
-
-    @property
-    def aside(self) -> int:
-        return len(self.busy) + len(self.unfit)
 
     def add(self, images: Iterable[Image]) -> None:
         for image in images:
             self.pairs[image.pair] = None
             self.waiting.put(image)
+
+    def put_aside(self, sentence: str) -> None:
+        """An image that the Node was too busy for: it is for another attempt."""
+        with self._lock:
+            self.aside += 1
+        self.busy.append(sentence)
+
+    def again(self, image: Image) -> None:
+        """The Node may answer otherwise a second time."""
+        self.waiting.put(replace(image, tries=image.tries + 1, resent=image.resent + 1))
 
     def next(self) -> Image | None:
         """The next image; None when there is none within IDLE, or will be none."""

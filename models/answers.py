@@ -22,7 +22,7 @@ from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, Re
 
 PRIORS = 2
 """How many earlier studies one tick asks for."""
-ARRIVED = (State.CONFIRMED, State.UNVERIFIABLE)
+ARRIVED = (State.CONFIRMED, State.CONFIRMED_IN_PART, State.UNVERIFIABLE)
 LATE = timedelta(days=1)
 """Images that come within this after their study was complete belong to it; later ones are a push of their own."""
 FAILED = (State.REFUSED, State.ABANDONED)

@@ -62,9 +62,11 @@ def _add_pixels(sha256: hashlib._Hash, path: str, data_set: Dataset) -> None:
     interpretation = data_set.get("PhotometricInterpretation", "")
     # Decoders turn YBR into RGB, and a copy that was decompressed says RGB.
     sha256.update(("colour" if interpretation.startswith(("RGB", "YBR")) else interpretation).encode())
-    for frame in iter_pixels(path):
-        sha256.update(repr((frame.shape, frame.dtype.kind, frame.dtype.itemsize)).encode())
-        sha256.update(frame.astype(frame.dtype.newbyteorder("<")).tobytes())
+    # Opened here: pydicom would look for the name of a file that has none.
+    with open(path, "rb") as file:
+        for frame in iter_pixels(file):
+            sha256.update(repr((frame.shape, frame.dtype.kind, frame.dtype.itemsize)).encode())
+            sha256.update(frame.astype(frame.dtype.newbyteorder("<")).tobytes())
 
 
 def _add_elements(sha256: hashlib._Hash, data_set: Dataset) -> None:

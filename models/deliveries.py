@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -111,6 +111,34 @@ def accepted_of(session: Session, delivery: Delivery) -> int:
             )
         )
         or 0
+    )
+
+
+def set_aside(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """What the ledger holds of images that its Node has not taken in this round, as conditions."""
+    return (
+        LedgerEntry.delivery_id == delivery.id,
+        LedgerEntry.node_id == delivery.node_id,
+        LedgerEntry.round == delivery.round,
+        ~LedgerEntry.accepted,
+        ~LedgerEntry.left_out,
+    )
+
+
+def stored_with(session: Session, delivery: Delivery) -> dict[int, int]:
+    """How many images its Node accepted with which status."""
+    rows = session.execute(
+        select(LedgerEntry.status, func.count().label("images"))
+        .where(LedgerEntry.delivery_id == delivery.id, LedgerEntry.node_id == delivery.node_id, LedgerEntry.accepted)
+        .group_by(LedgerEntry.status)
+    )
+    return {row.status: row.images for row in rows}
+
+
+def left_out(delivery: Delivery) -> Select[str]:
+    """Ids of the images that a person has decided not to send to its Node."""
+    return select(LedgerEntry.instance_id).where(
+        LedgerEntry.delivery_id == delivery.id, LedgerEntry.node_id == delivery.node_id, LedgerEntry.left_out
     )
 
 

@@ -45,15 +45,19 @@ class Encoding:
 
     def element(self, tag: int, vr: str, value: bytes) -> bytes:
         """One element; `vr` "" writes it without a value representation."""
+        return self.head(tag, vr, len(value)) + value
+
+    def head(self, tag: int, vr: str, length: int) -> bytes:
+        """What stands before a value of that many bytes."""
         group, number = divmod(tag, 0x10000)
         order = "<" if self.little else ">"
         if self.implicit or not vr:
-            return struct.pack(f"{order}HHL", group, number, len(value)) + value
+            return struct.pack(f"{order}HHL", group, number, length)
         if vr.encode() in SHORT_VR:
-            if len(value) > SHORT_LIMIT:
+            if length > SHORT_LIMIT:
                 raise Unreadable("The object holds an identifier that is too long to be kept.")
-            return struct.pack(f"{order}HH2sH", group, number, vr.encode(), len(value)) + value
-        return struct.pack(f"{order}HH2s2xL", group, number, vr.encode(), len(value)) + value
+            return struct.pack(f"{order}HH2sH", group, number, vr.encode(), length)
+        return struct.pack(f"{order}HH2s2xL", group, number, vr.encode(), length)
 
     def empty(self, tag: int) -> bytes:
         """The element with zero length."""

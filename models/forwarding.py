@@ -30,7 +30,7 @@ from models.tables import (
 )
 
 ARRIVED = (ArrivalState.ROUTED, ArrivalState.MATCHED)
-FORWARDABLE = (State.ON_WORKLIST, State.CONFIRMED, State.UNVERIFIABLE)
+FORWARDABLE = (State.ON_WORKLIST, State.CONFIRMED, State.CONFIRMED_IN_PART, State.UNVERIFIABLE)
 
 
 @dataclass(frozen=True)

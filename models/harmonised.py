@@ -43,7 +43,7 @@ def open_harmonised(path: Path, plan: Plan) -> Iterator[Harmonised]:
         header = header_of(part10)
         descriptor = os.memfd_create("harmonised")
         try:
-            _write(descriptor, _meta(header.SOPClassUID, header.SOPInstanceUID, part10.TransferSyntaxUID))
+            _write(descriptor, meta(header.SOPClassUID, header.SOPInstanceUID, part10.TransferSyntaxUID))
             _write_data_set(descriptor, part10, coerced(part10.data_set, plan))
             yield Harmonised(
                 f"/proc/self/fd/{descriptor}", header.SOPClassUID, header.SOPInstanceUID, part10.TransferSyntaxUID
@@ -66,7 +66,7 @@ def _write_data_set(descriptor: int, part10: Part10, head: bytes) -> None:
         _copy(part10.file, descriptor, part10.data_set.end)
 
 
-def _meta(SOPClassUID: str, SOPInstanceUID: str, TransferSyntaxUID: str) -> bytes:
+def meta(SOPClassUID: str, SOPInstanceUID: str, TransferSyntaxUID: str) -> bytes:
     """Preamble and file meta information (PS3.10 Section 7.1)."""
     explicit = Encoding(implicit=False, little=True)
     elements = b"".join(

@@ -95,6 +95,12 @@ OCCASIONS: Mapping[str, Occasion] = {
         "A study from {source} is in {node}: {count} images, confirmed by its own answer.",
         ("destination",),
     ),
+    "delivery-confirmed-in-part": Occasion(
+        "Study arrived in part",
+        "A study from {source} is in {node} but for what was left out: {count} images, confirmed by its own answer. "
+        "The page says which and why.",
+        ("source", "destination", "requester"),
+    ),
     "delivery-unverifiable": Occasion(
         "Study sent, not verifiable",
         "A study from {source} was sent to {node}, which cannot be asked. Please look.",

@@ -41,6 +41,8 @@ MESSAGES: Mapping[CommandKind, Message] = {
     K.REFUSE_DELIVERY: Message("delivery", Delivery.refuse),
     K.REASSIGN_DELIVERY: Message("delivery", Delivery.reassign),
     K.RETRY_DELIVERY: Message("delivery", Delivery.retry),
+    K.CONVERT_DELIVERY: Message("delivery", Delivery.convert),
+    K.LEAVE_OUT_DELIVERY: Message("delivery", Delivery.leave_out),
     K.REDIRECT_DELIVERY: Message("delivery", Delivery.redirect),
     K.ABANDON_DELIVERY: Message("delivery", Delivery.abandon),
     K.HOLD_NODE: Message("node", NodeHealth.hold),

@@ -16,16 +16,21 @@ from demo.exchange import temporal_binary
 from tests.eventually import eventually
 
 
-@pytest.fixture(scope="session")
-async def engine() -> AsyncIterator[WorkflowEnvironment]:
-    """One server for the whole run. Time is real until a test calls `fast_forward`."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
+async def started() -> WorkflowEnvironment:
+    """Time is real until a test calls `fast_forward`."""
+    return await WorkflowEnvironment.start_time_skipping_v2(
         # Left enabled, a workflow that waits for a person would come to its end at once.
         ts_config=TimeSkippingConfig(enabled=False),
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
         dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
     )
+
+
+@pytest.fixture(scope="session")
+async def engine() -> AsyncIterator[WorkflowEnvironment]:
+    """One server for the whole run."""
+    environment = await started()
     yield environment
     await environment.shutdown()
     # The client's threads may abort the interpreter's exit; give them a moment to end.

@@ -119,6 +119,24 @@ class Delivery:
         self._may(Event.RETRIED, decision)
 
     @workflow.update
+    async def convert(self, decision: Decision) -> str:
+        """What the Node did not take goes again uncompressed."""
+        return await self._decided(Event.CONVERTED, decision)
+
+    @convert.validator
+    def _may_convert(self, decision: Decision) -> None:
+        self._may(Event.CONVERTED, decision)
+
+    @workflow.update
+    async def leave_out(self, decision: Decision) -> str:
+        """What the Node did not take does not go; the study is confirmed without it."""
+        return await self._decided(Event.LEFT_OUT, decision)
+
+    @leave_out.validator
+    def _may_leave_out(self, decision: Decision) -> None:
+        self._may(Event.LEFT_OUT, decision)
+
+    @workflow.update
     async def redirect(self, decision: Decision) -> str:
         """Send to another Node of the destination."""
         return await self._decided(Event.REDIRECTED, decision)
@@ -243,7 +261,8 @@ class Delivery:
             return
         match comparison.verdict:
             case Verdict.CONFIRMED:
-                self.journey.take(Event.CONFIRMED, detail=comparison.detail)
+                whole = Event.CONFIRMED if not comparison.left_out else Event.CONFIRMED_IN_PART
+                self.journey.take(whole, detail=comparison.detail)
             case Verdict.UNVERIFIABLE:
                 self.journey.take(Event.FOUND_UNVERIFIABLE, detail=comparison.detail)
             case Verdict.DIFFERENT:

@@ -186,12 +186,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The destination's own answer against what was sent."""
+    """The destination's own answer against what was sent; of the parcel a person has `left_out` that many images."""
 
     verdict: Verdict
     present: int
     total: int
     detail: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,8 @@ class CommandKind(StrEnum):
     REASSIGN_DELIVERY = "reassign-delivery"
     FORWARD_DELIVERY = "forward-delivery"
     RETRY_DELIVERY = "retry-delivery"
+    CONVERT_DELIVERY = "convert-delivery"
+    LEAVE_OUT_DELIVERY = "leave-out-delivery"
     REDIRECT_DELIVERY = "redirect-delivery"
     ABANDON_DELIVERY = "abandon-delivery"
     HOLD_NODE = "hold-node"

@@ -47,6 +47,8 @@ RULES: Mapping[CommandKind, Rule] = {
     K.REFUSE_DELIVERY: Rule("delivery", delivery.Event.REFUSED, Function.RELEASE, DESTINATION),
     K.REASSIGN_DELIVERY: Rule("delivery", delivery.Event.REASSIGNED, Function.RELEASE, DESTINATION),
     K.RETRY_DELIVERY: Rule("delivery", delivery.Event.RETRIED, Function.RETRY, EITHER),
+    K.CONVERT_DELIVERY: Rule("delivery", delivery.Event.CONVERTED, Function.RETRY, EITHER),
+    K.LEAVE_OUT_DELIVERY: Rule("delivery", delivery.Event.LEFT_OUT, Function.RETRY, EITHER),
     K.REDIRECT_DELIVERY: Rule("delivery", delivery.Event.REDIRECTED, Function.RETRY, DESTINATION),
     K.ABANDON_DELIVERY: Rule("delivery", delivery.Event.ABANDONED, Function.RETRY, EITHER),
     K.ASSIGN_ARRIVAL: Rule("arrival", arrival.Event.ASSIGNED, Function.ASSIGN_HELD, SOURCE),

@@ -26,6 +26,9 @@ class Facts:
     reports_present: int = 0
     reports: int = 0
     paired: bool = False
+    left_out: int = 0
+    left_out_by: str = ""
+    """How many of the images a person has decided not to send; by whom, when and why."""
     detail: str = ""
     fault: str = ""
     since: str = ""
@@ -35,8 +38,9 @@ class Facts:
     stopped: int = 0
     lost: int = 0
     possible: int = 0
-    """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there; and
-    those of which a person has yet to say whether they answer it."""
+    in_part: int = 0
+    """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there;
+    those of which a person has yet to say whether they answer it; those that got there without what was left out."""
 
 
 Say = Callable[[Facts], str]
@@ -54,6 +58,24 @@ def _them(count: int) -> str:
 
 def _all(count: int) -> str:
     return "the one image" if count == 1 else f"all {count} images"
+
+
+def _accepted(f: Facts) -> tuple[str, str]:
+    """What was accepted, and a word for it: like "all 180 images", "them"."""
+    if not f.left_out:
+        return _all(f.total), _them(f.total)
+    return f"{f.total - f.left_out} of {_images(f.total)}", _them(f.total - f.left_out)
+
+
+def _without(f: Facts) -> str:
+    """Like "1 was left out by P Officer (ZX2) on 3 May at 14:05: they have the film"; empty where nothing was."""
+    if not f.left_out:
+        return ""
+    return f"; {f.left_out} {'was' if f.left_out == 1 else 'were'} left out {f.left_out_by}".rstrip()
+
+
+def _in_part(f: Facts) -> str:
+    return f", {f.in_part} of them without images that were left out, as its page says" if f.in_part else ""
 
 
 def _are(present: int, total: int) -> str:
@@ -163,7 +185,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("request", R.ANSWERED): lambda f: (
         f"{_came(f)} came from {f.source}; {_waits(f) or f'delivery to {f.destination} is under way.'}"
     ),
-    ("request", R.FULFILLED): lambda f: f"Fulfilled: {_came(f)} delivered to {f.destination}.",
+    ("request", R.FULFILLED): lambda f: f"Fulfilled: {_came(f)} delivered to {f.destination}{_in_part(f)}.",
     ("request", R.DECLINED): lambda f: f"{_why(f'Declined by {f.source}', f.detail)} Nothing is sent.",
     ("request", R.WITHDRAWN): lambda f: f"{_why(f'Withdrawn by {f.destination}', f.detail)} Nothing more is awaited.",
     ("request", R.EXPIRED): lambda f: f"Expired: it was not sent in time. {f.destination} may ask again, or ring.",
@@ -184,7 +206,8 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{f.source}'s PACS officer chooses: retry or withdraw."
     ),
     ("transfer", T.FULFILLED): lambda f: (
-        f"Fulfilled: {_studies(f.studies)} with {_images(f.total)} delivered to {f.destination}. {f.detail}".rstrip()
+        f"Fulfilled: {_studies(f.studies)} with {_images(f.total)} delivered to {f.destination}{_in_part(f)}. "
+        f"{f.detail}".rstrip()
     ),
     ("transfer", T.WITHDRAWN): lambda f: (
         f"{_why(f'Withdrawn by {f.source}', f.detail)} Nothing more is fetched; what was on its way goes on."
@@ -209,7 +232,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ),
     ("delivery", D.SENDING): _sending,
     ("delivery", D.SENT): lambda f: (
-        f"{f.node} accepted {_all(f.total)}; it is being asked whether it has {_them(f.total)}."
+        f"{f.node} accepted {_accepted(f)[0]}; it is being asked whether it has {_accepted(f)[1]}{_without(f)}."
     ),
     ("delivery", D.NEEDS_ATTENTION): lambda f: (
         f"{_why(f'Stopped at {f.present} of {f.total}', f.detail)} "
@@ -222,8 +245,13 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("delivery", D.CONFIRMED): lambda f: (
         f"Confirmed: {_are(f.present, f.total)} in {f.node}, by its own answer. {f.detail}".rstrip()
     ),
+    ("delivery", D.CONFIRMED_IN_PART): lambda f: (
+        f"Confirmed in part: {_are(f.present, f.total)} in {f.node}, by its own answer"
+        f"{_without(f)}. {f.detail}".rstrip()
+    ),
     ("delivery", D.UNVERIFIABLE): lambda f: (
-        f"Sent, not verifiable: {f.node} accepted {_all(f.total)} but cannot be asked. {f.detail}".rstrip()
+        f"Sent, not verifiable: {f.node} accepted {_accepted(f)[0]} but cannot be asked"
+        f"{_without(f)}. {f.detail}".rstrip()
     ),
     ("delivery", D.ABANDONED): lambda f: f"Abandoned at {f.present} of {f.total}. {f.detail}".rstrip(),
     ("delivery", D.REFUSED): lambda f: f"{_why(f'Refused by {f.destination}', f.detail)} Nothing was sent.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ScalarSelect, func, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload, selectinload
 
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
@@ -17,9 +17,12 @@ from models.domain.sentences import TYPED, Facts, asked, held_because, sentence
 from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.header import FirstHeader, first_headers
+from models.queries.people import names
 from models.queries.transfer import Sent, transfers_of
 from models.queries.under_way import UnderWay, under_way
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
+
+CONFIRMED = (State.CONFIRMED, State.CONFIRMED_IN_PART)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,14 @@ class Standing:
         return _present(self.transaction, self.delivery, self.accepted)
 
 
-Counted = tuple[Delivery, int, int]
+@dataclass(frozen=True)
+class Counted:
+    """A delivery, how many of its images its Node accepted, of how many, and how many a person has left out."""
+
+    delivery: Delivery
+    accepted: int
+    total: int
+    left_out: int
 
 
 def standings(
@@ -69,7 +79,8 @@ def standings(
     transfers = transfers_of(session, [one.id for one in transactions if one.kind == "transfer"])
     coming = under_way(session, [request.id for request in requests.values()])
     deliveries = _deliveries(session, ids)
-    arrivals = {one: delivery.parcel.arrival for one, (delivery, _, _) in deliveries.items()} | _arrivals(session, ids)
+    arrivals = {one: of.delivery.parcel.arrival for one, of in deliveries.items()} | _arrivals(session, ids)
+    called = _called(session, deliveries.values())
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
     held = {arrivals[one.id].id for one in transactions if _is_held(one) and one.id in arrivals}
     fit = how_many_fit(session, held)
@@ -82,6 +93,7 @@ def standings(
             arrival,
             headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(),
             deliveries.get(one.id),
+            called,
             zone,
             in_detail,
             typed,
@@ -108,7 +120,7 @@ def _arrivals(session: Session, ids: Collection[str]) -> dict[str, Arrival]:
 def _deliveries(session: Session, ids: Collection[str]) -> Mapping[str, Counted]:
     """By Transaction: its latest delivery, how many images its Node accepted, and of how many."""
     rows = session.execute(
-        select(Delivery, _accepted(), _total())
+        select(Delivery, _answered(LedgerEntry.accepted), _total(), _answered(LedgerEntry.left_out))
         .join(Delivery.parcel)
         .where(Delivery.transaction_id.in_(ids))
         .options(
@@ -118,13 +130,19 @@ def _deliveries(session: Session, ids: Collection[str]) -> Mapping[str, Counted]
         )
         .order_by(Delivery.created_at)
     )
-    return {delivery.transaction_id: (delivery, accepted or 0, total or 0) for delivery, accepted, total in rows}
+    return {delivery.transaction_id: Counted(delivery, *counts) for delivery, *counts in rows}
 
 
-def _accepted() -> ScalarSelect[Any]:
+def _called(session: Session, deliveries: Iterable[Counted]) -> Mapping[str, str]:
+    """The people who have left something out, by account; one select where there are any."""
+    actors = {of.delivery.left_out_by for of in deliveries if of.left_out}
+    return names(session, actors) if actors else {}
+
+
+def _answered(how: InstrumentedAttribute[bool]) -> ScalarSelect[Any]:
     return (
         select(func.count())
-        .where(LedgerEntry.delivery_id == Delivery.id, LedgerEntry.node_id == Delivery.node_id, LedgerEntry.accepted)
+        .where(LedgerEntry.delivery_id == Delivery.id, LedgerEntry.node_id == Delivery.node_id, how)
         .correlate(Delivery)
         .scalar_subquery()
     )
@@ -144,12 +162,13 @@ def _standing(
     arrival: Arrival | None,
     header: FirstHeader,
     counted: Counted | None,
+    called: Mapping[str, str],
     zone: str,
     in_detail: bool,
     typed: bool,
     fit: int,
 ) -> Standing:
-    delivery, accepted, total = counted or (None, 0, 0)
+    delivery, accepted, total = (counted.delivery, counted.accepted, counted.total) if counted else (None, 0, 0)
     coming = sent.under_way if sent else coming
     subject = {
         "request": request,
@@ -166,6 +185,8 @@ def _standing(
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
+        left_out=counted.left_out if counted else 0,
+        left_out_by=_by(counted, called, zone, because=in_detail and typed) if counted else "",
         detail=held_because(detail, fit) if _is_held(transaction) else detail,
         fault=delivery.fault if delivery and in_detail else "",
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
@@ -174,6 +195,7 @@ def _standing(
         stopped=coming.stopped,
         lost=coming.lost,
         possible=coming.possible,
+        in_part=coming.in_part,
     )
     if request is not None:
         facts = _of_request(facts, request)
@@ -225,7 +247,17 @@ def _reminder(request: ImageRequest | None, zone: str) -> str:
     return clock_words(request.next_reminder_at, zone, at)
 
 
+def _by(counted: Counted, called: Mapping[str, str], zone: str, *, because: bool) -> str:
+    """Like "by P Officer (ZX2) at 14:05: not in my hands", to go on after "was left out"."""
+    delivery = counted.delivery
+    if not counted.left_out or delivery.left_out_at is None:
+        return ""
+    at = f" at {clock_words(delivery.left_out_at, zone, now())}" if zone else ""
+    why = delivery.left_out_because.strip().rstrip(".") if because else ""
+    return f"by {called[delivery.left_out_by]}{at}{f': {why}' if why else ''}"
+
+
 def _present(transaction: Transaction, delivery: Delivery | None, accepted: int) -> int:
-    if delivery is not None and delivery.present is not None and transaction.state == State.CONFIRMED:
+    if delivery is not None and delivery.present is not None and transaction.state in CONFIRMED:
         return delivery.present
     return accepted

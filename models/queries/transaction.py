@@ -21,6 +21,7 @@ from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
 from models.queries.people import names
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
+from models.queries.set_aside import SetAside, images_set_aside
 from models.queries.standing import Standing, standings
 from models.queries.transfer import TransferFacts, transfer_facts
 from models.queries.under_way import UnderWay
@@ -96,6 +97,7 @@ class DeliveryFacts:
     fault: str
     fault_at: datetime | None
     may_go_onward: bool
+    set_aside: tuple[SetAside, ...]
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
         fault_at=delivery.fault_at,
         may_go_onward=delivery.state in FORWARDABLE
         and lets_forward(session, delivery.parcel.arrival.institution_id, delivery.institution_id),
+        set_aside=images_set_aside(session, delivery),
     )
 
 

@@ -189,5 +189,9 @@ def _sent(transfer: Transfer, counts: Counts, ends: Ends) -> Sent:
                 reference,
             )
         )
-    coming = UnderWay(on_worklist=states[State.ON_WORKLIST], stopped=sum(states[state] for state in STOPPED))
+    coming = UnderWay(
+        on_worklist=states[State.ON_WORKLIST],
+        stopped=sum(states[state] for state in STOPPED),
+        in_part=states[State.CONFIRMED_IN_PART],
+    )
     return Sent(transfer, tuple(studies), coming)

@@ -19,13 +19,15 @@ STOPPED = (State.NEEDS_ATTENTION, State.DIFFERS_AT_DESTINATION)
 class UnderWay:
     """Studies `on_worklist` wait for a release by the requester, `stopped` ones for a decision; `lost` were refused.
 
-    `possible` ones go to the requester, too; whether they answer a person has yet to say.
+    `possible` ones go to the requester, too; whether they answer a person has yet to say. `in_part` ones got there but
+    for images that a person left out.
     """
 
     on_worklist: int = 0
     stopped: int = 0
     lost: int = 0
     possible: int = 0
+    in_part: int = 0
 
 
 def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, UnderWay]:
@@ -42,6 +44,7 @@ def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, Un
             _count(and_(answers, Delivery.state.in_(STOPPED))),
             _count(and_(given_up, Delivery.state.in_(FAILED))),
             _count(and_(unsaid, Delivery.state.not_in(FAILED))),
+            _count(and_(answers, Delivery.state == State.CONFIRMED_IN_PART)),
         )
         .join(Candidate, Candidate.requested_study_id == RequestedStudy.id)
         .join(Parcel, Parcel.arrival_id == Candidate.arrival_id)

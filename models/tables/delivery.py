@@ -29,7 +29,8 @@ class Parcel(Base):
 class Delivery(Base):
     """One parcel to one worklist of `institution_id`, the destination.
 
-    `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py).
+    `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py). `left_out_...`: who has
+    decided last that images which the Node does not take are left out; the ledger says which.
     """
 
     __tablename__ = "delivery"
@@ -52,6 +53,9 @@ class Delivery(Base):
     present: Mapped[int | None]
     missing: Mapped[list[Any] | None]
     round: Mapped[int] = mapped_column(default=1)
+    left_out_at: Mapped[datetime | None]
+    left_out_by: Mapped[str] = mapped_column(default="", server_default="")
+    left_out_because: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
     parcel: Mapped[Parcel] = relationship()
     worklist: Mapped[Worklist] = relationship()
@@ -65,7 +69,10 @@ Index("ix_delivery_waiting", Delivery.waiting_since, postgresql_where=Delivery.w
 class LedgerEntry(Base):
     """The last answer of one Node to one image of one delivery: it decides what is still to be sent.
 
-    A refused image is not sent again within its `round`. `wire_count` is how often the image was put on the wire there.
+    A refused image is not sent again within its `round`. `wire_count` is how often the image was put on the wire there,
+    `reason` why it was not taken where the status does not say it, `syntax` the transfer syntax that it was converted
+    to. `tries` counts answers after which it is sent again by itself; until then its `round` is 0. A person has decided
+    that it goes `uncompressed`, or that it is `left_out`.
     """
 
     __tablename__ = "ledger"
@@ -76,6 +83,11 @@ class LedgerEntry(Base):
     accepted: Mapped[bool]
     round: Mapped[int] = mapped_column(default=1)
     wire_count: Mapped[int] = mapped_column(default=1)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    syntax: Mapped[str] = mapped_column(default="", server_default="")
+    uncompressed: Mapped[bool] = mapped_column(default=False, server_default="false")
+    left_out: Mapped[bool] = mapped_column(default=False, server_default="false")
     answered_at: Mapped[datetime]
 
 

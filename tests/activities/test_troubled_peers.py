@@ -11,7 +11,6 @@ import pytest
 
 from models.tables import Node
 from tests.activities.misbehaving import (
-    IMPLICIT,
     Misbehaving,
     aborts_at,
     dies_after_keeping,
@@ -135,29 +134,6 @@ def test_no_context_in_common(parcels: Parcels) -> None:
     with misbehaving(classes=["1.2.840.10008.5.1.4.1.1.4"]) as peer:
         parcels.set_node(peer.port)
         assert "none of the classes" in fails(parcels, delivery, "PeerRefuses", for_good=True)
-
-
-def test_a_class_that_the_node_does_not_take_is_refused_alone(parcels: Parcels) -> None:
-    mr = small_ct(2, SOPClassUID="1.2.840.10008.5.1.4.1.1.4", Modality="MR")
-    delivery = parcels.release(small_ct(1), mr, small_ct(3))
-    with misbehaving() as peer:
-        parcels.set_node(peer.port)
-        report = parcels.send(delivery)
-    assert (report.accepted, report.total) == (2, 3)
-    assert "1 class or transfer syntax not supported (0122)" in report.sentence
-    assert len(peer.received) == 2
-
-
-def test_only_implicit_little_endian(parcels: Parcels) -> None:
-    """Nothing is sent in a syntax that it is not in: such a study is parked."""
-    explicit, implicit = small_ct(1), small_ct(2)
-    parcels.filling.bring(explicit)
-    delivery = parcels.release(implicit, syntax=IMPLICIT)
-    with misbehaving(syntaxes=[IMPLICIT]) as peer:
-        parcels.set_node(peer.port)
-        report = parcels.send(delivery)
-    assert (report.accepted, report.total) == (1, 2)
-    assert peer.received == ["2.25.10002"]
 
 
 def test_more_pairs_than_one_association_may_offer(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:

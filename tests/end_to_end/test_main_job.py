@@ -223,14 +223,14 @@ def test_a_refusal_parks_until_somebody_retries(
         study = site.study(tmp_path, "refused", 3)
         push(peers, exchange.port("dicom"), "IEP_ZX7", tmp_path)
         (one,) = exchange.in_state(study.study_instance_uid, "needs-attention")
-        assert one.sentence.startswith("Stopped at 0 of 3: ZX7_PACS refused images: 3 ")
+        assert one.sentence.startswith("Stopped at 0 of 3: ZX7_PACS did not take 3: ")
         assert "(A900)" in one.sentence
         assert one.sentence.endswith("A PACS officer of ZX7 or ZX1 chooses: retry, other node or abandon.")
     finally:
         recorder.refuse(None)
     assert site.decide(exchange, CommandKind.RETRY_DELIVERY, one.delivery, "ZX7") == ""
     exchange.in_state(study.study_instance_uid, "confirmed")
-    assert {recorder.wire()[study.uid("image", number)] for number in (1, 2, 3)} == {2}
+    assert {recorder.wire()[study.uid("image", number)] for number in (1, 2, 3)} == {3}, "refused twice, then taken"
 
 
 def test_a_sender_over_tls(exchange: Exchange, peers: Peers, tmp_path: Path) -> None:

@@ -112,6 +112,22 @@ async def parked_and_retried(client: Client, world: World) -> None:
     await delivery_of(client, world).result()
 
 
+async def converted_and_left_out(client: Client, world: World) -> None:
+    """One image is taken uncompressed, another not at all."""
+    world.answers["send"] = [
+        SendReport(1, 3, "It did not take 2."),
+        SendReport(2, 3, "It did not take 1."),
+        SendReport(2, 3),
+    ]
+    world.answers["compare"] = Comparison(Verdict.CONFIRMED, 2, 2, left_out=1)
+    await (await arrive(client, world)).result()
+    await until(lambda: world.told == ["delivery-parked"])
+    await delivery_of(client, world).execute_update(Delivery.convert, OFFICER)
+    await until(lambda: world.told == ["delivery-parked"] * 2)
+    await delivery_of(client, world).execute_update(Delivery.leave_out, OFFICER)
+    await delivery_of(client, world).result()
+
+
 async def redirected(client: Client, world: World) -> None:
     sending = Gate(SendReport(3, 3), beating=True)
     world.answers["send"] = [sending, SendReport(3, 3)]
@@ -180,7 +196,8 @@ async def commitment_answered(client: Client, world: World) -> None:
 
 Course = Callable[[Client, World], Awaitable[None]]
 COURSES: tuple[Course, ...] = (
-    routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, redirected, supplement,
+    routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, converted_and_left_out,
+    redirected, supplement,
     reassigned_and_released, missing_and_sent_again, node_down_and_up, commitment_answered,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
     transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn,

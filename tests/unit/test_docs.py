@@ -33,7 +33,7 @@ def test_terminal_states_are_marked() -> None:
     for lifecycle in LIFECYCLES.values():
         for state in lifecycle.terminal:
             assert f"| **{state.value.upper()}** | for good: terminal |" in page
-            assert f"    {state.value} --> [*]" in page
+            assert f"    {state.value.replace('-', '_')} --> [*]" in page
 
 
 def test_every_setting_says_what_it_means_in_a_sentence() -> None:

@@ -151,6 +151,25 @@ def test_one_image_is_spoken_of_as_one(state: StrEnum, one: str, several: str) -
         assert words in sentence("delivery", state, Facts(destination="ZX2", node="PACS", present=count, total=count))
 
 
+@pytest.mark.parametrize("by", ["by P Officer (ZX2) at 14:05: they are on film", ""])
+def test_what_was_left_out_is_said_wherever_the_rest_is(by: str) -> None:
+    facts = Facts(node="PACS", present=179, total=180, left_out=1, left_out_by=by)
+    out = f"1 was left out {by}".rstrip()
+    for state, said in (
+        (State.SENT, f"PACS accepted 179 of 180 images; it is being asked whether it has them; {out}."),
+        (State.CONFIRMED_IN_PART, f"Confirmed in part: 179 of 180 are in PACS, by its own answer; {out}."),
+        (State.UNVERIFIABLE, f"Sent, not verifiable: PACS accepted 179 of 180 images but cannot be asked; {out}."),
+    ):
+        assert sentence("delivery", state, facts) == said
+
+
+def test_a_request_whose_study_came_in_part_says_so() -> None:
+    facts = Facts(source="ZX2", destination="ZX3", present=1, total=1, in_part=1)
+    assert sentence("request", _state("request", "fulfilled"), facts) == (
+        "Fulfilled: 1 of 1 study delivered to ZX3, 1 of them without images that were left out, as its page says."
+    )
+
+
 REQUESTED = {
     "1 study and its report": Facts(total=1, reports=1, paired=True),
     "2 studies and their reports": Facts(total=2, reports=2, paired=True),

@@ -49,13 +49,14 @@ DELIVERY_WAYS = {
     "needs-attention": ("listed", "released", "parked"),
     "differs-at-destination": ("listed", "released", "sent", "found-different"),
     "confirmed": ("listed", "released", "sent", "confirmed"),
+    "confirmed-in-part": ("listed", "released", "parked", "left-out", "sent", "confirmed-in-part"),
     "unverifiable": ("listed", "released", "sent", "found-unverifiable"),
     "abandoned": ("listed", "released", "parked", "abandoned"),
     "refused": ("listed", "refused"),
 }
 DETAILS = {
     "held": "No image names a destination.",
-    "needs-attention": "ZX2_PACS refused 2 images: class not supported.",
+    "needs-attention": "ZX2_PACS did not take 2: class or transfer syntax not supported (0122).",
     "differs-at-destination": "the Patient ID there is another one.",
     "refused": "We do not expect this study.",
     "abandoned": "Sent on a disc instead.",
@@ -204,7 +205,9 @@ class Seed:
         if "released" in DELIVERY_WAYS[state]:
             accepted = COUNT if state in ("sent", "confirmed", "unverifiable", "differs-at-destination") else COUNT - 2
             self._accept(delivery, arrival, accepted)
-            delivery.present = COUNT if state == "confirmed" else None
+            delivery.present = {"confirmed": COUNT, "confirmed-in-part": COUNT - 2}.get(state)
+            if state in ("needs-attention", "confirmed-in-part"):
+                self._set_aside(delivery, arrival, left_out=state == "confirmed-in-part")
         self._walk("delivery", delivery, DELIVERY_WAYS[state], f"officer.{destination.lower()}")
         self.session.flush()
         return one
@@ -226,7 +229,12 @@ class Seed:
         return row
 
     def _accept(self, delivery: Delivery, arrival: Arrival, count: int) -> None:
-        rows = self.session.query(ArrivalInstance).filter_by(arrival_id=arrival.id).limit(count)
+        rows = (
+            self.session.query(ArrivalInstance)
+            .filter_by(arrival_id=arrival.id)
+            .order_by(ArrivalInstance.position)
+            .limit(count)
+        )
         for row in rows:
             self.session.add(
                 LedgerEntry(
@@ -239,11 +247,25 @@ class Seed:
                 )
             )
 
+    def _set_aside(self, delivery: Delivery, arrival: Arrival, *, left_out: bool) -> None:
+        """The last two: compressed, and refused with 0122."""
+        rows = self.session.query(ArrivalInstance).filter_by(arrival_id=arrival.id)
+        for row in rows.filter(ArrivalInstance.position > COUNT - 2):
+            self.session.get_one(Instance, row.instance_id).TransferSyntaxUID = "1.2.840.10008.1.2.4.70"
+            entry = LedgerEntry(
+                delivery_id=delivery.id, node_id=delivery.node_id, instance_id=row.instance_id, status=0x0122,
+                accepted=False, left_out=left_out, answered_at=now(),
+            )  # fmt: skip
+            self.session.add(entry)
+        if left_out:
+            delivery.left_out_at, delivery.left_out_because = now(), "They are on film."
+            delivery.left_out_by = self.registry.accounts["officer.zx2"]
+
     def _walk(self, name: str, subject: Arrival | Delivery, way: tuple[str, ...], officer: str) -> None:
         lifecycle = LIFECYCLES[name]
         state, run_id = lifecycle.initial, new_id()
         opened = subject.opened_at if isinstance(subject, Arrival) else subject.created_at
-        people = ("released", "refused", "abandoned")
+        people = ("released", "refused", "abandoned", "left-out")
         for sequence, word in enumerate(way, 1):
             event = next(event for at, event in lifecycle.table if event.value == word)
             after = lifecycle.after(state, event)

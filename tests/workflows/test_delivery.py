@@ -81,6 +81,28 @@ async def test_a_refused_parcel_parks_and_a_person_retries(stage: Stage) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("update", "event", "left_out", "end"),
+    [
+        (Delivery.convert, "converted", 0, "confirmed"),
+        (Delivery.leave_out, "left-out", 1, "confirmed-in-part"),
+    ],
+)
+async def test_ways_out_for_what_was_set_aside(stage: Stage, update: Any, event: str, left_out: int, end: str) -> None:
+    stage.world.answers["send"] = [SendReport(2, 3, "It did not take 1."), SendReport(3 - left_out, 3)]
+    stage.world.answers["compare"] = Comparison(Verdict.CONFIRMED, 3 - left_out, 3 - left_out, left_out=left_out)
+    handle = await stage.delivery()
+    await stage.until_state(handle, "needs-attention")
+    assert await handle.execute_update(update, by("ann", "c1")) == "sending"
+    assert await handle.result() == end
+    assert stage.world.walk[2:] == [
+        "delivery.parked", f"delivery.{event}", "delivery.sent", f"delivery.{end}",
+    ]  # fmt: skip
+    chosen = stage.world.steps[3]
+    assert (chosen.actor, chosen.content_id) == ("ann", "c1")
+    assert stage.world.told == ["delivery-parked", f"delivery-{end}"]
+
+
 @pytest.mark.parametrize("what", ["send", "compare"])
 async def test_what_fails_for_good_parks_with_its_sentence(stage: Stage, what: str) -> None:
     stage.world.answers[what] = PERMANENT

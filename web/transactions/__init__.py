@@ -14,6 +14,7 @@ from web.transactions import (
     refuse,
     release,
     retry,
+    set_aside,
     show,
     withdraw,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "refuse",
     "release",
     "retry",
+    "set_aside",
     "show",
     "withdraw",
 ]

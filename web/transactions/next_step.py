@@ -60,6 +60,9 @@ NEXT: Mapping[tuple[str, str], str] = {
         "Nothing happens by itself. {destination} corrects the identifiers in {node}; then a retry asks again."
     ),
     ("delivery", "confirmed"): "Nothing more. Images that come later follow as a transaction of their own.",
+    ("delivery", "confirmed-in-part"): (
+        "Nothing more. To send what was left out after all, push the study again from the PACS of {source}."
+    ),
     ("delivery", "unverifiable"): "Nothing more. Somebody at {destination} looks whether the study is in {node}.",
     ("delivery", "abandoned"): "Nothing more. To send the study after all, push it again from the PACS of {source}.",
     ("delivery", "refused"): "Nothing more. {source} has been told the reason.",

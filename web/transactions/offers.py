@@ -9,6 +9,7 @@ from models.domain.decisions import RULES, may_decide
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.queries.request import AskedStudy, Fitting
+from models.queries.set_aside import SetAside
 from models.queries.transaction import TransactionPage
 from models.queries.viewer import Viewer
 
@@ -61,8 +62,14 @@ def has_answers(page: TransactionPage) -> bool:
     return page.request is not None and any(study.state == "answered" for study in page.request.studies)
 
 
+def _aside(page: TransactionPage) -> tuple[SetAside, ...]:
+    return page.delivery.set_aside if page.delivery else ()
+
+
 def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
     choices = {
+        CommandKind.CONVERT_DELIVERY: any(one.convertible for one in _aside(page)),
+        CommandKind.LEAVE_OUT_DELIVERY: page.present and any(not one.left_out for one in _aside(page)),
         CommandKind.REDIRECT_DELIVERY: page.other_nodes,
         CommandKind.ASSIGN_ARRIVAL: page.worklists,
         CommandKind.MATCH_ARRIVAL: may_answer(page),

@@ -16,6 +16,7 @@ class State(StrEnum):
     NEEDS_ATTENTION = "needs-attention"
     DIFFERS_AT_DESTINATION = "differs-at-destination"
     CONFIRMED = "confirmed"
+    CONFIRMED_IN_PART = "confirmed-in-part"
     UNVERIFIABLE = "unverifiable"
     ABANDONED = "abandoned"
     REFUSED = "refused"
@@ -29,10 +30,13 @@ class Event(StrEnum):
     SENT = "sent"
     PARKED = "parked"
     CONFIRMED = "confirmed"
+    CONFIRMED_IN_PART = "confirmed-in-part"
     FOUND_MISSING = "found-missing"
     FOUND_DIFFERENT = "found-different"
     FOUND_UNVERIFIABLE = "found-unverifiable"
     RETRIED = "retried"
+    CONVERTED = "converted"
+    LEFT_OUT = "left-out"
     REDIRECTED = "redirected"
     ABANDONED = "abandoned"
 
@@ -52,11 +56,14 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         (S.SENDING, E.REDIRECTED): S.SENDING,
         (S.SENDING, E.ABANDONED): S.ABANDONED,
         (S.SENT, E.CONFIRMED): S.CONFIRMED,
+        (S.SENT, E.CONFIRMED_IN_PART): S.CONFIRMED_IN_PART,
         (S.SENT, E.FOUND_MISSING): S.SENDING,
         (S.SENT, E.FOUND_DIFFERENT): S.DIFFERS_AT_DESTINATION,
         (S.SENT, E.FOUND_UNVERIFIABLE): S.UNVERIFIABLE,
         (S.SENT, E.PARKED): S.NEEDS_ATTENTION,
         (S.NEEDS_ATTENTION, E.RETRIED): S.SENDING,
+        (S.NEEDS_ATTENTION, E.CONVERTED): S.SENDING,
+        (S.NEEDS_ATTENTION, E.LEFT_OUT): S.SENDING,
         (S.NEEDS_ATTENTION, E.REDIRECTED): S.SENDING,
         (S.NEEDS_ATTENTION, E.ABANDONED): S.ABANDONED,
         (S.DIFFERS_AT_DESTINATION, E.RETRIED): S.SENDING,
@@ -70,10 +77,20 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         E.SENT: Meaning("the exchange", "The destination accepted every image; it is now asked for them."),
         E.PARKED: Meaning("the exchange", "Sending stopped; a person chooses what happens next."),
         E.CONFIRMED: Meaning("the exchange", "The destination itself lists every image, for the right patient."),
+        E.CONFIRMED_IN_PART: Meaning(
+            "the exchange", "The destination itself lists all but what a person has left out; both sides are told."
+        ),
         E.FOUND_MISSING: Meaning("the exchange", "The destination lacks images; they are sent once more."),
         E.FOUND_DIFFERENT: Meaning("the exchange", "The destination files the study under other identifiers."),
         E.FOUND_UNVERIFIABLE: Meaning("the exchange", "The destination cannot be asked: sent, not verifiable."),
         E.RETRIED: Meaning("either side's PACS officer, or support", "What is missing is sent again."),
+        E.CONVERTED: Meaning(
+            "either side's PACS officer",
+            "What was not taken is sent again uncompressed; it shows the same.",
+        ),
+        E.LEFT_OUT: Meaning(
+            "either side's PACS officer", "What was not taken is not sent; the study is confirmed without it, in part."
+        ),
         E.REDIRECTED: Meaning("the destination's PACS officer, or support", "Sent to another of its Nodes."),
         E.ABANDONED: Meaning("either side's PACS officer, or support", "It ends here; both sides are told."),
     },
