@@ -19,8 +19,9 @@ from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
-from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
+from models.domain.errors import ExchangeError, NodeDown, NodeHeld, OutsideWindow, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
+from models.domain.lifecycles.node import State as NodeState
 from models.domain.statuses import meaning
 from models.outbox import report_node_fault
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
@@ -39,7 +40,7 @@ class DicomActivities:
         That the Node is away is an answer, not an error: the workflow waits for it better than the engine's retries do.
         """
         try:
-            consignment = Consignment(self.database, sending.delivery_id)
+            consignment = Consignment(self.database, sending.delivery_id, sending.urgency)
             sender = Sender(
                 self.database,
                 self.archive,
@@ -50,9 +51,8 @@ class DicomActivities:
                 cancelled=activity.is_cancelled,
             )
             stopped = sender.run()
-        except (NodeDown, NodeHeld) as away:
-            self._note(sending.delivery_id, away)
-            return SendReport(0, 0, node_away=True)
+        except (NodeDown, NodeHeld, OutsideWindow) as away:
+            return SendReport(0, 0, node_away=True, planned_until=self._note(sending.delivery_id, away))
         except (Permanent, FailureError):
             raise
         except Exception as fault:
@@ -65,10 +65,15 @@ class DicomActivities:
             stopped = " ".join(_reasons(consignment.peer.name, refusals, sender.work.unfit))
         return SendReport(accepted, total, stopped)
 
-    def _note(self, delivery_id: str, fault: Exception) -> None:
-        """Say on the page why it waits and whose move it is, and let the Node's health look."""
+    def _note(self, delivery_id: str, fault: Exception) -> str:
+        """Say on the page why it waits and whose move it is, and let the Node's health look.
+
+        Returns until when, in a planned downtime.
+        """
         if isinstance(fault, NodeHeld):
             words = str(fault)
+        elif isinstance(fault, OutsideWindow):
+            words = f"{fault} It goes then by itself; nobody needs to act."
         elif isinstance(fault, Passing):
             words = f"{fault} It is tried again by itself; nobody needs to act."
         else:
@@ -76,9 +81,14 @@ class DicomActivities:
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.fault, delivery.fault_at = words, now()
-            delivery.waiting_since = delivery.fault_at if isinstance(fault, (NodeDown, NodeHeld)) else None
+            waits = isinstance(fault, (NodeDown, NodeHeld, OutsideWindow))
+            delivery.waiting_since = delivery.fault_at if waits else None
+            delivery.waiting_until = fault.opens if isinstance(fault, OutsideWindow) else None
             if isinstance(fault, PeerUnreachable):
                 report_node_fault(session, delivery.node_id, str(fault))
+            node = delivery.node
+            planned = node.planned_until if node.state == NodeState.IN_DOWNTIME else None
+            return planned.isoformat() if planned else ""
 
     @acts
     def compare(self, delivery_id: str) -> Comparison:
@@ -141,7 +151,7 @@ class DicomActivities:
         with self.database.begin() as session:
             node = session.get_one(Node, node_id)
             if facts.answered:
-                node.last_answer_at = now()
+                node.last_answer_at = node.last_echo_at = now()
             else:
                 node.last_fault_at, node.last_fault = now(), facts.detail
         return facts

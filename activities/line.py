@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from activities.consignment import Answer, Consignment, Image
 from activities.peer import MOST_CONTEXTS, association, contexts, status_of
 from activities.work import Work
-from models import slots
+from models import pace, slots
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy, Permanent
@@ -37,7 +37,12 @@ class Line:
         self.consignment = consignment
         self.work = work
         self.claim = Claim(
-            consignment.node_id, uuid.uuid4().hex, consignment.delivery_id, priority, consignment.released_at
+            consignment.node_id,
+            uuid.uuid4().hex,
+            consignment.delivery_id,
+            priority,
+            consignment.released_at,
+            consignment.due_at,
         )
         self.holds_slot = False
         self._lease_ends = 0.0
@@ -105,6 +110,9 @@ class Line:
             self.work.answers.put(Answer(image, NOT_SUPPORTED, now()))
             return
         try:
+            if not self._its_turn():
+                self.work.waiting.put(image)
+                return
             status = self._store(assoc, image)
         except Permanent as unfit:
             self.work.unfit.append(str(unfit))
@@ -122,6 +130,16 @@ class Line:
         self._busy += 1
         if self._busy == BUSY_IN_A_ROW:
             raise PeerBusy(sentence)
+
+    def _its_turn(self) -> bool:
+        """Waits until the Node's rate allows an image; False when the slot is to be given back meanwhile."""
+        if not self.consignment.is_paced:
+            return True
+        with self.database.begin() as session:
+            turn = time.monotonic() + pace.next_turn(session, self.consignment.node_id)
+        while (ahead := turn - time.monotonic()) > 0 and not self.work.over.is_set():
+            self.work.over.wait(min(ahead, ASK_EVERY))
+        return not self.work.over.is_set() and time.monotonic() < self._lease_ends
 
     def _store(self, assoc: Association, image: Image) -> int:
         self.archive.verify(image.key, image.sha256)

@@ -110,6 +110,12 @@ OCCASIONS: Mapping[str, Occasion] = {
         "A study from {source} for {destination} has been on its way to {node} for an hour. It goes on by itself.",
         ("source", "destination"),
     ),
+    "delivery-waits-for-downtime": Occasion(
+        "{node} is down for planned work",
+        "A study from {source} for {destination} waits: nothing is sent to {node} during its planned downtime. "
+        "It goes on by itself afterwards; nobody needs to act.",
+        ("source", "sender", "requester"),
+    ),
     "delivery-abandoned": Occasion(
         "Transfer abandoned",
         "A transfer from {source} to {destination} was abandoned at {count} images there.",

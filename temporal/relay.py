@@ -185,7 +185,7 @@ class Relay:
             .join(Transaction, Transaction.id == Delivery.transaction_id)
             .where(Delivery.state.in_(DELIVERY.unfinished), Delivery.created_at < settled)
         )
-        nodes = select(Node.id, Node.state).where(Node.host != "")
+        nodes = select(Node.id, Node.state, Node.planned_from, Node.planned_until).where(Node.host != "")
         commitments = select(CommitmentRequest.id).where(
             CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < settled
         )

@@ -6,6 +6,7 @@ ExchangeError
 │   ├── PeerBusy              the peer says "not now" (A7xx, rejected-transient)
 │   ├── NodeHeld              a person keeps the Node back, or it allows no association: somebody must change that
 │   ├── NodeDown              its health says that it does not answer
+│   ├── OutsideWindow         what can wait goes there at other hours
 │   └── NoSlot                every association the node allows is in use
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
@@ -15,6 +16,8 @@ ExchangeError
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class ExchangeError(Exception):
@@ -39,6 +42,14 @@ class NodeHeld(Passing):
 
 class NodeDown(Passing):
     """The Node does not answer; it is asked again by itself."""
+
+
+class OutsideWindow(Passing):
+    """The Node takes what can wait at other hours; the window `opens` then."""
+
+    def __init__(self, words: str, opens: datetime) -> None:
+        super().__init__(words)
+        self.opens = opens
 
 
 class NoSlot(Passing):

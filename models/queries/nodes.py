@@ -13,6 +13,7 @@ from models.domain.errors import NotFound
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.node import State
 from models.domain.sentences import Facts, sentence
+from models.queries.downtime import downtime_words
 from models.queries.people import names
 from models.queries.transaction import Step
 from models.queries.viewer import Viewer
@@ -49,7 +50,7 @@ class NodeStanding:
 def node_standings(session: Session, viewer: Viewer) -> tuple[NodeStanding, ...]:
     """The viewer's own Nodes; every Node for support."""
     rows = session.execute(_nodes(viewer).order_by(Node.institution_id, Node.host == "", Node.name))
-    return tuple(_standing(*row) for row in rows)
+    return tuple(_standing(viewer.time_zone, *row) for row in rows)
 
 
 def node_standing(session: Session, viewer: Viewer, node_id: str) -> NodeStanding:
@@ -57,7 +58,7 @@ def node_standing(session: Session, viewer: Viewer, node_id: str) -> NodeStandin
     row = session.execute(_nodes(viewer).where(Node.id == node_id)).one_or_none()
     if row is None:
         raise NotFound("There is no such Node.")
-    return _standing(*row)
+    return _standing(viewer.time_zone, *row)
 
 
 def node_steps(session: Session, node_id: str) -> tuple[Step, ...]:
@@ -92,9 +93,12 @@ def _counted(query: Select[Any]) -> ScalarSelect[int]:
     return query.correlate(Node).scalar_subquery()
 
 
-def _standing(node: Node, slots_in_use: int, sending: int, parked: int) -> NodeStanding:
+def _standing(zone: str, node: Node, slots_in_use: int, sending: int, parked: int) -> NodeStanding:
     if node.receives:
-        said = sentence("node", State(node.state), Facts(node=node.name, detail=node.state_detail or node.last_fault))
+        down_for, down_until = downtime_words(node, zone)
+        why = node.state_detail or node.last_fault
+        facts = Facts(node=node.name, detail=why, down_for=down_for, down_until=down_until)
+        said = sentence("node", State(node.state), facts)
     else:
         said = f"{node.name} only sends to the exchange; nothing is sent to it."
     return NodeStanding(
