@@ -15,6 +15,7 @@ from activities.border import acts, acts_at_its_own_pace
 from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
+from activities.readiness import again_after
 from activities.sending import Sender
 from models.archive import FolderArchive
 from models.db import Database
@@ -87,6 +88,8 @@ class DicomActivities:
             if isinstance(fault, PeerUnreachable):
                 report_node_fault(session, delivery.node_id, str(fault))
             node = delivery.node
+            if isinstance(fault, Passing):
+                fault.again_after = again_after(node, activity.info().attempt)
             planned = node.planned_until if node.state == NodeState.IN_DOWNTIME else None
             return planned.isoformat() if planned else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from models.domain.bulk_window import BulkWindow
@@ -44,3 +44,11 @@ def must_not_be_kept_back(node: Node, urgency: Urgency, at: datetime) -> None:
 def mark_of(node: Node, urgency: Urgency) -> int:
     """The DSCP (RFC 2474) of the packets of this lane; 0 for none."""
     return node.dscp_urgent if urgency.is_urgent else node.dscp_bulk
+
+
+def again_after(node: Node, attempt: int) -> timedelta | None:
+    """How long to wait after the `attempt`th that failed: twice as long each time, up to the Node's own back-off.
+
+    None where it has none: then as long as the exchange itself waits.
+    """
+    return timedelta(seconds=min(2.0 ** min(attempt - 1, 20), node.back_off)) if node.back_off > 0 else None

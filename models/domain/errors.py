@@ -17,11 +17,16 @@ ExchangeError
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class ExchangeError(Exception):
-    """The message is one plain sentence with the next step; it never holds patient detail."""
+    """The message is one plain sentence with the next step; it never holds patient detail.
+
+    `again_after` is how long to wait before it is tried again, where somebody has said so.
+    """
+
+    again_after: timedelta | None = None
 
 
 class Passing(ExchangeError):
