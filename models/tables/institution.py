@@ -49,7 +49,7 @@ class Node(Base):
     How it is sent to is read at each attempt: of its `slots`, `urgent_slots` are for urgent deliveries alone; `rate` is
     in images a second (0: no limit); routine goes within `bulk_window` only, like "19:00-07:00" in the Institution's
     time (empty: always); after a passing fault it is tried again after `back_off` seconds at most (0: as the exchange
-    does); `tls` to it; `dscp_urgent` and `dscp_bulk` mark the packets of each lane (RFC 2474; 0: none).
+    does); `dscp_urgent` and `dscp_bulk` mark the packets of each lane (RFC 2474; 0: none).
 
     `planned_from` and `planned_until` are its planned downtime, `planned_work` a key of WORK; `paced_until` is when its
     rate allows the next image.
@@ -73,7 +73,6 @@ class Node(Base):
     rate: Mapped[float] = mapped_column(default=0.0, server_default="0")
     bulk_window: Mapped[str] = mapped_column(default="", server_default="")
     back_off: Mapped[float] = mapped_column(default=0.0, server_default="0")
-    tls: Mapped[bool] = mapped_column(default=False, server_default="false")
     dscp_urgent: Mapped[int] = mapped_column(default=0, server_default="0")
     dscp_bulk: Mapped[int] = mapped_column(default=0, server_default="0")
     dimse_timeout: Mapped[float] = mapped_column(default=30.0)
