@@ -104,10 +104,14 @@ class Consignment:
         self._patients: list[PatientFacts] = []
         self._checked: set[str] = set()
 
-    def must_go_on(self) -> None:
-        """Raises NodeHeld or OutsideWindow once a person wants nothing more sent there."""
+    def must_go_on(self, *, has_begun: bool) -> None:
+        """Raises NodeHeld or OutsideWindow once a person wants nothing more sent there.
+
+        Unless it `has_begun`, also NodeDown: nobody waits for a slot of what does not answer.
+        """
+        check = must_not_be_kept_back if has_begun else must_be_usable
         with self.database.begin() as session:
-            must_not_be_kept_back(session.get_one(Node, self.node_id), self.urgency, now())
+            check(session.get_one(Node, self.node_id), self.urgency, now())
 
     def due(self) -> tuple[list[Image], bool, str]:
         """Images not yet looked at; whether that is all there will be; why sending must stop, if it must."""

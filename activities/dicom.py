@@ -17,6 +17,7 @@ from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
 from activities.readiness import again_after
 from activities.sending import Sender
+from activities.shares import Shares
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
@@ -33,6 +34,7 @@ class DicomActivities:
         self.database = database
         self.archive = archive
         self.parallel = parallel
+        self.shares = Shares()
 
     @acts_at_its_own_pace
     def send(self, sending: Sending) -> SendReport:
@@ -51,7 +53,8 @@ class DicomActivities:
                 beat=activity.heartbeat,
                 cancelled=activity.is_cancelled,
             )
-            stopped = sender.run()
+            with self.shares.of(consignment.node_id, consignment.peer.name):
+                stopped = sender.run()
         except (NodeDown, NodeHeld, OutsideWindow) as away:
             return SendReport(0, 0, node_away=True, planned_until=self._note(sending.delivery_id, away))
         except (Permanent, FailureError):

@@ -148,7 +148,7 @@ class Sender:
         """A Node that is held is left gently: no image under way is cut off, and no further one begun."""
         if time.monotonic() - self._asked >= MAY_EVERY:
             self._asked = time.monotonic()
-            self.consignment.must_go_on()
+            self.consignment.must_go_on(has_begun=any(line.holds_slot for line in self.lines.values()))
 
     def _reap(self) -> None:
         for future in [future for future in self.lines if future.done()]:
