@@ -43,6 +43,11 @@ Index("ix_transaction_destination", Transaction.destination_id, *NEWEST_FIRST)
 Index("ix_transaction_request_source", Transaction.institution_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_request_destination", Transaction.destination_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_state", Transaction.state)
+Index(
+    "ix_transaction_due",
+    Transaction.due_at,
+    postgresql_where=Transaction.due_at.is_not(None) & Transaction.due_told_at.is_(None),
+)
 
 
 class Association(Base):
