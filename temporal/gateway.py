@@ -26,9 +26,7 @@ from models.domain.contracts import (
     ArrivalStart,
     CommandKind,
     CommitmentStart,
-    Decision,
     DeliveryStart,
-    DowntimePlan,
     NodeStart,
     SearchStart,
     StudyGrew,
@@ -142,7 +140,7 @@ class Gateway:
         elif kind is CommandKind.REPORT_NODE_FAULT:
             self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
         else:
-            self._call(self._update(kind, command.subject_id, decision_of(command), command.id))
+            self._call(self._update(kind, command))
 
     def try_now(self, database: Database, command_id: str) -> str:
         """Deliver one saved command at once if possible; a sentence for the person who waits, empty when it is done."""
@@ -248,12 +246,10 @@ class Gateway:
         handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
         await handle.signal(signal, rpc_timeout=self._rpc_timeout)
 
-    async def _update(
-        self, kind: CommandKind, subject_id: str, decision: Decision | DowntimePlan, update_id: str
-    ) -> None:
-        message = MESSAGES[kind]
-        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{subject_id}")
-        await handle.execute_update(message.update, decision, id=update_id, rpc_timeout=self._rpc_timeout)
+    async def _update(self, kind: CommandKind, command: OutboxCommand) -> None:
+        message, decision = MESSAGES[kind], decision_of(command)
+        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{command.subject_id}")
+        await handle.execute_update(message.update, decision, id=command.id, rpc_timeout=self._rpc_timeout)
 
     @property
     def _rpc_timeout(self) -> timedelta:
