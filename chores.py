@@ -126,9 +126,16 @@ def add_node_verb(
     "--from", "addresses", multiple=True, help="An address it sends from, in place of those before; repeatable."
 )
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
-@click.option("--slots", type=click.IntRange(1, 64), help="Associations to it at once.")
-@click.option("--quiet", type=click.FloatRange(1, 3600), help="Seconds of silence after which its study is complete.")
 @click.option("--retrieve-by", type=RETRIEVE_BY, help=HOW_RETRIEVED)
+@click.option("--slots", help="Associations to it at once.")
+@click.option("--urgent-slots", help="How many of these only urgent deliveries take.")
+@click.option("--rate", help="Images a second at most; 0 for no limit.")
+@click.option("--bulk-window", help='Hours in which routine goes there, like "19:00-07:00"; or "always".')
+@click.option("--back-off", help="Seconds at most between attempts after a passing fault; 0 for the exchange's own.")
+@click.option("--dscp-urgent", help="Mark of the urgent lane's packets (DSCP, 0 to 63).")
+@click.option("--dscp-bulk", help="Mark of the bulk lane's packets (DSCP, 0 to 63).")
+@click.option("--dimse-timeout", help="Seconds at most that it may take to answer.")
+@click.option("--quiet", "quiet_seconds", help="Seconds of silence after which its study is complete.")
 def set_node(
     name: str,
     institution_id: str,
@@ -136,13 +143,13 @@ def set_node(
     port: int | None,
     addresses: tuple[str, ...],
     certificate: Path | None,
-    slots: int | None,
-    quiet: float | None,
     retrieve_by: str | None,
+    **settings_typed: str | None,
 ) -> None:
-    """Change the Node NAME of an Institution; what is not given stays."""
+    """Change the Node NAME of an Institution; what is not given stays. It counts from the next attempt on."""
     from models.certificates import fingerprint
     from models.directory import write_directory_file
+    from models.node_settings import read_settings
     from models.registry import change_node, named_node
 
     given = {
@@ -150,9 +157,8 @@ def set_node(
         "port": port,
         "source_addresses": list(addresses) or None,
         "certificate_sha256": fingerprint(certificate) if certificate else None,
-        "slots": slots,
-        "quiet_seconds": quiet,
         "retrieve_by": retrieve_by,
+        **read_settings({name: words for name, words in settings_typed.items() if words is not None}),
     }
     settings = Settings.load()
     base = database(settings)

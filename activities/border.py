@@ -43,7 +43,12 @@ def acts_at_its_own_pace(method: Callable[Given, Result]) -> Callable[Given, Res
             return method(*args, **kwargs)
         except ExchangeError as known:
             permanent = isinstance(known, Permanent)
-            raise ApplicationError(str(known), type=type(known).__name__, non_retryable=permanent) from None
+            raise ApplicationError(
+                str(known),
+                type=type(known).__name__,
+                non_retryable=permanent,
+                next_retry_delay=known.again_after,
+            ) from None
         except FailureError:
             raise
         except Exception as unknown:  # noqa: BLE001 - the border is where every error gets its kind

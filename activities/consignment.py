@@ -7,16 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from activities.peer import PeerAddress
+from activities.readiness import mark_of, must_be_usable, must_not_be_kept_back
 from models.db import Database
 from models.deliveries import accepted_of, set_aside, total_of
 from models.dicom import facts_from_json
 from models.directory import routing_directory, rules_of
-from models.domain.errors import NodeDown, NodeHeld, Permanent
+from models.domain.errors import Permanent
 from models.domain.harmonisation import Plan, plan
 from models.domain.identity import (
     BY_A_PERSON,
@@ -26,11 +27,12 @@ from models.domain.identity import (
     automatic_accession,
     disagreement,
 )
-from models.domain.lifecycles.node import State as NodeState
 from models.domain.routing import CALLED_AE_TITLE, Unrouted, route
 from models.domain.statuses import Outcome, meaning
+from models.domain.urgency import Urgency
 from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
-from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node, Study
+from models.slot_queue import kept_for_urgent
+from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node, Study, Transaction, now
 
 AT_ONCE = 200
 """Images read from the database in one look."""
@@ -84,9 +86,10 @@ class Answer:
 class Consignment:
     """Read once at the start of an attempt; afterwards `due()` follows the parcel while it grows."""
 
-    def __init__(self, database: Database, delivery_id: str) -> None:
+    def __init__(self, database: Database, delivery_id: str, urgency: Urgency) -> None:
         self.database = database
         self.delivery_id = delivery_id
+        self.urgency = urgency
         self.watermark = 0
         with database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
@@ -95,7 +98,7 @@ class Consignment:
                 raise Permanent("This parcel was not released; release it from the worklist.")
             if delivery.identity is None:
                 raise Permanent(f"{node.name} cannot file it under the identifiers given; choose another Node.")
-            _must_be_usable(node)
+            must_be_usable(node, urgency, now())
             sender = session.get(Node, arrival.node_id) if arrival.node_id else None
             self.arrival_id = arrival.id
             self.source = arrival.institution_id
@@ -105,9 +108,11 @@ class Consignment:
             self.released_at = delivery.released_at
             self.round = delivery.round
             self.node_id = node.id
-            self.slots = node.slots
+            self.slots = node.slots - (0 if urgency.is_urgent else kept_for_urgent(node.slots, node.urgent_slots))
             self.form = IssuerForm(node.issuer_form)
-            self.peer = PeerAddress.of(node)
+            self.peer = replace(PeerAddress.of(node), dscp=mark_of(node, urgency))
+            self.is_paced = node.rate > 0
+            self.due_at = session.get_one(Transaction, delivery.transaction_id).due_at
             self.may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
             answered = LedgerEntry.accepted | LedgerEntry.left_out | (LedgerEntry.round == self.round)
             self.settled = self._marked(session, answered)
@@ -116,6 +121,15 @@ class Consignment:
             self._was_faulty = bool(delivery.fault)
         self._patients: list[PatientFacts] = []
         self._checked: set[str] = set()
+
+    def must_go_on(self, *, has_begun: bool) -> None:
+        """Raises NodeHeld or OutsideWindow once a person wants nothing more sent there.
+
+        Unless it `has_begun`, also NodeDown: nobody waits for a slot of what does not answer.
+        """
+        check = must_not_be_kept_back if has_begun else must_be_usable
+        with self.database.begin() as session:
+            check(session.get_one(Node, self.node_id), self.urgency, now())
 
     def due(self) -> tuple[list[Image], bool, str]:
         """Images not yet looked at; whether that is all there will be; why sending must stop, if it must."""
@@ -179,6 +193,11 @@ class Consignment:
             if self._was_faulty and any(answer.accepted for answer in answers):
                 delivery = session.get_one(Delivery, self.delivery_id)
                 delivery.fault, delivery.fault_at, self._was_faulty = "", None, False
+
+    def note_store(self, at: datetime) -> None:
+        """When the Node took an image last. By itself: rows of the ledger hold a share of the Node's."""
+        with self.database.begin() as session:
+            session.execute(update(Node).where(Node.id == self.node_id).values(last_store_at=at))
 
     def summary(self) -> tuple[int, int, list[tuple[int, str, int]]]:
         """Accepted, total, and what was set aside in this round: status, reason, and how many images."""
@@ -263,14 +282,3 @@ class Consignment:
             if header not in self._checked:
                 self._checked.add(header)
                 yield instance
-
-
-def _must_be_usable(node: Node) -> None:
-    if node.state == NodeState.HELD:
-        raise NodeHeld(f"{node.name} is held; its PACS officer resumes it on the Nodes page.")
-    if node.state == NodeState.DOWN:
-        raise NodeDown(f"{node.name} is down.")
-    if node.slots < 1:
-        raise NodeHeld(f"{node.name} allows no association at present.")
-    if not node.receives:
-        raise Permanent(f"{node.name} has no address; choose another Node.")

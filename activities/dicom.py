@@ -14,14 +14,17 @@ from activities.comparison import Manifest, compare
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
 from activities.pulse import pulse
+from activities.readiness import again_after
 from activities.sending import Sender
+from activities.shares import Shares
 from activities.there_already import note_what_is_there
 from models.archive import FolderArchive
 from models.db import Database
 from models.deliveries import left_out, stored_with, total_of
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
-from models.domain.errors import ExchangeError, NodeDown, NodeHeld, Passing, PeerUnreachable, Permanent
+from models.domain.errors import ExchangeError, NodeDown, NodeHeld, OutsideWindow, Passing, PeerUnreachable, Permanent
 from models.domain.identity import BY_A_PERSON, SentIdentity
+from models.domain.lifecycles.node import State as NodeState
 from models.domain.statuses import because, remarks
 from models.outbox import report_node_fault
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
@@ -32,6 +35,7 @@ class DicomActivities:
         self.database = database
         self.archive = archive
         self.parallel = parallel
+        self.shares = Shares()
 
     @acts_at_its_own_pace
     def send(self, sending: Sending) -> SendReport:
@@ -40,7 +44,7 @@ class DicomActivities:
         That the Node is away is an answer, not an error: the workflow waits for it better than the engine's retries do.
         """
         try:
-            consignment = Consignment(self.database, sending.delivery_id)
+            consignment = Consignment(self.database, sending.delivery_id, sending.urgency)
             with pulse():
                 consignment.settled |= note_what_is_there(self.database, sending.delivery_id)
             sender = Sender(
@@ -52,10 +56,10 @@ class DicomActivities:
                 beat=activity.heartbeat,
                 cancelled=activity.is_cancelled,
             )
-            stopped = sender.run()
-        except (NodeDown, NodeHeld) as away:
-            self._note(sending.delivery_id, away)
-            return SendReport(0, 0, node_away=True)
+            with self.shares.of(consignment.node_id, consignment.peer.name):
+                stopped = sender.run()
+        except (NodeDown, NodeHeld, OutsideWindow) as away:
+            return SendReport(0, 0, node_away=True, planned_until=self._note(sending.delivery_id, away))
         except (Permanent, FailureError):
             raise
         except Exception as fault:
@@ -68,10 +72,15 @@ class DicomActivities:
             stopped = because(consignment.peer.name, aside)
         return SendReport(accepted, total, stopped)
 
-    def _note(self, delivery_id: str, fault: Exception) -> None:
-        """Say on the page why it waits and whose move it is, and let the Node's health look."""
+    def _note(self, delivery_id: str, fault: Exception) -> str:
+        """Say on the page why it waits and whose move it is, and let the Node's health look.
+
+        Returns until when, in a planned downtime.
+        """
         if isinstance(fault, NodeHeld):
             words = str(fault)
+        elif isinstance(fault, OutsideWindow):
+            words = f"{fault} It goes then by itself; nobody needs to act."
         elif isinstance(fault, Passing):
             words = f"{fault} It is tried again by itself; nobody needs to act."
         else:
@@ -79,9 +88,16 @@ class DicomActivities:
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.fault, delivery.fault_at = words, now()
-            delivery.waiting_since = delivery.fault_at if isinstance(fault, (NodeDown, NodeHeld)) else None
+            waits = isinstance(fault, (NodeDown, NodeHeld, OutsideWindow))
+            delivery.waiting_since = delivery.fault_at if waits else None
+            delivery.waiting_until = fault.opens if isinstance(fault, OutsideWindow) else None
             if isinstance(fault, PeerUnreachable):
                 report_node_fault(session, delivery.node_id, str(fault))
+            node = delivery.node
+            if isinstance(fault, Passing):
+                fault.again_after = again_after(node, activity.info().attempt)
+            planned = node.planned_until if node.state == NodeState.IN_DOWNTIME else None
+            return planned.isoformat() if planned else ""
 
     @acts
     def compare(self, delivery_id: str) -> Comparison:
@@ -147,7 +163,7 @@ class DicomActivities:
         with self.database.begin() as session:
             node = session.get_one(Node, node_id)
             if facts.answered:
-                node.last_answer_at = now()
+                node.last_answer_at = node.last_echo_at = now()
             else:
                 node.last_fault_at, node.last_fault = now(), facts.detail
         return facts

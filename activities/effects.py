@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -16,6 +17,7 @@ from models.domain import identity
 from models.domain.contracts import EXCHANGE, CommandKind, Transition
 from models.domain.errors import NotFound
 from models.domain.identity import BY_A_PERSON, LONG_STRING, SHORT_STRING
+from models.domain.lifecycles.node import State as NodeState
 from models.local_patients import learn
 from models.manifests import look_again
 from models.outbox import post
@@ -167,7 +169,19 @@ def _answered(session: Session, asked: CommitmentRequest, step: Transition, cont
 
 
 def _node_moved(session: Session, node: Node, step: Transition, content: Content) -> None:
-    node.state_since = step.at
+    if step.before != step.after:
+        node.state_since = step.at
+    if step.before == NodeState.IN_DOWNTIME and step.after != NodeState.HELD:
+        _nothing_planned(session, node, step, content)
+
+
+def _planned(session: Session, node: Node, step: Transition, content: Content) -> None:
+    node.planned_from, node.planned_until = (datetime.fromisoformat(str(content[name])) for name in ("begins", "ends"))
+    node.planned_work = str(content.get("work", ""))
+
+
+def _nothing_planned(session: Session, node: Node, step: Transition, content: Content) -> None:
+    node.planned_from, node.planned_until, node.planned_work = None, None, ""
 
 
 EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], None]] = {
@@ -195,6 +209,8 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("transfer", "reopened"): _fetch_again,
     ("transfer", "withdrawn"): _withdrawn,
     ("commitment", "answered"): _answered,
+    ("node", "planned"): _planned,
+    ("node", "cancelled"): _nothing_planned,
 }
 
 

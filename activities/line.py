@@ -14,7 +14,7 @@ from activities.consignment import Answer, Consignment, Image
 from activities.offering import Pair, offer, offers, taken, why_not_taken
 from activities.peer import association, contexts, status_of
 from activities.work import Work
-from models import slots
+from models import pace, slots
 from models.archive import FolderArchive
 from models.conversion import Unconvertible, converted
 from models.db import Database
@@ -40,7 +40,12 @@ class Line:
         self.consignment = consignment
         self.work = work
         self.claim = Claim(
-            consignment.node_id, uuid.uuid4().hex, consignment.delivery_id, priority, consignment.released_at
+            consignment.node_id,
+            uuid.uuid4().hex,
+            consignment.delivery_id,
+            priority,
+            consignment.released_at,
+            consignment.due_at,
         )
         self.holds_slot = False
         self._lease_ends = 0.0
@@ -108,6 +113,9 @@ class Line:
             self._set_aside(image, NOT_SUPPORTED, why_not_taken(image, assoc))
             return
         try:
+            if not self._its_turn():
+                self.work.waiting.put(image)
+                return
             status = self._store(assoc, image, syntax)
         except Unconvertible as fixed:
             name, why = syntax_of(image.TransferSyntaxUID).name, str(fixed).rstrip(".")
@@ -145,6 +153,16 @@ class Line:
 
     def _set_aside(self, image: Image, status: int, reason: str) -> None:
         self.work.answers.put(Answer(image, status, now(), reason, on_wire=0))
+
+    def _its_turn(self) -> bool:
+        """Waits until the Node's rate allows an image; False when the slot is to be given back meanwhile."""
+        if not self.consignment.is_paced:
+            return True
+        with self.database.begin() as session:
+            turn = time.monotonic() + pace.next_turn(session, self.consignment.node_id)
+        while (ahead := turn - time.monotonic()) > 0 and not self.work.over.is_set():
+            self.work.over.wait(min(ahead, ASK_EVERY))
+        return not self.work.over.is_set() and time.monotonic() < self._lease_ends
 
     def _store(self, assoc: Association, image: Image, syntax: str) -> int:
         self.archive.verify(image.key, image.sha256)

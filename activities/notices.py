@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,18 @@ from models.domain.contracts import NoticeRequest
 from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnreachable
 from models.mail import OCCASIONS, compose
 from models.queries.standing import standings
-from models.tables import Account, Arrival, Delivery, ImageRequest, Institution, Notice, Transaction, Transfer, now
+from models.tables import (
+    Account,
+    Arrival,
+    Delivery,
+    ImageRequest,
+    Institution,
+    Notice,
+    Transaction,
+    Transfer,
+    TransferStudy,
+    now,
+)
 
 TIMEOUT = 20.0
 AT_ONCE = 4
@@ -183,7 +195,8 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
             own = delivery.parcel.arrival.transaction
             return _Concerned(own, transaction.institution_id, delivery.institution_id, delivery)
         sides = transaction.institution_id, delivery.institution_id
-        return _Concerned(transaction, *sides, delivery, requester=_asked_by(session, delivery))
+        people = {"requester": _asked_by(session, delivery), "sender": _sent_by(session, delivery)}
+        return _Concerned(transaction, *sides, delivery, **people)
     asked = session.get(ImageRequest, request.subject_id)
     if asked is not None:
         person = session.get_one(Account, asked.placed_by)
@@ -201,3 +214,9 @@ def _asked_by(session: Session, delivery: Delivery) -> str:
     """The address of who has asked for it, and waits; of several the most urgent request's."""
     requests = requests_answered_by(session, delivery.parcel.arrival_id, delivery.institution_id)
     return session.get_one(Account, requests[0].placed_by).email if requests else ""
+
+
+def _sent_by(session: Session, delivery: Delivery) -> str:
+    """The address of who has sent it from the own PACS; empty for what was pushed."""
+    sent = select(Account.email).join(Transfer, Transfer.placed_by == Account.id).join(Transfer.studies)
+    return session.scalars(sent.where(TransferStudy.arrival_id == delivery.parcel.arrival_id)).first() or ""

@@ -14,7 +14,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIden
 from pynetdicom.presentation import PresentationContext, build_context
 
 from activities.gate import closed_gate
-from activities.quick_socket import make_quick
+from activities.quick_socket import make_quick, mark
 from models.directory import AE_TITLE
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
 from models.tables import Node
@@ -33,13 +33,14 @@ USERNAME = 1
 
 @dataclass(frozen=True)
 class PeerAddress:
-    """Where a Node listens; `dimse_timeout` in seconds."""
+    """Where a Node listens; `dimse_timeout` in seconds, `dscp` the mark of what goes there (0: none)."""
 
     name: str
     ae_title: str
     host: str
     port: int
     dimse_timeout: float
+    dscp: int = 0
 
     @classmethod
     def of(cls, node: Node) -> PeerAddress:
@@ -80,7 +81,7 @@ def association(
         ae_title=peer.ae_title,
         max_pdu=MAXIMUM_PDU,
         ext_neg=[*roles, *_identity(user)],
-        evt_handlers=[(evt.EVT_CONN_OPEN, make_quick)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, make_quick), (evt.EVT_CONN_OPEN, mark, [peer.dscp])],
     )
     if not assoc.is_established:
         raise _why_not(peer, assoc)

@@ -25,3 +25,14 @@ def make_quick(event: Any) -> None:
     # A connection under TLS stays what it is.
     if type(wrapper.socket) is socket.socket:
         wrapper.socket = QuickSocket(fileno=wrapper.socket.detach())
+
+
+def mark(event: Any, dscp: int) -> None:
+    """Handles the opening of a connection: its packets carry `dscp` (RFC 2474) from now on; 0 changes nothing."""
+    if not dscp:
+        return
+    connection = event.assoc.dul.socket.socket
+    if connection.family == socket.AF_INET6:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+    else:
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)

@@ -7,6 +7,7 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime
 
 from temporalio.exceptions import CancelledError
 
@@ -22,6 +23,8 @@ from models.failpoint import failpoint
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.1
 RENEW_EVERY = 2.0
+MAY_EVERY = 0.5
+"""How often it is asked whether a person has meanwhile held the Node."""
 CLOSING = 30.0
 """Seconds that the end of an association may take: longer than everything that pynetdicom waits for together."""
 IMAGES_PER_ASSOCIATION = 4
@@ -52,8 +55,10 @@ class Sender:
         self.work = Work()
         self.lines: dict[Future[None], Line] = {}
         self.sent = 0
+        self._stored: datetime | None = None
+        self._noted: datetime | None = None
         self._all_answered = False
-        self._renewed = time.monotonic()
+        self._renewed = self._asked = time.monotonic()
 
     def run(self) -> str:
         """Send until the parcel is complete and all is answered; returns why it stopped early, or nothing.
@@ -68,6 +73,7 @@ class Sender:
             pool.shutdown(wait=False)
             self._until_closed()
             self._write()
+            self._note_store()
 
     def _feed(self, pool: ThreadPoolExecutor) -> str:
         expected = 0
@@ -86,6 +92,7 @@ class Sender:
             self.beat(self.sent)
             self._renew()
             self._reap()
+            self._must_go_on()
             self._all_answered = self.work.complete.is_set() and self.sent + self.work.aside == expected
             if self._all_answered:
                 self._leave()
@@ -119,6 +126,12 @@ class Sender:
             failpoint("sending-answered")
         self.consignment.write(answered)
         self.sent += len(answered)
+        self._stored = max((answer.at for answer in answered if answer.accepted), default=self._stored)
+
+    def _note_store(self) -> None:
+        if self._stored is not None and self._stored != self._noted:
+            self._noted = self._stored
+            self.consignment.note_store(self._stored)
 
     def _renew(self) -> None:
         """Keep the slots: here and not in the lines, so that an image that takes long does not cost its slot."""
@@ -129,6 +142,13 @@ class Sender:
             for line in self.lines.values():
                 if line.holds_slot:
                     line.renewed(slots.renew(session, line.claim))
+        self._note_store()
+
+    def _must_go_on(self) -> None:
+        """A Node that is held is left gently: no image under way is cut off, and no further one begun."""
+        if time.monotonic() - self._asked >= MAY_EVERY:
+            self._asked = time.monotonic()
+            self.consignment.must_go_on(has_begun=any(line.holds_slot for line in self.lines.values()))
 
     def _reap(self) -> None:
         for future in [future for future in self.lines if future.done()]:

@@ -15,7 +15,7 @@ from models.domain.lifecycles import ARRIVAL, DELIVERY
 from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
-from models.most_urgent import MOST_URGENT_FIRST
+from models.most_urgent import MOST_URGENT_FIRST, earliest
 from models.parts import parts_held
 from models.references import new_reference
 from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, now
@@ -223,6 +223,7 @@ def _copy(session: Session, arrival: Arrival, requester: str) -> Transaction:
         destination_id=requester,
         follows_id=arrival.transaction_id,
         urgency=arrival.transaction.urgency,
+        due_at=arrival.transaction.due_at,
         lifecycle=DELIVERY.name,
         state=DELIVERY.initial.value,
         state_since=at,
@@ -234,7 +235,8 @@ def _copy(session: Session, arrival: Arrival, requester: str) -> Transaction:
 
 
 def _raise_urgency(session: Session, delivery: Delivery, request: ImageRequest) -> None:
-    """As urgent as the most urgent of what it answers."""
+    """As urgent as the most urgent of what it answers, and due as early as the earliest."""
     carrying = session.get_one(Transaction, delivery.transaction_id)
+    carrying.due_at = earliest(carrying.due_at, request.transaction.due_at)
     if Urgency(request.transaction.urgency).priority < Urgency(carrying.urgency).priority:
         carrying.urgency = request.transaction.urgency

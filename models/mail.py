@@ -56,6 +56,17 @@ OCCASIONS: Mapping[str, Occasion] = {
     "request-withdrawn": Occasion(
         "Request withdrawn", "{destination} does not need what it asked you for any more.", ("source",)
     ),
+    "request-overdue": Occasion(
+        "Needed by now: request for images or reports",
+        "What {destination} asked {source} for was needed by now, and is not all there. It goes on all the same; "
+        "ring {source} if it cannot wait: {phone}.",
+        ("source", *REQUESTER),
+    ),
+    "transfer-overdue": Occasion(
+        "Needed by now: transfer",
+        "What {source} sends to {destination} was needed by now, and is not all there. It goes on all the same.",
+        ("sender", "source", "destination"),
+    ),
     "request-expired": Occasion(
         "Request expired",
         "What {destination} asked {source} for was not sent in time and is not awaited any more. "
@@ -115,6 +126,12 @@ OCCASIONS: Mapping[str, Occasion] = {
         "Transfer takes long",
         "A study from {source} for {destination} has been on its way to {node} for an hour. It goes on by itself.",
         ("source", "destination"),
+    ),
+    "delivery-waits-for-downtime": Occasion(
+        "{node} is down for planned work",
+        "A study from {source} for {destination} waits: nothing is sent to {node} during its planned downtime. "
+        "It goes on by itself afterwards; nobody needs to act.",
+        ("source", "sender", "requester"),
     ),
     "delivery-abandoned": Occasion(
         "Transfer abandoned",

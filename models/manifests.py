@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from models.directory import AE_TITLE
 from models.domain.lifecycles.transfer import OPEN, State
 from models.domain.urgency import Urgency
+from models.most_urgent import earliest
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -187,6 +188,7 @@ def _tie(session: Session, study: TransferStudy, arrival: Arrival) -> None:
     transfer = session.get_one(Transfer, study.transfer_id)
     sent = transfer.transaction
     arrival.transaction.follows_id = sent.id
+    arrival.transaction.due_at = earliest(arrival.transaction.due_at, sent.due_at)
     if Urgency(sent.urgency).priority < Urgency(arrival.transaction.urgency).priority:
         arrival.transaction.urgency = sent.urgency
     session.flush()

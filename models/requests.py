@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -60,6 +60,8 @@ class RequestEntry:
     call_back: str = ""
     urgency: Urgency = Urgency.ROUTINE
     reason: str = ""
+    needed_by: str = ""
+    """A time (ISO 8601, UTC), where the requester has given one."""
 
 
 def place(session: Session, *, institution_id: str, account_id: str, entry: RequestEntry, command_id: str) -> str:
@@ -86,6 +88,7 @@ def place(session: Session, *, institution_id: str, account_id: str, entry: Requ
         institution_id=entry.source_id,
         destination_id=institution_id,
         urgency=entry.urgency.value,
+        due_at=datetime.fromisoformat(entry.needed_by) if entry.needed_by else None,
         lifecycle=REQUEST.name,
         state=REQUEST.initial.value,
         state_since=at,

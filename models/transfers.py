@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -50,6 +51,8 @@ class TransferEntry:
     urgency: Urgency
     studies: tuple[PickedStudy, ...]
     request_id: str = ""
+    needed_by: str = ""
+    """A time (ISO 8601, UTC), where the sender has given one."""
 
 
 def place(session: Session, *, institution_id: str, account_id: str, command_id: str, entry: TransferEntry) -> str:
@@ -76,6 +79,7 @@ def place(session: Session, *, institution_id: str, account_id: str, command_id:
         institution_id=institution_id,
         destination_id=worklist.institution_id,
         urgency=entry.urgency.value,
+        due_at=datetime.fromisoformat(entry.needed_by) if entry.needed_by else None,
         lifecycle=TRANSFER.name,
         state=TRANSFER.initial.value,
         state_since=at,

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from models.domain.lifecycles.delivery import State
 from models.domain.lifecycles.node import AWAY
 from models.most_urgent import MOST_URGENT_FIRST
-from models.tables import Delivery, Node, Transaction
+from models.tables import Delivery, Node, Transaction, now
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def may_go_on(session: Session, most: int) -> list[Waiting]:
             Delivery.state == State.SENDING,
             Node.state.not_in(AWAY),
             Node.slots > 0,
+            or_(Delivery.waiting_until.is_(None), Delivery.waiting_until <= now()),
         )
         .order_by(MOST_URGENT_FIRST, Delivery.waiting_since)
         .limit(most)

@@ -26,7 +26,6 @@ from models.domain.contracts import (
     ArrivalStart,
     CommandKind,
     CommitmentStart,
-    Decision,
     DeliveryStart,
     NodeStart,
     SearchStart,
@@ -37,7 +36,7 @@ from models.domain.request_contracts import RequestStart
 from models.domain.transfer_contracts import TransferStart
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
-from temporal.messages import MESSAGES
+from temporal.messages import MESSAGES, decision_of
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
@@ -141,8 +140,7 @@ class Gateway:
         elif kind is CommandKind.REPORT_NODE_FAULT:
             self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
         else:
-            decision = Decision(command.actor, command.id, str(command.payload.get("seen", "")))
-            self._call(self._update(kind, command.subject_id, decision, command.id))
+            self._call(self._update(kind, command))
 
     def try_now(self, database: Database, command_id: str) -> str:
         """Deliver one saved command at once if possible; a sentence for the person who waits, empty when it is done."""
@@ -248,10 +246,10 @@ class Gateway:
         handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
         await handle.signal(signal, rpc_timeout=self._rpc_timeout)
 
-    async def _update(self, kind: CommandKind, subject_id: str, decision: Decision, update_id: str) -> None:
-        message = MESSAGES[kind]
-        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{subject_id}")
-        await handle.execute_update(message.update, decision, id=update_id, rpc_timeout=self._rpc_timeout)
+    async def _update(self, kind: CommandKind, command: OutboxCommand) -> None:
+        message, decision = MESSAGES[kind], decision_of(command)
+        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{command.subject_id}")
+        await handle.execute_update(message.update, decision, id=command.id, rpc_timeout=self._rpc_timeout)
 
     @property
     def _rpc_timeout(self) -> timedelta:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from models.domain.contracts import CommandKind
+from models.domain.contracts import CommandKind, Decision, DowntimePlan
+from models.tables import OutboxCommand
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
 from workflows.node_health import NodeHealth
@@ -47,4 +49,14 @@ MESSAGES: Mapping[CommandKind, Message] = {
     K.ABANDON_DELIVERY: Message("delivery", Delivery.abandon),
     K.HOLD_NODE: Message("node", NodeHealth.hold),
     K.RESUME_NODE: Message("node", NodeHealth.resume),
+    K.PLAN_DOWNTIME: Message("node", NodeHealth.plan),
+    K.CANCEL_DOWNTIME: Message("node", NodeHealth.cancel),
 }
+
+
+def decision_of(command: OutboxCommand) -> Decision | DowntimePlan:
+    """What a command tells its workflow: who decided, and where it is written what was entered."""
+    if command.kind == K.PLAN_DOWNTIME:
+        begins, ends = (datetime.fromisoformat(str(command.payload[name])) for name in ("begins", "ends"))
+        return DowntimePlan(command.actor, command.id, begins, ends)
+    return Decision(command.actor, command.id, str(command.payload.get("seen", "")))

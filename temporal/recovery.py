@@ -8,7 +8,6 @@ the notices remember what was done: nothing is seen twice at a destination.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -18,18 +17,15 @@ from temporalio.api.enums.v1 import EventType, ResetReapplyType, WorkflowTaskFai
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.domain.contracts import CommandKind, NoticeRequest
 from models.domain.errors import NotAllowed
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.tables import OutboxCommand
+from temporal.due import tell
 from temporal.history import happenings
 from temporal.relay import Relay
-from workflows.policies import WORKFLOWS
-from workflows.telling import Telling
 
 AT_ONCE = timedelta()
 MOST = 200
@@ -77,21 +73,7 @@ class Recovery:
 
     def _hand_over(self, command: OutboxCommand) -> None:
         kind = f"handed-to-{command.payload['side']}"
-        self.gateway.asked(
-            lambda client: _tell(client, NoticeRequest(f"{kind}:{command.id}", kind, command.subject_id))
-        )
-
-
-async def _tell(client: Client, request: NoticeRequest) -> None:
-    """Mail somebody once: what is on its way, or was sent, is not sent again."""
-    with contextlib.suppress(WorkflowAlreadyStartedError):
-        await client.start_workflow(
-            Telling.run,
-            request,
-            id=f"telling-{request.key}",
-            task_queue=WORKFLOWS,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        )
+        self.gateway.asked(lambda client: tell(client, NoticeRequest(f"{kind}:{command.id}", kind, command.subject_id)))
 
 
 async def _in_trouble(client: Client) -> list[WorkflowExecution]:

@@ -30,6 +30,7 @@ from models.tables import (
     Transfer,
     now,
 )
+from temporal.due import tell_what_is_overdue
 from temporal.gateway import Gateway
 from temporal.nightly import Nightly
 
@@ -64,6 +65,7 @@ class Relay:
                     # What fails is not tried again at once: commands are carried in between.
                     due = time.monotonic() + SWEEP_EVERY
                     self.sweep()
+                    tell_what_is_overdue(self.database, self.gateway)
                     self.arrange()
                     self.forget()
             except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
@@ -185,7 +187,7 @@ class Relay:
             .join(Transaction, Transaction.id == Delivery.transaction_id)
             .where(Delivery.state.in_(DELIVERY.unfinished), Delivery.created_at < settled)
         )
-        nodes = select(Node.id, Node.state).where(Node.host != "")
+        nodes = select(Node.id, Node.state, Node.planned_from, Node.planned_until).where(Node.host != "")
         commitments = select(CommitmentRequest.id).where(
             CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < settled
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from flask import request
 from werkzeug.exceptions import UnprocessableEntity
@@ -93,6 +94,20 @@ def day(text: str, field: str, today: date, is_needed: bool = False) -> str:
     if found > today:
         raise Wrong(field, "That date is still to come.")
     return f"{found:%Y%m%d}"
+
+
+def moment(text: str, field: str, zone: str, now: datetime, is_needed: bool = False) -> str:
+    """A time that is to come, by the clocks of `zone` as a browser sends it; as ISO 8601 in UTC. It may be empty."""
+    if not text.strip() and not is_needed:
+        return ""
+    try:
+        local = datetime.strptime(text.strip(), "%Y-%m-%dT%H:%M")  # noqa: DTZ007 - the zone follows
+    except ValueError:
+        raise Wrong(field, "Give a day and a time, like 24 November 2026, 18:00.") from None
+    at = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    if at <= now:
+        raise Wrong(field, "That time has passed; give one that is to come.")
+    return at.isoformat()
 
 
 def line(text: str, field: str, needed: str, is_needed: bool = False) -> str:

@@ -229,6 +229,8 @@ class Delivery:
         try:
             report = await sending
             stopped, node_away = report.sentence, report.node_away
+            if report.planned_until:
+                self.journey.tell("delivery-waits-for-downtime", once_for=report.planned_until)
         except ActivityError as failure:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise

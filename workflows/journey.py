@@ -114,13 +114,16 @@ class Journey(Generic[State, Event]):
         """Everything taken by now, while waiting too, is in the database. To be awaited before any outward effect."""
         await workflow.wait_condition(lambda: self._written == len(self._taken))
 
-    def tell(self, kind: str, detail: str = "", *, each_time: bool = False) -> None:
-        """Mail the people concerned once what happened is recorded, once for each subject or `each_time`.
+    def tell(self, kind: str, detail: str = "", *, each_time: bool = False, once_for: str = "") -> None:
+        """Mail the people concerned once what happened is recorded, once for each subject, for what it is
+        `once_for`, or `each_time`.
 
         Nothing waits for it but the end of the workflow: a mail host that is away delays no study.
         """
         key = f"{kind}:{self.subject_id}"
-        if each_time:
+        if once_for:
+            key = f"{key}:{once_for}"
+        elif each_time:
             key = f"{key}:{workflow.info().run_id}:{len(self._notices)}"
         self._notices.append(asyncio.create_task(self._mail(NoticeRequest(key, kind, self.subject_id, detail))))
 

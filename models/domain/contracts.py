@@ -124,6 +124,16 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class DowntimePlan:
+    """A person's act: nothing is sent to a Node from `begins` to `ends`."""
+
+    actor: str
+    content_id: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
 class LocalIdentityQuestion:
     """Whether the local Patient ID entered with the command `content_id`, if any, is another person's."""
 
@@ -169,12 +179,14 @@ class SendReport:
     """`sentence` is empty when the Node accepted all of a finished parcel; else it says why sending stopped.
 
     `node_away`: nothing was tried, because the Node is down or held; the database notes that the delivery waits for it.
+    `planned_until` is when its planned downtime ends, in words that stay the same for one such downtime; else empty.
     """
 
     accepted: int
     total: int
     sentence: str = ""
     node_away: bool = False
+    planned_until: str = ""
 
 
 class Verdict(StrEnum):
@@ -197,8 +209,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class NodeStart:
+    """`begins` and `ends` are its planned downtime, if there is one."""
+
     node_id: str
     state: str = ""
+    begins: datetime | None = None
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -275,6 +291,8 @@ class CommandKind(StrEnum):
     ABANDON_DELIVERY = "abandon-delivery"
     HOLD_NODE = "hold-node"
     RESUME_NODE = "resume-node"
+    PLAN_DOWNTIME = "plan-downtime"
+    CANCEL_DOWNTIME = "cancel-downtime"
     REPORT_NODE_FAULT = "report-node-fault"
     ANSWER_COMMITMENT = "answer-commitment"
     RUN_AGAIN = "run-again"

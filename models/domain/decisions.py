@@ -56,6 +56,8 @@ RULES: Mapping[CommandKind, Rule] = {
     K.REFUSE_ARRIVAL: Rule("arrival", arrival.Event.REFUSED, Function.ASSIGN_HELD, SOURCE),
     K.HOLD_NODE: Rule("node", node.Event.HELD, Function.HOLD_NODES, OWNER),
     K.RESUME_NODE: Rule("node", node.Event.RESUMED, Function.HOLD_NODES, OWNER),
+    K.PLAN_DOWNTIME: Rule("node", node.Event.PLANNED, Function.HOLD_NODES, OWNER),
+    K.CANCEL_DOWNTIME: Rule("node", node.Event.CANCELLED, Function.HOLD_NODES, OWNER),
 }
 
 

@@ -6,6 +6,7 @@ ExchangeError
 │   ├── PeerBusy              the peer says "not now" (A7xx, rejected-transient)
 │   ├── NodeHeld              a person keeps the Node back, or it allows no association: somebody must change that
 │   ├── NodeDown              its health says that it does not answer
+│   ├── OutsideWindow         what can wait goes there at other hours
 │   └── NoSlot                every association the node allows is in use
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
@@ -16,9 +17,16 @@ ExchangeError
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 
 class ExchangeError(Exception):
-    """The message is one plain sentence with the next step; it never holds patient detail."""
+    """The message is one plain sentence with the next step; it never holds patient detail.
+
+    `again_after` is how long to wait before it is tried again, where somebody has said so.
+    """
+
+    again_after: timedelta | None = None
 
 
 class Passing(ExchangeError):
@@ -39,6 +47,14 @@ class NodeHeld(Passing):
 
 class NodeDown(Passing):
     """The Node does not answer; it is asked again by itself."""
+
+
+class OutsideWindow(Passing):
+    """The Node takes what can wait at other hours; the window `opens` then."""
+
+    def __init__(self, words: str, opens: datetime) -> None:
+        super().__init__(words)
+        self.opens = opens
 
 
 class NoSlot(Passing):

@@ -31,6 +31,9 @@ class Facts:
     """How many of the images a person has decided not to send; by whom, when and why."""
     detail: str = ""
     fault: str = ""
+    down_for: str = ""
+    down_until: str = ""
+    """What the Node's planned downtime is for, and the clock time of its end."""
     since: str = ""
     then: str = ""
     """A clock time as the reader's Institution reads it: when the state began, and when the exchange acts by itself."""
@@ -131,7 +134,13 @@ def held_because(detail: str, requests: int) -> str:
     return f"{_closed(detail)} {_closed(fitting(requests))}".strip()
 
 
+def _in_downtime(f: Facts) -> str:
+    return f"{f.node} is down for {f.down_for} until {f.down_until}; it goes on by itself then."
+
+
 def _sending(f: Facts) -> str:
+    if f.down_until:
+        return f"{f.present} of {f.total} sent. {_in_downtime(f)}"
     if f.fault:
         return f"{f.present} of {f.total} sent to {f.node}: {f.fault}"
     return f"{f.present} of {f.total} sent to {f.node}; nobody needs to act."
@@ -260,6 +269,9 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("node", N.DOWN): lambda f: f"{_why(f'{f.node} is down', f.detail)} It is asked again by itself.",
     ("node", N.PROBING): lambda f: f"{f.node} is being asked whether it is back.",
     ("node", N.HELD): lambda f: f"{f.node} is held by a person; nothing is sent to it until it is resumed.",
+    ("node", N.IN_DOWNTIME): lambda f: (
+        _in_downtime(f) if f.down_until else f"{f.node} is down for planned work; it goes on by itself afterwards."
+    ),
     ("commitment", C.ASKED): lambda f: f"{f.node} asked for commitment to {_images(f.total)}; it is told by itself.",
     ("commitment", C.ANSWERED): lambda f: f"{f.node} was told that {_are(f.present, f.total)} kept.",
     ("commitment", C.UNANSWERABLE): lambda f: f"{f.node} cannot be told what is kept. {f.detail}".rstrip(),

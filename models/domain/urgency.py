@@ -17,5 +17,10 @@ class Urgency(StrEnum):
         return {"life-critical": 1, "urgent": 2, "by-deadline": 3, "routine": 4}[self.value]
 
     @property
+    def can_wait(self) -> bool:
+        """Whether it goes only in the hours that a Node keeps for such, if it keeps any."""
+        return self.priority >= Urgency.ROUTINE.priority
+
+    @property
     def is_urgent(self) -> bool:
         return self in (Urgency.LIFE_CRITICAL, Urgency.URGENT)

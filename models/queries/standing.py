@@ -16,6 +16,7 @@ from models.domain.parts import Part
 from models.domain.sentences import TYPED, Facts, asked, held_because, sentence
 from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
+from models.queries.downtime import downtime_words
 from models.queries.header import FirstHeader, first_headers
 from models.queries.people import names
 from models.queries.transfer import Sent, transfers_of
@@ -179,6 +180,7 @@ def _standing(
     state = LIFECYCLES[transaction.lifecycle].states[0].__class__(transaction.state)
     tells = in_detail and (typed or (transaction.lifecycle, state) not in TYPED)
     detail = subject.state_detail if subject and tells else ""
+    down_for, down_until = downtime_words(delivery.node if delivery else None, zone)
     facts = Facts(
         source=transaction.institution_id,
         destination=transaction.destination_id or "",
@@ -189,6 +191,8 @@ def _standing(
         left_out_by=_by(counted, called, zone, because=in_detail and typed) if counted else "",
         detail=held_because(detail, fit) if _is_held(transaction) else detail,
         fault=delivery.fault if delivery and in_detail else "",
+        down_for=down_for,
+        down_until=down_until,
         since=clock_words(transaction.state_since, zone, now()) if zone else "",
         then=_reminder(request, zone),
         on_worklist=coming.on_worklist,

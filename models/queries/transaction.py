@@ -114,6 +114,7 @@ class TransactionPage:
     reference: str
     kind: str
     urgency: Urgency
+    due_at: datetime | None
     sentence: str
     lifecycle: str
     state: str
@@ -164,6 +165,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         reference=one.reference,
         kind=one.kind,
         urgency=Urgency(one.urgency),
+        due_at=one.due_at,
         sentence=standing.sentence,
         lifecycle=one.lifecycle,
         state=one.state,

@@ -98,13 +98,13 @@ def page(session: Session, viewer: Viewer, sought: Sought, after: Cursor | None 
 
 def waiting_for(session: Session, viewer: Viewer, limit: int = 50) -> tuple[Listed, ...]:
     """What waits for a decision of this person: the most urgent first, then the oldest."""
-    query = (
-        _sought(viewer, Sought(needs_viewer=True))
-        .where(visible(viewer))
-        .order_by(MOST_URGENT_FIRST, Transaction.state_since)
-        .limit(limit)
-    )
-    found = session.scalars(query).all()
+    return listed_where(session, viewer, needs(viewer), limit)
+
+
+def listed_where(session: Session, viewer: Viewer, which: ColumnElement[bool], limit: int) -> tuple[Listed, ...]:
+    """Those of `which` that the viewer may see: the most urgent first, then the oldest."""
+    query = select(Transaction).where(which, visible(viewer))
+    found = session.scalars(query.order_by(MOST_URGENT_FIRST, Transaction.state_since).limit(limit)).all()
     return tuple(
         _listed(viewer, one) for one in standings(session, found, viewer.time_zone, typed=viewer.sees_patients)
     )

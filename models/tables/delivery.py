@@ -29,8 +29,9 @@ class Parcel(Base):
 class Delivery(Base):
     """One parcel to one worklist of `institution_id`, the destination.
 
-    `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py). `left_out_...`: who has
-    decided last that images which the Node does not take are left out; the ledger says which.
+    `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py), `waiting_until` as well
+    when it is known from when on it may go. `left_out_...`: who has decided last that images which the Node does not
+    take are left out; the ledger says which.
     """
 
     __tablename__ = "delivery"
@@ -50,6 +51,7 @@ class Delivery(Base):
     fault: Mapped[str] = mapped_column(default="")
     fault_at: Mapped[datetime | None]
     waiting_since: Mapped[datetime | None]
+    waiting_until: Mapped[datetime | None]
     present: Mapped[int | None]
     missing: Mapped[list[Any] | None]
     round: Mapped[int] = mapped_column(default=1)
@@ -95,6 +97,7 @@ class Slot(Base):
     """A lease on one association to a Node. Renewed while in use; after `until` it is free again.
 
     `asked_at` is since when its delivery is to be sent: an attempt that begins anew keeps its place among the waiting.
+    `due_at` is by when it is to be there.
     """
 
     __tablename__ = "slot"
@@ -104,4 +107,5 @@ class Slot(Base):
     priority: Mapped[int]
     granted: Mapped[bool]
     asked_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
     until: Mapped[datetime]

@@ -44,7 +44,16 @@ class Agreement(Base):
 
 
 class Node(Base):
-    """A DICOM application entity of an Institution. `host` empty: it only sends to us."""
+    """A DICOM application entity of an Institution. `host` empty: it only sends to us.
+
+    How it is sent to is read at each attempt: of its `slots`, `urgent_slots` are for urgent deliveries alone; `rate` is
+    in images a second (0: no limit); routine goes within `bulk_window` only, like "19:00-07:00" in the Institution's
+    time (empty: always); after a passing fault it is tried again after `back_off` seconds at most (0: as the exchange
+    does); `dscp_urgent` and `dscp_bulk` mark the packets of each lane (RFC 2474; 0: none).
+
+    `planned_from` and `planned_until` are its planned downtime, `planned_work` a key of WORK; `paced_until` is when its
+    rate allows the next image.
+    """
 
     __tablename__ = "node"
     __table_args__ = (
@@ -60,6 +69,12 @@ class Node(Base):
     source_addresses: Mapped[list[Any]] = mapped_column(default=list)
     certificate_sha256: Mapped[str | None]
     slots: Mapped[int] = mapped_column(default=4)
+    urgent_slots: Mapped[int] = mapped_column(default=1, server_default="1")
+    rate: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    bulk_window: Mapped[str] = mapped_column(default="", server_default="")
+    back_off: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    dscp_urgent: Mapped[int] = mapped_column(default=0, server_default="0")
+    dscp_bulk: Mapped[int] = mapped_column(default=0, server_default="0")
     dimse_timeout: Mapped[float] = mapped_column(default=30.0)
     quiet_seconds: Mapped[float] = mapped_column(default=30.0)
     query_back: Mapped[bool] = mapped_column(default=True)
@@ -70,7 +85,13 @@ class Node(Base):
     state: Mapped[str] = mapped_column(default="up")
     state_since: Mapped[datetime | None]
     state_detail: Mapped[str] = mapped_column(default="")
+    planned_from: Mapped[datetime | None]
+    planned_until: Mapped[datetime | None]
+    planned_work: Mapped[str] = mapped_column(default="", server_default="")
+    paced_until: Mapped[datetime | None]
     last_answer_at: Mapped[datetime | None]
+    last_echo_at: Mapped[datetime | None]
+    last_store_at: Mapped[datetime | None]
     last_fault_at: Mapped[datetime | None]
     last_fault: Mapped[str] = mapped_column(default="")
     institution: Mapped[Institution] = relationship()

@@ -12,7 +12,10 @@ from models.tables.study import Study
 
 
 class Transaction(Base):
-    """Any one exchange. `lifecycle` and `state` repeat the state of the part that matters now, for lists."""
+    """Any one exchange. `lifecycle` and `state` repeat the state of the part that matters now, for lists.
+
+    `due_at` is by when it is needed, where somebody has said so; `due_told_at` when both sides were told so.
+    """
 
     __tablename__ = "transaction"
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -22,6 +25,8 @@ class Transaction(Base):
     destination_id: Mapped[str | None] = mapped_column(ForeignKey("institution.ods_code"))
     follows_id: Mapped[str | None] = mapped_column(ForeignKey("transaction.id"), index=True)
     urgency: Mapped[str] = mapped_column(default="routine")
+    due_at: Mapped[datetime | None]
+    due_told_at: Mapped[datetime | None]
     rules_version: Mapped[int | None]
     lifecycle: Mapped[str]
     state: Mapped[str]
@@ -38,6 +43,11 @@ Index("ix_transaction_destination", Transaction.destination_id, *NEWEST_FIRST)
 Index("ix_transaction_request_source", Transaction.institution_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_request_destination", Transaction.destination_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_state", Transaction.state)
+Index(
+    "ix_transaction_due",
+    Transaction.due_at,
+    postgresql_where=Transaction.due_at.is_not(None) & Transaction.due_told_at.is_(None),
+)
 
 
 class Association(Base):

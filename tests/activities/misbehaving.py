@@ -85,6 +85,8 @@ class Misbehaving:
     kept: dict[str, Any] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
+    released: int = 0
+    aborted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[Any] = field(default_factory=set)
 
@@ -99,6 +101,10 @@ class Misbehaving:
             self._open = {assoc for assoc in self._open if assoc.is_established} | {event.assoc}
             self.most_at_once = max(self.most_at_once, len(self._open))
         return self.answer(self, event, n)
+
+    def count(self, event: Any, which: str) -> None:
+        with self._lock:
+            setattr(self, which, getattr(self, which) + 1)
 
     def find(self, event: Any) -> Iterator[tuple[int, Any]]:
         """Lists what it has kept, under what it was sent."""
@@ -135,9 +141,13 @@ def misbehaving(
     ae.supported_contexts = [build_context(UID(uid), [UID(s) for s in syntaxes]) for uid in classes]
     if with_find:
         ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, peer.store), (evt.EVT_C_FIND, peer.find)]
-    )
+    handlers: list[Any] = [
+        (evt.EVT_C_STORE, peer.store),
+        (evt.EVT_C_FIND, peer.find),
+        (evt.EVT_RELEASED, peer.count, ["released"]),
+        (evt.EVT_ABORTED, peer.count, ["aborted"]),
+    ]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     peer.port = server.server_address[1]
     try:
         yield peer

@@ -7,6 +7,7 @@ import threading
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -18,21 +19,22 @@ from models.tables import Node, Slot, now
 from tests.activities.parcels import Parcels
 from tests.ingest.filling import next_study, small_ct
 
+AT_ONCE = timedelta()
 URGENT, ROUTINE = Urgency.LIFE_CRITICAL.priority, Urgency.ROUTINE.priority
 
 
 class Queue:
-    """Deliveries that want slots at one Node."""
+    """Deliveries that want slots at one Node, of which `kept` are for urgent ones alone."""
 
-    def __init__(self, parcels: Parcels, allowed: int) -> None:
+    def __init__(self, parcels: Parcels, allowed: int, kept: int = 0) -> None:
         self.parcels = parcels
-        parcels.set_node(1, slots=allowed)
+        parcels.set_node(1, slots=allowed, urgent_slots=kept)
 
     def delivery(self) -> str:
         return self.parcels.release(small_ct(1, StudyInstanceUID=next_study(), SOPInstanceUID=next_study()))
 
-    def claim(self, delivery_id: str, priority: int = ROUTINE) -> Claim:
-        return Claim(self.parcels.node_id, uuid.uuid4().hex, delivery_id, priority, now())
+    def claim(self, delivery_id: str, priority: int = ROUTINE, *, ago: timedelta = AT_ONCE, **more: Any) -> Claim:
+        return Claim(self.parcels.node_id, uuid.uuid4().hex, delivery_id, priority, now() - ago, **more)
 
     def ask(self, claim: Claim) -> bool:
         with self.parcels.database.begin() as session:

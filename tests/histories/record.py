@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
@@ -25,6 +25,7 @@ from models.domain.contracts import (
     ArrivalOutlook,
     CommitmentStart,
     Comparison,
+    DowntimePlan,
     Listing,
     NodeFacts,
     NodeStart,
@@ -56,6 +57,7 @@ from workflows.policies import BULK, URGENT, WORKFLOWS
 from workflows.study_arrival import StudyArrival
 
 FOLDER = Path(__file__).parent
+DAY = timedelta(days=1)
 
 
 async def routed(client: Client, world: World) -> None:
@@ -185,6 +187,21 @@ async def node_down_and_up(client: Client, world: World) -> None:
     await handle.terminate()
 
 
+async def planned_downtime(client: Client, world: World) -> None:
+    handle = await client.start_workflow(
+        NodeHealth.run, NodeStart(world.node_id), id=f"node-{world.node_id}", task_queue=WORKFLOWS
+    )
+    at = datetime.now(UTC)
+    await handle.execute_update(NodeHealth.plan, DowntimePlan("officer", "", at + DAY, at + 2 * DAY))
+    await handle.execute_update(NodeHealth.cancel, OFFICER)
+    await handle.execute_update(NodeHealth.plan, DowntimePlan("officer", "", at, at + 2 * DAY))
+    await until(lambda: "node.began" in world.walk)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    await handle.execute_update(NodeHealth.plan, DowntimePlan("officer", "", at, soon))
+    await until(lambda: "node.answered" in world.walk)
+    await handle.terminate()
+
+
 async def commitment_answered(client: Client, world: World) -> None:
     world.answers["answer"] = [Answer(False, 1, 3), Answer(True, 0, 3)]
     handle = await client.start_workflow(
@@ -197,8 +214,8 @@ async def commitment_answered(client: Client, world: World) -> None:
 Course = Callable[[Client, World], Awaitable[None]]
 COURSES: tuple[Course, ...] = (
     routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, converted_and_left_out,
-    redirected, supplement,
-    reassigned_and_released, missing_and_sent_again, node_down_and_up, commitment_answered,
+    redirected, supplement, reassigned_and_released, missing_and_sent_again, node_down_and_up, planned_downtime,
+    commitment_answered,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
     transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn,
 )  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from flask import abort, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
@@ -13,7 +16,9 @@ from web.here import here
 from web.nodes.show import found
 
 
-def decide(node_id: str, kind: CommandKind, done: str) -> ResponseReturnValue:
+def decide(
+    node_id: str, kind: CommandKind, done: str, content: Mapping[str, str] = MappingProxyType({})
+) -> ResponseReturnValue:
     """Ask the engine for `kind` and show the Node's page again; too late a step says so and changes nothing."""
     node = found(node_id)
     if not node.receives:
@@ -25,5 +30,5 @@ def decide(node_id: str, kind: CommandKind, done: str) -> ResponseReturnValue:
     if rule and not again and not any(at == node.state and event == rule.event for at, event in NODE.table):
         flash(f"Too late: {node.sentence}", "refused")
         return back
-    ask(kind, node.id, node.institution_id, {}, done)
+    ask(kind, node.id, node.institution_id, dict(content), done)
     return back

@@ -11,13 +11,14 @@ from models.domain.naming import Identifying
 from models.domain.urgency import Urgency
 from models.queries.partners import Askable
 from models.requests import RequestEntry, StudyEntry
+from models.tables import now
 from web import entries
 from web.entries import Wrong
 from web.requests.partners import partner
 
 FIELDS = (
     *("source", "nhs_number", "family_name", "given_name", "birth_date", "source_patient_id"),
-    *("priors", "wants", "recipient", "call_back", "urgency", "reason"),
+    *("priors", "wants", "recipient", "call_back", "urgency", "needed_by", "reason"),
 )
 OF_A_STUDY = ("description", "Modality", "from", "to", "AccessionNumber", "StudyInstanceUID")
 MOST_STUDIES = 10
@@ -41,7 +42,7 @@ FIRST_WORDS: Mapping[str, str] = {
 WANTS: Mapping[str, str] = {"images": "Images", "report": "Report", "both": "Images and report"}
 URGENCIES: Mapping[str, str] = {
     Urgency.ROUTINE: "Routine",
-    Urgency.BY_DEADLINE: "Soon: say by when under Why",
+    Urgency.BY_DEADLINE: "Soon: say by when",
     Urgency.URGENT: "Urgent",
     Urgency.LIFE_CRITICAL: "Life-critical",
 }
@@ -104,7 +105,7 @@ class Reading:
 
 
 def read_entry(
-    content: Mapping[str, str], partners: Sequence[Askable], today: date
+    content: Mapping[str, str], partners: Sequence[Askable], today: date, zone: str = "Europe/London"
 ) -> tuple[RequestEntry, list[Wrong]]:
     """The request, and what is wrong with it; it is not to be placed while anything is."""
     reading = Reading()
@@ -123,6 +124,7 @@ def read_entry(
         call_back=read(call_back, content.get("call_back", ""), urgency),
         urgency=urgency,
         reason="",
+        needed_by=read(needed_by, content.get("needed_by", ""), urgency, zone),
     )
     reason = read(entries.reason, content.get("reason", ""), "reason", _whom(entry, partners))
     return replace(entry, reason=reason), reading.wrong
@@ -188,3 +190,8 @@ def call_back(text: str, urgency: Urgency) -> str:
     """A number to ring; whoever is in a hurry must give one."""
     needed = "Give a number that is answered now: it is urgent." if urgency.is_urgent else ""
     return entries.line(text, "call_back", needed, urgency.is_urgent)
+
+
+def needed_by(text: str, urgency: Urgency, zone: str) -> str:
+    """By when it is needed; who says that it is soon must say so."""
+    return entries.moment(text, "needed_by", zone, now(), urgency is Urgency.BY_DEADLINE)

@@ -66,7 +66,7 @@ def _place(content: Mapping[str, str], command_id: str) -> ResponseReturnValue:
     who = person()
     institution_id = who.viewer.institution_id
     with here().database.begin() as session:
-        entry, wrong = read_entry(content, askable(session, institution_id), _today(who.time_zone))
+        entry, wrong = read_entry(content, askable(session, institution_id), _today(who.time_zone), who.time_zone)
         sent_before = session.get(OutboxCommand, command_id) is not None
         already = {}
         if not (wrong or sent_before):

@@ -16,10 +16,10 @@ from models.queries.partners import Askable
 from models.transfers import PickedStudy, TransferEntry
 from web import entries
 from web.entries import Wrong
-from web.requests.form import LONGEST, URGENCIES, Reading, call_back
+from web.requests.form import LONGEST, URGENCIES, Reading, call_back, needed_by
 from web.send.page import Row, SearchPage
 
-FIELDS = ("worklist", "recipient", "call_back", "urgency", "reason", "priors")
+FIELDS = ("worklist", "recipient", "call_back", "urgency", "needed_by", "reason", "priors")
 MOST_TICKS = 500
 
 
@@ -31,7 +31,7 @@ def typed(form: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def read_entry(
-    content: Mapping[str, Any], page: SearchPage, partners: Sequence[Askable]
+    content: Mapping[str, Any], page: SearchPage, partners: Sequence[Askable], zone: str = "Europe/London"
 ) -> tuple[TransferEntry, list[Wrong]]:
     """The transfer without earlier studies, and what is wrong with it; it is not to be placed while anything is."""
     reading = Reading()
@@ -47,6 +47,7 @@ def read_entry(
         urgency=urgency,
         studies=tuple(picked.values()),
         request_id=page.request_id,
+        needed_by=read(needed_by, content.get("needed_by", ""), urgency, zone),
     )
     hits = [row.hit for row in page.rows if row.hit.StudyInstanceUID in picked]
     if not hits:

@@ -46,7 +46,7 @@ def send(search_id: str) -> ResponseReturnValue:
         search.typed = typed(request.form)
         session.flush()
         page = page_of(session, search)
-        entry, wrong = read_entry(page.typed, page, askable(session, institution_id))
+        entry, wrong = read_entry(page.typed, page, askable(session, institution_id), person().time_zone)
         if not wrong and "priors" in page.typed:
             entry = with_priors(entry, page, _held_there(session, entry, page))
         before = session.get(OutboxCommand, command_id) is not None

@@ -1,0 +1,88 @@
+"""How a Node may be set: each setting with what it may be, and the sentence that says so. Read at the next attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.domain.bulk_window import BulkWindow
+from models.domain.errors import Permanent
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`read` makes the value of what was typed, or raises ValueError; `wants` says what may be typed."""
+
+    label: str
+    wants: str
+    read: Callable[[str], Any]
+
+
+def _between(least: float, most: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(words: str) -> Any:
+        value = kind(words)
+        if not least <= value <= most:
+            raise ValueError(words)
+        return value
+
+    return read
+
+
+def _window(words: str) -> str:
+    BulkWindow.of("" if words == "always" else words)
+    return "" if words == "always" else words
+
+
+def _switch(words: str) -> bool:
+    return {"on": True, "off": False}[words]
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "slots": Setting("Slots", "a whole number from 1 to 64: associations to it at once", _between(1, 64, int)),
+    "urgent_slots": Setting(
+        "Slots kept for urgent", "a whole number from 0 to 64; one slot stays for all", _between(0, 64, int)
+    ),
+    "rate": Setting("Rate", "images a second, up to 10000; 0 for no limit", _between(0, 10000, float)),
+    "bulk_window": Setting("Hours for routine", "hours like 19:00-07:00, or always", _window),
+    "back_off": Setting(
+        "Longest wait between attempts", "seconds, up to 3600; 0 for the exchange's own", _between(0, 3600, float)
+    ),
+    "dscp_urgent": Setting("DSCP of the urgent lane", "a whole number from 0 to 63", _between(0, 63, int)),
+    "dscp_bulk": Setting("DSCP of the bulk lane", "a whole number from 0 to 63", _between(0, 63, int)),
+    "query_back": Setting("Asked whether it has the images", "on or off", _switch),
+    "dimse_timeout": Setting("Longest wait for an answer", "seconds from 1 to 600", _between(1, 600, float)),
+    "quiet_seconds": Setting("A study of it is complete after", "seconds from 1 to 3600", _between(1, 3600, float)),
+}
+
+
+def read_settings(typed: Mapping[str, str]) -> dict[str, Any]:
+    """The values by column. Raises Permanent with the sentence of the first that cannot be."""
+    values = {}
+    for name, words in typed.items():
+        setting = SETTINGS[name]
+        try:
+            values[name] = setting.read(words.strip())
+        except (ValueError, KeyError):
+            raise Permanent(f"{setting.label} takes {setting.wants}.") from None
+    return values
+
+
+def in_words(name: str, value: Any) -> str:
+    """A value as pages show it."""
+    match name, value:
+        case "query_back", bool():
+            return "on" if value else "off"
+        case "bulk_window", "":
+            return "always"
+        case "rate", 0:
+            return "no limit"
+        case "rate", _:
+            return f"{value:g} images a second"
+        case "back_off", 0:
+            return "as the exchange waits"
+        case "back_off" | "dimse_timeout" | "quiet_seconds", _:
+            return f"{value:g} seconds"
+        case "dscp_urgent" | "dscp_bulk", 0:
+            return "none"
+    return str(value)
