@@ -176,7 +176,9 @@ def _tie(session: Session, study: TransferStudy, arrival: Arrival) -> None:
     transfer = session.get_one(Transfer, study.transfer_id)
     sent = transfer.transaction
     arrival.transaction.follows_id = sent.id
-    if Urgency(sent.urgency).priority < Urgency(arrival.transaction.urgency).priority:
+    own = Urgency(arrival.transaction.urgency)
+    # An arrival is routine until somebody says otherwise; bulk stays behind the routine all the way.
+    if own is Urgency.ROUTINE or Urgency(sent.urgency).priority < own.priority:
         arrival.transaction.urgency = sent.urgency
     session.flush()
 

@@ -45,6 +45,8 @@ COLOURS: Mapping[str, str] = {
     "failing": "yellow",
     "down": "red",
     "probing": "blue",
+    "looking": "blue",
+    "failed": "red",
     "asked": "blue",
     "answered": "green",
     "unanswerable": "yellow",
@@ -62,6 +64,8 @@ FILED: Mapping[str, str] = {
 
 ASKED: Mapping[str, str] = {
     CommandKind.SEARCH_PACS: "Search the PACS",
+    CommandKind.SEND_SHEET: "Send the rows of a sheet",
+    CommandKind.SEND_SHEET_AGAIN: "Send the failed rows of a sheet again",
     CommandKind.PLACE_REQUEST: "Place the request",
     CommandKind.ACCEPT_REQUEST: "Accept the request",
     CommandKind.DECLINE_REQUEST: "Decline the request",
