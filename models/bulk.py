@@ -82,8 +82,8 @@ def upload(
     return sheet_id
 
 
-def send_again(session: Session, sheet: BulkSheet, *, account_id: str, command_id: str) -> int:
-    """Let the rows that failed be tried once more, in the caller's transaction; how many. A double click is one.
+def send_again(session: Session, sheet: BulkSheet, *, account_id: str, command_id: str) -> int | None:
+    """Let the rows that failed be tried once more, in the caller's transaction; how many; None for a double click.
 
     A row in which something is wrong stays: what would put it right is another sheet.
     """
@@ -96,7 +96,7 @@ def send_again(session: Session, sheet: BulkSheet, *, account_id: str, command_i
         actor=account_id,
     )
     if not is_new:
-        return 0
+        return None
     rows = session.scalars(
         select(BulkRow).where(BulkRow.sheet_id == sheet.id).order_by(BulkRow.position).with_for_update()
     ).all()

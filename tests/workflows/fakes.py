@@ -256,6 +256,10 @@ class Fakes:
     async def retrieve(self, transfer_id: str) -> Retrieved:
         return await self._act("retrieve", transfer_id, transfer_id)  # type: ignore[no-any-return]
 
+    @activity.defn(name="BulkActivities.place_rows")
+    async def place_rows(self, sheet_id: str) -> int:
+        return await self._act("place_rows", sheet_id, sheet_id)  # type: ignore[no-any-return]
+
     @property
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
@@ -267,7 +271,8 @@ class Fakes:
     @property
     def transfers(self) -> list[Callable[..., Any]]:
         """What the workers of transfers do."""
-        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve]
+        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve,
+                self.place_rows]  # fmt: skip
 
 
 class Gate:

@@ -63,7 +63,10 @@ def again(sheet_id: str) -> ResponseReturnValue:
     with here().database.begin() as session:
         found = _own(session, sheet_id)
         count = send_again(session, found, account_id=person().id, command_id=command_id)
-    if count:
+    if count is None:
+        # A double click: what the first one did is on the page.
+        tried(command_id)
+    elif count:
         said = tried(command_id)
         flash(said or f"{count} {'row is' if count == 1 else 'rows are'} sent again.", "saved" if said else "done")
     else:
