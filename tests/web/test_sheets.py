@@ -148,10 +148,10 @@ def test_rows_stand_as_their_transfers_do(client: FlaskClient, database: Databas
         transfer = session.scalars(select(Transfer)).one()
         transfer.state, transfer.state_detail = "needs-attention", "ZX1_PACS lists no image of 1 of 1 picked."
         reference = transfer.transaction.reference
-    page = client.get(f"/send/sheets/{sheet_id}/live")
-    assert page.status_code == 200
+    live = client.get(f"/send/sheets/{sheet_id}/live")
+    assert live.status_code == 200
     for words in ("Needs attention", "lists no image", f"/transactions/{reference}"):
-        assert words in page.text
+        assert words in live.text
     with database.begin() as session:
         session.scalars(select(Transfer)).one().state = "fulfilled"
         for row in session.scalars(select(BulkRow).where(BulkRow.state == "waiting")):
