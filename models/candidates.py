@@ -64,7 +64,7 @@ def arrived(session: Session, arrival: Arrival) -> Arrived:
 def note_for_arrival(session: Session, arrival: Arrival) -> list[Fit]:
     """Keep every requested study that the arrival may be; returned best first, without what a person dismissed."""
     said = arrived(session, arrival)
-    found = fits(said, without_others(session, arrival, wanted_like(session, arrival.institution_id, said)))
+    found = fits(said, without_others(session, arrival, said.holds, wanted_like(session, arrival.institution_id, said)))
     _note(session, arrival, found)
     dismissed = set(
         session.scalars(
@@ -108,7 +108,8 @@ def certainly(session: Session, request: ImageRequest, arrival: Arrival) -> list
     """
     wanted = wanted_of(session, [(request, study) for study in request.studies if study.state == "wanted"])
     found = []
-    for fit in fits(arrived(session, arrival), without_others(session, arrival, wanted)):
+    said = arrived(session, arrival)
+    for fit in fits(said, without_others(session, arrival, said.holds, wanted)):
         before = session.get(Candidate, (fit.wanted.study_id, arrival.id))
         if fit.is_certain and (before is None or before.dismissed_at is None):
             _note(session, arrival, [fit])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -75,6 +74,12 @@ def known_patient(session: Session, institution_id: str, patient_id: str) -> Pat
     return None if row is None else facts_of(row)
 
 
+def number_of(patient: PatientFacts | None, sender: Node | None) -> str:
+    """The NHS number by which an Institution looks for its own ID of the patient; empty when there is none."""
+    may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
+    return min(nhs_numbers(patient, patient_id_may_be_nhs=may_be_nhs), default="") if patient else ""
+
+
 def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -> dict[str, tuple[LocalPatient, ...]]:
     """By NHS number, under which local IDs the Institution files that patient; the one learned last comes first."""
     found: dict[str, tuple[LocalPatient, ...]] = {}
@@ -90,8 +95,8 @@ def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -
 def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *, same_person: bool = False) -> bool:
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
-    `same_person`: somebody has looked, and another given name is the same patient's. What an earlier release has told
-    is completed, and never emptied.
+    `same_person`: somebody has looked, and who is called otherwise is the same patient. What an earlier release has
+    told is completed, and never emptied.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
@@ -102,12 +107,10 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *
         row = LocalPatient(institution_id=delivery.institution_id, patient_id=patient_id, nhs_number="", learned_at=at)
         row.PatientName = row.PatientBirthDate = ""
         session.add(row)
-    elif why_not_filed_as(patient, [facts_of(row)], same_person=same_person):
-        return False
+    elif refused := why_not_filed_as(patient, [facts_of(row)]):
+        # Somebody has looked, and may err: the record stays whose it is.
+        return same_person and refused == CALLED_OTHERWISE
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
-    if row.PatientName and row.nhs_number not in nhs_numbers(patient):
-        # Whoever is called otherwise does not take the record over: only the NHS number says that a name has changed.
-        patient = replace(patient, PatientName=row.PatientName)
     row.PatientName = patient.PatientName or row.PatientName
     row.PatientBirthDate = patient.PatientBirthDate or row.PatientBirthDate
     row.learned_at = at

@@ -44,7 +44,9 @@ def came_for_images(session: Session, study_ids: Collection[str]) -> Mapping[str
     return found
 
 
-def without_others(session: Session, arrival: Arrival, wanted: Iterable[Wanted]) -> list[Wanted]:
+def without_others(
+    session: Session, arrival: Arrival, holds: Collection[Part], wanted: Iterable[Wanted]
+) -> list[Wanted]:
     """A study that answers one item of a request is no other one of it, but may bring the other part of that item."""
     rows = session.execute(
         select(RequestedStudy.request_id, func.coalesce(RequestedStudy.report_of_id, RequestedStudy.id))
@@ -55,7 +57,6 @@ def without_others(session: Session, arrival: Arrival, wanted: Iterable[Wanted])
     answered: dict[str, set[str]] = defaultdict(set)
     for request_id, item in rows:
         answered[request_id].add(item)
-    holds = parts_held(session, arrival)
     return [
         one
         for one in wanted

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from models import drafts, searches
@@ -46,7 +47,8 @@ def purge_confirmed(
             session.execute(select(func.pg_advisory_xact_lock(LOCK_OF_PURGE)))
             due = due_for_removal(session, days, last)
             keys = {instance.key for instance in due if instance.key}
-            session.add_all(LeftOver(key=key) for key in keys if session.get(LeftOver, key) is None)
+            if keys:
+                session.execute(insert(LeftOver).on_conflict_do_nothing(), [{"key": key} for key in keys])
             for instance in due:
                 instance.store = instance.key = None
                 instance.patient, instance.routing, instance.purged_at = {}, {}, now()

@@ -107,6 +107,18 @@ class Registry:
     accounts: dict[str, str]
 
 
+def add_neuro(session: Session, ods_code: str) -> Worklist:
+    """A second worklist, "Neuro", with a Node of its own."""
+    name = f"{ods_code}_NEURO"
+    node = Node(institution_id=ods_code, name=name, ae_title=name, host="127.0.0.1", port=11150)
+    session.add(node)
+    session.flush()
+    neuro = Worklist(institution_id=ods_code, name="Neuro", node_id=node.id, is_default=False)
+    session.add(neuro)
+    session.flush()
+    return neuro
+
+
 NAMES = {"ZX1": "Northern Example", "ZX2": "Royal Example", "ZX3": "Eastern Independent Imaging"}
 PACS_PORTS = {"ZX1": 11121, "ZX2": 11122, "ZX3": 11123}
 

@@ -9,12 +9,11 @@ from models.domain.errors import NotFound
 from models.domain.permissions import Function
 from models.held import Outcome, resolve
 from models.queries.held import held_alone, held_arrivals, reference_of
-from models.queries.naming import identifying
-from web import entries
 from web.asking import token
 from web.entries import Wrong
 from web.here import here
 from web.permission import needs, person
+from web.reasons import reason_about
 
 blueprint = Blueprint("held", __name__)
 
@@ -47,8 +46,8 @@ def _resolve(held_id: str, institution_id: str | None) -> ResponseReturnValue:
         abort(404)
     try:
         with here().database.begin() as session:
-            about = identifying(session, reference_of(session, held_id, institution_id))
-        resolution = entries.reason(request.form.get("reason", ""), f"reason-{held_id}", about)
+            reference = reference_of(session, held_id, institution_id)
+        resolution = reason_about(reference, f"reason-{held_id}")
     except Wrong as wrong:
         return _shown(wrong), 422
     try:

@@ -19,7 +19,7 @@ from models.queries.candidates import still_wanted
 from models.queries.people import names
 from models.queries.requested import by_item, line_of
 from models.queries.viewer import Viewer, visible
-from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Study, Transaction
+from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction
 
 UNANSWERED = (State.DECLINED, State.WITHDRAWN, State.EXPIRED)
 """Requests that have ended so want nothing any more."""
@@ -31,7 +31,8 @@ class Fitting:
     """A study that answers a request (`answered_at` is set, by `who`) or may do so, with what agrees and differs.
 
     Of one that `goes_to_requester` already, either side may say that it is what was asked for; one that did not get
-    there has `ended`, as refused or abandoned, and `why`. `study` says what came, to whom sees patients.
+    there has `ended`, as refused or abandoned, and `why`. Support does not read its `description` and
+    `study_date`.
 
     `reference` is the other Transaction's: the study's on a request's page, the request's on a study's page; there
     `asked` says what it asks for.
@@ -49,7 +50,9 @@ class Fitting:
     goes_to_requester: bool = False
     ended: str = ""
     why: str = ""
-    study: Study | None = None
+    description: str = ""
+    study_date: str = ""
+    modalities: tuple[str, ...] = ()
     asked: str = ""
 
 
@@ -186,7 +189,8 @@ def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) ->
     for candidate, arrival in rows:
         delivery, reference = going.get(arrival.id, (None, own.get(arrival.transaction_id, "")))
         end = next((one for one in (delivery, arrival) if one and one.state in GIVEN_UP), None)
-        if not reference or (candidate.dismissed_at and (end is None or end is not delivery)):
+        was_sent_back = delivery is not None and delivery.state in FAILED
+        if not reference or (candidate.dismissed_at and not was_sent_back):
             continue
         who = called.get(candidate.actor, "")
         found[candidate.requested_study_id].append(
@@ -195,7 +199,9 @@ def _fitting_studies(session: Session, viewer: Viewer, request: ImageRequest) ->
                 goes_to_requester=delivery is not None and end is None,
                 ended=end.state if end else "",
                 why=end.state_detail if end and viewer.sees_patients else "",
-                study=arrival.study if viewer.sees_patients else None,
+                description=arrival.study.StudyDescription if viewer.sees_patients else "",
+                study_date=arrival.study.StudyDate if viewer.sees_patients else "",
+                modalities=tuple(arrival.study.ModalitiesInStudy),
             )
         )
     return found

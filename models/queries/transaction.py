@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from models.domain.contracts import EXCHANGE
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
-from models.domain.identity import PatientFacts, SentIdentity, nhs_numbers
+from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
-from models.local_patients import known_ids
+from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
 from models.queries.people import names
@@ -194,13 +194,12 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
 
 def _known_id(session: Session, viewer: Viewer, delivery: Delivery | None, patient: PatientFacts | None) -> str:
     """The one that was learned last, as on the worklist."""
-    if delivery is None or patient is None or delivery.institution_id != viewer.institution_id:
+    if delivery is None or delivery.state != State.ON_WORKLIST or delivery.institution_id != viewer.institution_id:
         return ""
     arrival = delivery.parcel.arrival
-    sender = session.get(Node, arrival.node_id) if arrival.node_id else None
-    numbers = nhs_numbers(patient, patient_id_may_be_nhs=bool(sender and sender.patient_id_may_be_nhs))
-    known = known_ids(session, viewer.institution_id, numbers)
-    return next((rows[0].patient_id for rows in known.values()), "")
+    number = number_of(patient, session.get(Node, arrival.node_id) if arrival.node_id else None)
+    known = known_ids(session, viewer.institution_id, {number} - {""}).get(number, ())
+    return known[0].patient_id if known else ""
 
 
 def _is_fetched(session: Session, one: Transaction) -> bool:

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from models.domain.identity import PatientFacts, SentIdentity, family_and_given, nhs_numbers
+from models.domain.identity import PatientFacts, SentIdentity, family_and_given
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
-from models.local_patients import known_ids
+from models.local_patients import known_ids, number_of
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
@@ -179,7 +179,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     arrivals = {delivery.id: delivery.parcel.arrival for delivery, *_ in found}
     headers = first_headers(session, [arrival.id for arrival in arrivals.values()])
     numbers = {
-        delivery.id: _number(headers.get(arrivals[delivery.id].id, FirstHeader()).patient, sender)
+        delivery.id: number_of(headers.get(arrivals[delivery.id].id, FirstHeader()).patient, sender)
         for delivery, _, _, sender in found
     }
     known = known_ids(session, viewer.institution_id, set(numbers.values()) - {""})
@@ -200,11 +200,6 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
         )
         for one in found
     )
-
-
-def _number(patient: PatientFacts | None, sender: Node | None) -> str:
-    may_be_nhs = bool(sender and sender.patient_id_may_be_nhs)
-    return min(nhs_numbers(patient, patient_id_may_be_nhs=may_be_nhs), default="") if patient else ""
 
 
 def _local(known: Mapping[str, tuple[LocalPatient, ...]], number: str) -> Local | None:

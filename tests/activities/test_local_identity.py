@@ -131,13 +131,21 @@ def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
 
 
-def test_who_has_looked_may_say_that_it_is_the_same_person(parcels: Parcels) -> None:
+NUMBERED = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
+
+
+@pytest.mark.parametrize("patient", [TWIN, TWIN | NUMBERED], ids=["no NHS number", "with one"])
+def test_who_has_looked_may_say_so_and_the_record_stays_whose_it_is(parcels: Parcels, patient: dict[str, Any]) -> None:
+    """A tick may be a mistake: it does not make the ID that of somebody else."""
     parcels.set_node(1, query_back=False)
-    first, other = parcels.release(image(AGNES)), parcels.release(image(TWIN))
+    first, other = parcels.release(image(AGNES)), parcels.release(image(patient))
     released(parcels, first, "H123")
     released(parcels, other, "H123", same_person=True)
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, other).identity is not None
+        known = session.get_one(LocalPatient, ("ZX2", "H123"))
+        assert (known.PatientName, known.nhs_number) == ("EXAMPLE^Agnes", "")
+    assert check(parcels, parcels.release(image(AGNES)), "H123") == ""
 
 
 def test_who_has_married_is_filed_under_her_own_id_once_somebody_has_looked(parcels: Parcels) -> None:
@@ -146,14 +154,6 @@ def test_who_has_married_is_filed_under_her_own_id_once_somebody_has_looked(parc
     married = parcels.release(image(AGNES | {"PatientName": "MARRIED^Agnes"}))
     assert check(parcels, married, "H123") == CALLED_OTHERWISE
     assert check(parcels, married, "H123", same_person=True) == ""
-
-
-def test_who_is_filed_under_another_s_id_by_mistake_does_not_take_it_over(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    released(parcels, parcels.release(image(AGNES)), "H123")
-    released(parcels, parcels.release(image(TWIN)), "H123", same_person=True)
-    with parcels.database.begin() as session:
-        assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
 
 
 def test_nobody_says_so_of_another_person(parcels: Parcels) -> None:

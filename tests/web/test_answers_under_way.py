@@ -145,3 +145,13 @@ def test_of_what_was_declined_in_part_nothing_is_on_its_way(app: Flask, database
     text = sign_in(app, "clinician.zx2").get(page).text
     assert "comes from ZX1&#39;s PACS it goes to ZX2&#39;s worklist by itself." in text
     assert "on its way" not in text
+
+
+def test_a_question_is_the_requester_s_to_answer_whatever_has_come(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry, State.AWAITING_REQUESTER, descriptions=("CT head",))
+        add_candidate(session, request.studies[0], Seed(session, registry).delivery("on-worklist"))
+        page = f"/transactions/{request.transaction.reference}"
+    assert "<strong>Whose move:</strong> ZX2." in sign_in(app, "officer.zx1").get(page).text

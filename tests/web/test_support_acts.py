@@ -60,7 +60,7 @@ def test_no_act_without_a_reason(app: Flask, database: Database, parked: str) ->
         ("abandon", {}),
         ("disclose", {}),
     ):
-        for given in (" ", "x", "ab", "12345."):
+        for given in (" ", "x", "12345."):
             answer = send(client, f"/support/{parked}", f"/support/{parked}/{action}", reason=given, **more)
             assert answer.status_code == 422, (action, given)
             assert "Give a reason" in answer.text

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from models.db import Database
 from models.domain.contracts import EXCHANGE
-from models.tables import Delivery, Node, OutboxCommand, Transaction, TransitionRow, Worklist, new_id, now
-from tests.database import Registry
+from models.tables import Delivery, OutboxCommand, Transaction, TransitionRow, new_id, now
+from tests.database import Registry, add_neuro
 from tests.web.portal import field_of
 from tests.web.seeded import Seed
 
@@ -78,14 +78,8 @@ def decided(
 def reassigned(database: Database, registry: Registry, delivery_id: str, who: str) -> str:
     """As the journal has written that it went to the worklist "Neuro" of another Node; that worklist's id."""
     with database.begin() as session:
-        node = Node(institution_id="ZX2", name="ZX2_NEURO", ae_title="ZX2_NEURO", host="127.0.0.1", port=11150)
-        session.add(node)
-        session.flush()
-        neuro = Worklist(institution_id="ZX2", name="Neuro", node_id=node.id, is_default=False)
-        session.add(neuro)
-        session.flush()
-        delivery = session.get_one(Delivery, delivery_id)
-        delivery.worklist_id, delivery.node_id = neuro.id, node.id
+        neuro, delivery = add_neuro(session, "ZX2"), session.get_one(Delivery, delivery_id)
+        delivery.worklist_id, delivery.node_id = neuro.id, neuro.node_id
         worklist_id = neuro.id
     decided(database, registry, delivery_id, "reassigned", "on-worklist", who)
     return worklist_id

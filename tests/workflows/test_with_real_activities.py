@@ -33,11 +33,10 @@ from models.tables import (
     Parcel,
     Transaction,
     TransitionRow,
-    Worklist,
     now,
 )
 from temporal.worker import ALL_WORKFLOWS, runner
-from tests.database import Registry
+from tests.database import Registry, add_neuro
 from tests.engine import Server
 from tests.eventually import eventually
 from tests.workflows.fakes import Fakes, World
@@ -211,14 +210,9 @@ async def test_a_local_id_of_somebody_else_is_refused_and_a_right_one_learned(ex
 async def test_what_was_reassigned_is_not_sent_to_a_node_that_was_not_seen(exchange: Exchange) -> None:
     with exchange.database.begin() as session:
         arrived(session, exchange.registry, exchange.world, called="IEP_ZX3")
-        node = Node(institution_id="ZX3", name="ZX3_NEURO", ae_title="ZX3_NEURO", host="127.0.0.1", port=11150)
-        session.add(node)
-        session.flush()
-        neuro = Worklist(institution_id="ZX3", name="Neuro", node_id=node.id, is_default=False)
-        session.add(neuro)
-        session.flush()
+        neuro = add_neuro(session, "ZX3")
         there, elsewhere = f"on-worklist:{exchange.registry.worklists['ZX3']}", f"on-worklist:{neuro.id}"
-        neuro_id, node_id = neuro.id, node.id
+        neuro_id, node_id = neuro.id, neuro.node_id
     await (await exchange.arrival()).result()
     await _until(exchange, "delivery.listed")
     delivery = exchange.delivery()

@@ -65,14 +65,15 @@ NEXT: Mapping[tuple[str, str], str] = {
     ("delivery", "refused"): "Nothing more. {source} has been told the reason.",
 }
 
+SOURCE = "{source}"
 BOTH = "{destination} or {source}"
 MOVES: Mapping[tuple[str, str], str] = {
-    ("request", "awaiting-source"): "{source}",
+    ("request", "awaiting-source"): SOURCE,
     ("request", "awaiting-requester"): "{destination}",
-    ("request", "awaiting-study"): "{source}",
-    ("request", "partly-answered"): "{source}",
-    ("transfer", "needs-attention"): "{source}",
-    ("arrival", "held"): "{source}",
+    ("request", "awaiting-study"): SOURCE,
+    ("request", "partly-answered"): SOURCE,
+    ("transfer", "needs-attention"): SOURCE,
+    ("arrival", "held"): SOURCE,
     ("delivery", "on-worklist"): "{destination}",
     ("delivery", "needs-attention"): BOTH,
     ("delivery", "differs-at-destination"): "{destination}",
@@ -96,11 +97,12 @@ def _of_a_part(page: TransactionPage) -> str:
 
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
-    move = MOVES.get((page.lifecycle, page.state), "")
+    move, coming = MOVES.get((page.lifecycle, page.state), ""), page.under_way
     if (page.request or page.transfer) and page.state in (RequestState.ANSWERED, TransferState.DELIVERING):
         # All that was asked for has come: what holds it up is what holds its deliveries up.
-        move = BOTH if page.under_way.stopped else "{destination}" if page.under_way.on_worklist else ""
-    elif page.request and move and (page.under_way.on_worklist or page.under_way.possible):
+        move = BOTH if coming.stopped else "{destination}" if coming.on_worklist else ""
+    elif page.request and move == SOURCE and any((coming.on_worklist, coming.stopped, coming.possible)):
+        # The source still owes something, and a person of either side has something to say to what came.
         move = BOTH
     return _filled(move, page)
 
