@@ -46,8 +46,7 @@ class BulkActivities:
                 for position in positions:
                     self._fail(sheet_id, position, str(refusal))
         with self.database.begin() as session:
-            session.get_one(BulkSheet, sheet_id).fault = ""
-            return len(bulk.open_rows(session, sheet_id))
+            return bulk.settle(session, sheet_id)
 
     def _place(self, sheet_id: str, position: int, inquiry: Inquiry) -> None:
         with self.database.begin() as session:

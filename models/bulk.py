@@ -6,17 +6,28 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from models.domain.bulk_sheet import Sheet, SheetEntry, clean, read_rows
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed
+from models.domain.lifecycles import TRANSFER
 from models.domain.pacs_search import Hit
 from models.domain.urgency import Urgency
 from models.outbox import post
 from models.searches import searchable
-from models.tables import BulkRow, BulkSheet, OutboxCommand, Transaction, Transfer, Worklist, new_id, now
+from models.tables import (
+    BulkRow,
+    BulkSheet,
+    OutboxCommand,
+    Transaction,
+    Transfer,
+    TransferStudy,
+    Worklist,
+    new_id,
+    now,
+)
 from models.transfers import PickedStudy, TransferEntry, place
 
 OPEN = ("waiting", "looking")
@@ -86,7 +97,11 @@ def send_again(session: Session, sheet: BulkSheet, *, account_id: str, command_i
     """Let the rows that failed be tried once more, in the caller's transaction; how many; None for a double click.
 
     A row in which something is wrong stays: what would put it right is another sheet.
+    Raises NotAllowed with a sentence when what the rows said has been removed.
     """
+    session.refresh(sheet, with_for_update=True)
+    if sheet.emptied_at:
+        raise NotAllowed("What the rows of this sheet said has been removed; upload it again.")
     is_new = post(
         session,
         command_id,
@@ -104,6 +119,8 @@ def send_again(session: Session, sheet: BulkSheet, *, account_id: str, command_i
     again = [row for row in rows if row.state == "failed" and row.position in right]
     for row in again:
         row.state, row.reason = "waiting", ""
+    if again:
+        sheet.placed_at = None
     return len(again)
 
 
@@ -117,6 +134,13 @@ def open_rows(session: Session, sheet_id: str, most: int = 1_000_000) -> list[in
             .limit(most)
         )
     )
+
+
+def settle(session: Session, sheet_id: str) -> int:
+    """How many rows are still to be placed, once the PACS has answered for the last of them."""
+    sheet, left = session.get_one(BulkSheet, sheet_id), len(open_rows(session, sheet_id))
+    sheet.fault, sheet.placed_at = "", sheet.placed_at if left else now()
+    return left
 
 
 def entry_of(session: Session, sheet_id: str, position: int) -> SheetEntry | None:
@@ -186,16 +210,25 @@ def _worklist(session: Session, entry: SheetEntry) -> Worklist:
 
 
 def _must_not_be_sent_already(session: Session, row: BulkRow, uid: str, worklist: Worklist) -> None:
-    """One study may be named twice, by its UID and by its accession number."""
-    sent = (
-        select(BulkRow)
+    """One study may be named twice, by its UID and by its accession number; and a sheet be uploaded twice."""
+    other = session.execute(
+        select(BulkRow.sheet_id, BulkRow.position, Transaction.reference)
         .join(Transfer, Transfer.id == BulkRow.transfer_id)
-        .options(joinedload(BulkRow.transfer).selectinload(Transfer.studies))
-        .where(BulkRow.sheet_id == row.sheet_id, Transfer.worklist_id == worklist.id)
-    )
-    for other in session.scalars(sent):
-        if other.transfer and uid in {study.StudyInstanceUID for study in other.transfer.studies}:
-            raise NotAllowed(f"Row {other.position} sends the same study there; it is sent once.")
+        .join(Transaction, Transaction.id == Transfer.transaction_id)
+        .join(TransferStudy, TransferStudy.transfer_id == Transfer.id)
+        .where(
+            BulkRow.institution_id == row.institution_id,
+            Transfer.worklist_id == worklist.id,
+            TransferStudy.StudyInstanceUID == uid,
+            or_(BulkRow.sheet_id == row.sheet_id, Transfer.state.in_(TRANSFER.unfinished)),
+        )
+        .limit(1)
+    ).first()
+    if other is None:
+        return
+    if other.sheet_id == row.sheet_id:
+        raise NotAllowed(f"Row {other.position} sends the same study there; it is sent once.")
+    raise NotAllowed(f"{other.reference} is sending the same study there already; look how that one ends.")
 
 
 def unfinished(session: Session, before: datetime) -> Sequence[str]:

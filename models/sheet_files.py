@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import date, datetime, time
 from pathlib import PurePath
 from typing import Any
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from models.domain.bulk_sheet import ADDED, ASKED, MOST_COLUMNS, MOST_ROWS, UNREADABLE, Table, clean, harmless
 from models.domain.errors import NotAllowed
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_UNPACKED, MOST_PARTS = 20 * 1024 * 1024, 500
+CELLS, MOST_BESIDE = ("xl/worksheets/", "xl/sharedStrings.xml", "xl/media/"), 512 * 1024
+"""Where a workbook has its cells (and pictures); any other part, such as the styles, costs far more to read."""
 CSV, XLSX = "csv", "xlsx"
-ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+ZIP, OLE, UTF_16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+LONGEST_NUMBER = 10**15
+"""A spreadsheet keeps fifteen digits of a number and makes the others zeros."""
 FARTHEST = 10 * MOST_ROWS
 """Rows of a file, blank ones included, after which nothing is looked for."""
 
@@ -81,9 +89,10 @@ def _of_text(content: bytes) -> Iterator[list[str]]:
 
 
 def _decoded(content: bytes) -> str:
-    if b"\0" in content:
+    says_so = content.startswith(UTF_16)
+    if b"\0" in content and not says_so:
         raise NotAllowed("That file is no text; save the sheet as CSV UTF-8, or as XLSX.")
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-16",) if says_so else ("utf-8-sig", "cp1252"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -94,19 +103,22 @@ def _decoded(content: bytes) -> str:
 def _of_workbook(content: bytes) -> Iterator[list[str]]:
     try:
         _must_be_harmless(content)
-        book = load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
-        try:
-            sheet = book.worksheets[0]
-            # What a file says of its own size is not believed.
-            sheet.reset_dimensions()
-            for row in sheet.iter_rows(max_row=FARTHEST + 1, max_col=MOST_COLUMNS + 1, values_only=True):
-                yield [_as_text(value) for value in row]
-        finally:
-            book.close()
+        # A warning may cite a cell.
+        with warnings.catch_warnings(action="ignore"):
+            yield from _cells_of(content)
     except NotAllowed:
         raise
     except Exception:  # noqa: BLE001 - whatever is wrong with a stranger's file, it is not read
         raise NotAllowed("That workbook cannot be read; save it as XLSX again, or as CSV UTF-8.") from None
+
+
+def _cells_of(content: bytes) -> Iterator[list[str]]:
+    with closing(load_workbook(io.BytesIO(content), read_only=True, keep_links=False)) as book:
+        sheet = book.worksheets[0]
+        # What a file says of its own size is not believed.
+        sheet.reset_dimensions()
+        for row in sheet.iter_rows(max_row=FARTHEST + 1, max_col=MOST_COLUMNS + 1, values_only=True):
+            yield [_as_text(value) for value in row]
 
 
 def _must_be_harmless(content: bytes) -> None:
@@ -115,6 +127,8 @@ def _must_be_harmless(content: bytes) -> None:
         parts = archive.infolist()
         if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
             raise NotAllowed("That workbook is too large once it is unpacked; copy the rows into a new one.")
+        if any(part.file_size > MOST_BESIDE and not part.filename.startswith(CELLS) for part in parts):
+            raise NotAllowed("That workbook holds far more than its cells; copy the rows into a new one.")
         for part in parts:
             # No program that writes workbooks declares entities; what does wants to fill the memory.
             if b"<!DOCTYPE" in archive.read(part).replace(b"\0", b""):
@@ -127,10 +141,16 @@ def _as_text(value: Any) -> str:
             return ""
         case bool():
             return str(value).upper()
-        case float() if value.is_integer() and abs(value) < 1e15:
+        case int() | float() if abs(value) >= LONGEST_NUMBER:
+            return f"{value:.14E}"
+        case float() if value.is_integer():
             return str(int(value))
+        case datetime() if value.time() == time.min:
+            return value.date().isoformat()
         case datetime() | date() | time():
             return value.isoformat()
+        case ArrayFormula() | DataTableFormula():
+            return "="
         case _:
             return str(value)
 

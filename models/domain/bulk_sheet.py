@@ -18,8 +18,10 @@ UNREADABLE = "\ufffd"
 """Stands for what no keyboard makes: control characters, and bytes that are no letter in any encoding taken."""
 UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+)?")
+ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)")
 PLACE = re.compile(r"(?P<code>[A-Za-z0-9]{2,12})(?:[\s,:/]+(?P<worklist>.+))?")
-FORMULA = tuple("=+-@")
+FORMULA = tuple("=+-@＝＋－＠")
 """What a cell begins with that a spreadsheet program would compute."""
 
 
@@ -101,7 +103,7 @@ def read_sheet(table: Table) -> Sheet:
         if _is_to_be_sent(_as_wide(cells, len(columns)), where)
     ]
     if not kept:
-        raise NotAllowed("Every row of that sheet has been sent already; only rows that failed are sent again.")
+        raise NotAllowed("No row of that sheet has failed; only rows that failed, or are new, are sent.")
     rest = [name for name in columns if not _is(name, *ADDED)]
     at = [number for number, name in enumerate(columns) if not _is(name, *ADDED)]
     narrowed = [(position, [cells[number] for number in at]) for position, cells in kept]
@@ -205,6 +207,8 @@ def _must_be_plain(column: Column, text: str) -> None:
         raise WrongRow(f"{column} holds characters that cannot be read; type it again instead of pasting it.")
     if text.startswith("="):
         raise WrongRow(f"{column} holds a formula; enter its value instead.")
+    if ERROR.fullmatch(text):
+        raise WrongRow(f"{column} holds an error of the spreadsheet, {text}; enter its value instead.")
 
 
 def _line(said: Mapping[Column, str], column: Column, longest: int, needed: str = "") -> str:
@@ -219,6 +223,8 @@ def _line(said: Mapping[Column, str], column: Column, longest: int, needed: str 
 def _identifier(column: Column, text: str, longest: int) -> str:
     if ROUNDED.fullmatch(text):
         raise WrongRow(f"{column} was rounded by the spreadsheet; make the column one of text and enter it again.")
+    if DATE.fullmatch(text):
+        raise WrongRow(f"{column} became a date in the spreadsheet; make the column one of text and enter it again.")
     if len(text) > longest or set(AMBIGUOUS) & set(text):
         raise WrongRow(f"{column} may have {longest} characters at most, without backslash, * and ?.")
     return text

@@ -20,7 +20,7 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True)
 class SheetFacts:
-    """`counts` is the number of rows by state."""
+    """`counts` is the number of rows by state; since `emptied_at` it is not kept what the rows said."""
 
     id: str
     file_name: str
@@ -29,6 +29,7 @@ class SheetFacts:
     columns: tuple[str, ...]
     node: str
     fault: str
+    emptied_at: datetime | None
     counts: Counts
 
     @property
@@ -36,8 +37,8 @@ class SheetFacts:
         return sum(self.counts.values())
 
     @property
-    def failed(self) -> int:
-        return self.counts.get("failed", 0)
+    def may_go_again(self) -> bool:
+        return not self.emptied_at and bool(self.counts.get("failed"))
 
     @property
     def has_ended(self) -> bool:
@@ -84,6 +85,7 @@ def facts(session: Session, sheets: Sequence[BulkSheet]) -> tuple[SheetFacts, ..
             tuple(map(str, sheet.columns)),
             sheet.node.name,
             sheet.fault,
+            sheet.emptied_at,
             counts[sheet.id],
         )
         for sheet in sheets

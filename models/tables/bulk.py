@@ -16,7 +16,8 @@ from models.tables.transfer import Transfer
 class BulkSheet(Base):
     """One sheet. `node_id` is the PACS that its rows are about; `columns` are their names, as they were written.
 
-    `fault` says why that PACS cannot be asked at present.
+    `fault` says why that PACS cannot be asked at present. `placed_at` is when no row was left to be placed,
+    `emptied_at` when what its rows said was removed: how each of them ended stays.
     """
 
     __tablename__ = "bulk_sheet"
@@ -28,6 +29,8 @@ class BulkSheet(Base):
     columns: Mapped[list[Any]]
     uploaded_at: Mapped[datetime]
     fault: Mapped[str] = mapped_column(default="")
+    placed_at: Mapped[datetime | None]
+    emptied_at: Mapped[datetime | None]
     node: Mapped[Node] = relationship()
     rows: Mapped[list[BulkRow]] = relationship(order_by="BulkRow.position", back_populates="sheet")
 

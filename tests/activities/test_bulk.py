@@ -244,3 +244,20 @@ def test_the_same_form_twice_is_one_sheet(sender: Sender) -> None:
     assert sender.upload(row("2.25.771"), command_id=command_id) == sender.upload(row("2.25.9"), command_id=command_id)
     with sender.database.begin() as session:
         assert len(session.scalars(select(BulkRow)).all()) == 1
+
+
+def test_the_same_file_twice_sends_each_study_once_while_it_is_on_its_way(sender: Sender) -> None:
+    with asked_pacs(always((0xFF00, study()))) as pacs:
+        sender.set_node(pacs.port)
+        first, second = (sender.upload(row("2.25.771")) for _ in range(2))
+        sender.place(first)
+        sender.place(second)
+        (transfer,) = sender.transfers()
+        assert sender.reasons(second) == [
+            f"{transfer.transaction.reference} is sending the same study there already; look how that one ends."
+        ]
+        with sender.database.begin() as session:
+            session.get_one(Transfer, transfer.id).state = "fulfilled"
+        assert sender.again(second) == 1
+        sender.place(second)
+    assert len(sender.transfers()) == 2, "once it has ended it may be sent once more"

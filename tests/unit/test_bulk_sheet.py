@@ -59,6 +59,8 @@ def test_an_accession_number_a_worklist_and_a_check() -> None:
         ({"Study_Instance_UID": "2." + "1" * 63}, "digits and points"),
         ({"Study_Instance_UID": "=1+1"}, "holds a formula"),
         ({"Study_Instance_UID": "", "Accession_Number": "1.23457E+11"}, "rounded by the spreadsheet"),
+        ({"Study_Instance_UID": "", "Accession_Number": "2026-02-01"}, "became a date"),
+        ({"Recipient": "#N/A"}, "holds an error of the spreadsheet, #N/A"),
         ({"Study_Instance_UID": "", "Accession_Number": "A" * 17}, "16 characters at most"),
         ({"Study_Instance_UID": "", "Accession_Number": "A*"}, "without backslash"),
         ({"Destination": ""}, "Give a Destination"),
@@ -126,7 +128,7 @@ def test_a_sheet_that_came_back_sends_only_what_failed() -> None:
     assert (sheet.done, [row.position for row in sheet.rows]) == (1, [3, 4])
     assert sheet.columns == tuple(RIGHT)
     assert all(len(row.cells) == len(RIGHT) for row in sheet.rows)
-    with pytest.raises(NotAllowed, match="has been sent already"):
+    with pytest.raises(NotAllowed, match="No row of that sheet has failed"):
         read_sheet([(1, columns), rows[0]])
 
 

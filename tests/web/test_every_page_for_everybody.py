@@ -15,7 +15,7 @@ from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.serving import Portal, serving
 
 FEW = 1_000
-HIDDEN = ("/live", "/healthz", ".csv", ".xlsx")
+HIDDEN = ("/live", "/healthz", ".csv", ".xlsx", "/file")
 """Parts of pages, what no person reads, and files to keep."""
 
 

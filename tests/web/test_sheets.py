@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from models.db import Database
 from models.domain.bulk_sheet import read_sheet
 from models.sheet_files import CSV, XLSX, read_file, written
-from models.tables import AuditEntry, BulkRow, BulkSheet, Node, OutboxCommand, Transfer, new_id
+from models.tables import AuditEntry, BulkRow, BulkSheet, Node, OutboxCommand, Transfer, new_id, now
 from tests.database import Registry
 from tests.web.portal import Gateway, field_of, make, sign_in
 from tests.web.seeded_sheet import COLUMNS, add_sheet
@@ -189,7 +189,10 @@ def test_the_same_sheet_comes_back_with_states(
     # Uploaded as it came, only what failed goes.
     again_ = read_sheet(table)
     assert ([row.cells[0] for row in again_.rows], again_.done) == (["2.25.772"], 2)
-    assert "2 rows are left out: sent already." in client.get(post(client, answer.data, f"b.{kind}").location).text
+    assert (
+        "2 rows are left out: only rows that failed are sent again."
+        in client.get(post(client, answer.data, f"b.{kind}").location).text
+    )
 
 
 def test_failed_rows_go_again_once(client: FlaskClient, gateway: Gateway, database: Database, sheet_id: str) -> None:
@@ -249,3 +252,22 @@ def test_only_those_who_may_send(app: Flask, sheet_id: str, who: str) -> None:
     client = sign_in(app, who)
     for path in ("/send/sheets", f"/send/sheets/{sheet_id}", "/send/sheets/template.csv"):
         assert client.get(path).status_code == 403
+
+
+def test_what_has_been_removed_is_not_shown_handed_out_or_sent_again(
+    client: FlaskClient, database: Database, sheet_id: str
+) -> None:
+    with database.begin() as session:
+        sheet = session.get_one(BulkSheet, sheet_id)
+        sheet.columns, sheet.emptied_at = [], now()
+        for row in sheet.rows:
+            row.cells = []
+    page = client.get(f"/send/sheets/{sheet_id}").text
+    for words in ("What its rows said was removed", "No longer kept", "No such study."):
+        assert words in page
+    for words in ("/file", "Send the failed rows again"):
+        assert words not in page
+    assert client.get(f"/send/sheets/{sheet_id}/file").status_code == 404
+    data = {"csrf_token": field_of(client.get("/send/sheets").text, "csrf_token"), "command": new_id()}
+    answer = client.post(f"/send/sheets/{sheet_id}/again", data=data)
+    assert "has been removed; upload it again." in client.get(answer.location).text

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from models.bulk import send_again
+from models.domain.errors import NotAllowed
 from models.domain.permissions import Function
 from models.queries.sheets import facts, rows_of, sheet_of
 from models.sheet_files import kind_of, with_states, written
@@ -49,6 +50,8 @@ def sheet_file(sheet_id: str) -> ResponseReturnValue:
     """The sheet as it came, with how each row stands and why."""
     with here().database.begin() as session:
         found = _own(session, sheet_id)
+        if found.emptied_at:
+            abort(404)
         rows = [(row.cells, phrase(row.state), row.reason) for row in rows_of(session, found.id)]
         kind = kind_of(found.file_name)
         content = written(kind, with_states([str(name) for name in found.columns], rows))
@@ -60,17 +63,18 @@ def sheet_file(sheet_id: str) -> ResponseReturnValue:
 @needs(Function.SEND_STUDIES)
 def again(sheet_id: str) -> ResponseReturnValue:
     command_id = command_token()
-    with here().database.begin() as session:
-        found = _own(session, sheet_id)
-        count = send_again(session, found, account_id=person().id, command_id=command_id)
-    if count is None:
-        # A double click: what the first one did is on the page.
-        tried(command_id)
-    elif count:
-        said = tried(command_id)
+    try:
+        with here().database.begin() as session:
+            count = send_again(session, _own(session, sheet_id), account_id=person().id, command_id=command_id)
+    except NotAllowed as refusal:
+        flash(str(refusal), "refused")
+        return redirect(url_for(".sheet", sheet_id=sheet_id), 303)
+    said = tried(command_id)
+    if count:
         flash(said or f"{count} {'row is' if count == 1 else 'rows are'} sent again.", "saved" if said else "done")
-    else:
-        flash("Nothing is sent again: take the sheet home, put right what is wrong in it and upload it.", "refused")
+    elif count == 0:
+        flash("Nothing is sent again: download the sheet, put right what is wrong in it and upload it.", "refused")
+    # Else a double click: what the first one did is on the page.
     return redirect(url_for(".sheet", sheet_id=sheet_id), 303)
 
 

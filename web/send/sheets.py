@@ -47,7 +47,7 @@ def uploaded() -> ResponseReturnValue:
         return _form(command_id, [Wrong("file", str(refusal))]), 422
     if sheet.done:
         left_out = "1 row is" if sheet.done == 1 else f"{sheet.done} rows are"
-        flash(f"{left_out} left out: sent already.", "done")
+        flash(f"{left_out} left out: only rows that failed are sent again.", "done")
     if said := tried(command_id):
         flash(said, "saved")
     return redirect(url_for(".sheet", sheet_id=sheet_id), 303)

@@ -20,6 +20,8 @@ def upgrade() -> None:
     sa.Column('columns', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('uploaded_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('fault', sa.String(), nullable=False),
+    sa.Column('placed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('emptied_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_bulk_sheet_account_id')),
     sa.ForeignKeyConstraint(['institution_id'], ['institution.ods_code'], name=op.f('fk_bulk_sheet_institution_id')),
     sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_bulk_sheet_node_id')),
