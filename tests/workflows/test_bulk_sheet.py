@@ -12,7 +12,7 @@ from workflows.policies import WORKFLOWS
 
 
 async def begun(stage: Stage) -> Handle:
-    sheet_id = f"{stage.world.transfer_id}-sheet"
+    sheet_id = stage.world.sheet_id
     return await stage.client.start_workflow(
         BulkSheet.run, SheetStart(sheet_id), id=f"sheet-{sheet_id}", task_queue=WORKFLOWS
     )
