@@ -9,7 +9,8 @@ from flask import Response, abort, flash, redirect, render_template, request, se
 from flask.typing import ResponseReturnValue
 
 from models.bulk import upload
-from models.domain.bulk_sheet import ASKED, MOST_ROWS, NEEDED, Sheet, read_sheet
+from models.bulk_retention import KEPT_FOR
+from models.domain.bulk_sheet import MOST_ROWS, Column, Sheet, read_sheet
 from models.domain.errors import NotAllowed
 from models.domain.permissions import Function
 from models.queries.sheets import latest
@@ -92,7 +93,7 @@ def _form(command_id: str, wrong: Sequence[Wrong] = ()) -> str:
             nodes=searchable(session, institution_id),
             sheets=latest(session, institution_id),
             wrong=wrong,
-            columns=ASKED,
-            needed=NEEDED,
+            Column=Column,
+            kept_for=KEPT_FOR,
             most=MOST_ROWS,
         )
