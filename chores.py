@@ -130,7 +130,7 @@ def add_node_verb(
 @click.option("--slots", help="Associations to it at once.")
 @click.option("--urgent-slots", help="How many of these only urgent deliveries take.")
 @click.option("--rate", help="Images a second at most; 0 for no limit.")
-@click.option("--bulk-window", help='Hours in which routine goes there, like "19:00-07:00"; or "always".')
+@click.option("--bulk-window", help='Hours in which bulk goes there, like "19:00-07:00"; or "always".')
 @click.option("--back-off", help="Seconds at most between attempts after a passing fault; 0 for the exchange's own.")
 @click.option("--dscp-urgent", help="Mark of the urgent lane's packets (DSCP, 0 to 63).")
 @click.option("--dscp-bulk", help="Mark of the bulk lane's packets (DSCP, 0 to 63).")

@@ -114,6 +114,7 @@ def run_web(settings: Settings) -> None:
 
 def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.arrivals import ArrivalActivities
+    from activities.bulk import BulkActivities
     from activities.commitment import CommitmentActivities
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
@@ -137,6 +138,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
             CommitmentActivities(base, archive).answer,
             TransferActivities(base).list_at_source,
             RetrievalActivities(base, edge=settings.edge).retrieve,
+            BulkActivities(base).place_rows,
         ]
     arrivals, deliveries, requests = ArrivalActivities(base), DeliveryActivities(base), RequestActivities(base)
     return [

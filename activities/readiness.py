@@ -36,9 +36,7 @@ def must_not_be_kept_back(node: Node, urgency: Urgency, at: datetime) -> None:
     local = at.astimezone(ZoneInfo(node.institution.time_zone))
     if window is not None and not window.is_open(local):
         opens = window.next_opening(local)
-        raise OutsideWindow(
-            f"{node.name} takes what is routine from {window.opens:%H:%M} to {window.closes:%H:%M} only.", opens
-        )
+        raise OutsideWindow(f"{node.name} takes bulk from {window.opens:%H:%M} to {window.closes:%H:%M} only.", opens)
 
 
 def mark_of(node: Node, urgency: Urgency) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 OPEN = 60
 """How many of the transactions still wait for somebody, however many there are in all."""
 INSTANCES = 2
+A_SHEET = 300
+"""Each such number has a bulk sheet, with a hundred rows that failed."""
 
 # What each transaction is: kind, state, and between whom.
 PLAN = r"""
@@ -94,6 +98,16 @@ STATEMENTS = (
               at, '' FROM filling""",
     """INSERT INTO notice (key, institution_id, transaction_id, kind, address, message_id, sent_at)
        SELECT 'notice-' || i, destination, id, 'delivery-confirmed', 'imaging@example.org', '', at FROM filling""",
+    """INSERT INTO bulk_sheet (id, institution_id, account_id, node_id, file_name, columns, uploaded_at, fault,
+              placed_at)
+       SELECT md5('sheet' || i), source, (SELECT min(id) FROM account),
+              (SELECT min(id) FROM node WHERE institution_id = source), 'list.csv',
+              '["Study Instance UID", "Destination", "Recipient", "Reason"]', at, '', at
+       FROM filling WHERE i % :a_sheet = 0""",
+    """INSERT INTO bulk_row (sheet_id, position, institution_id, cells, state, reason)
+       SELECT md5('sheet' || i), n, source, jsonb_build_array('2.25.' || n, 'ZX2', 'Dr Example', 'For the meeting.'),
+              'failed', 'ZX1_PACS has no study of this Study Instance UID; look at what was entered.'
+       FROM filling, generate_series(2, 101) AS n WHERE i % :a_sheet = 0""",
 )
 
 
@@ -101,8 +115,13 @@ def fill(session: Session, first: int, last: int) -> None:
     """Transactions number `first` to `last` between ZX1, ZX2 and ZX3, which must be registered with their worklists."""
     session.execute(text(PLAN), {"first": first, "last": last})
     for statement in STATEMENTS:
-        wanted = {"instances": INSTANCES} if ":instances" in statement else {}
-        session.execute(text(statement), wanted)
+        known = {"instances": INSTANCES, "a_sheet": A_SHEET}
+        session.execute(text(statement), {name: value for name, value in known.items() if f":{name}" in statement})
+
+
+def sheet(number: int) -> str:
+    """The id of the bulk sheet of transaction `number`."""
+    return hashlib.md5(f"sheet{number}".encode(), usedforsecurity=False).hexdigest()
 
 
 def reference(number: int) -> str:

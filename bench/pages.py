@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from bench import machine
-from bench.filling import OPEN, fill, reference
+from bench.filling import A_SHEET, OPEN, fill, reference, sheet
 from bench.programs import BenchError, running, scratch, until
 from demo import postgres
 from demo.hospitals import found, passphrase
@@ -128,7 +128,7 @@ def sign_in(app: Flask, name: str, password: str) -> FlaskClient:
 
 
 def pages(app: Flask) -> list[str]:
-    """Every page that a GET shows, those of one transaction for a transaction of each kind."""
+    """Every page that a GET shows, those of one transaction for one of each kind, those of one sheet for a sheet."""
     found_ = []
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint == "static":
@@ -137,6 +137,8 @@ def pages(app: Flask) -> list[str]:
             found_.append(rule.rule)
         elif rule.arguments == {"reference"}:
             found_ += [rule.rule.replace("<reference>", reference(number)) for number in SAMPLES.values()]
+        elif rule.arguments == {"sheet_id"}:
+            found_.append(rule.rule.replace("<sheet_id>", sheet(A_SHEET)))
     return sorted(found_)
 
 

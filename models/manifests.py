@@ -189,7 +189,9 @@ def _tie(session: Session, study: TransferStudy, arrival: Arrival) -> None:
     sent = transfer.transaction
     arrival.transaction.follows_id = sent.id
     arrival.transaction.due_at = earliest(arrival.transaction.due_at, sent.due_at)
-    if Urgency(sent.urgency).priority < Urgency(arrival.transaction.urgency).priority:
+    own = Urgency(arrival.transaction.urgency)
+    # An arrival is routine until somebody says otherwise; bulk stays behind the routine all the way.
+    if own is Urgency.ROUTINE or Urgency(sent.urgency).priority < own.priority:
         arrival.transaction.urgency = sent.urgency
     session.flush()
 

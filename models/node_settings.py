@@ -44,7 +44,7 @@ SETTINGS: Mapping[str, Setting] = {
         "Slots kept for urgent", "a whole number from 0 to 64; one slot stays for all", _between(0, 64, int)
     ),
     "rate": Setting("Rate", "images a second, up to 10000; 0 for no limit", _between(0, 10000, float)),
-    "bulk_window": Setting("Hours for routine", "hours like 19:00-07:00, or always", _window),
+    "bulk_window": Setting("Hours for bulk", "hours like 19:00-07:00, or always", _window),
     "back_off": Setting(
         "Longest wait between attempts", "seconds, up to 3600; 0 for the exchange's own", _between(0, 3600, float)
     ),

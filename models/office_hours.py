@@ -60,6 +60,7 @@ PERSISTENCE: Mapping[Urgency, Persistence] = {
     Urgency.URGENT: Persistence(RoundTheClock(timedelta(hours=1), timedelta(hours=2)), lasts=timedelta(days=3)),
     Urgency.BY_DEADLINE: Persistence(OnWorkingDays(first=1, then=1), lasts=timedelta(days=14)),
     Urgency.ROUTINE: Persistence(OnWorkingDays(first=2, then=2), lasts=timedelta(days=14)),
+    Urgency.BULK: Persistence(OnWorkingDays(first=3, then=3), lasts=timedelta(days=14)),
 }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from models import drafts, searches
+from models import bulk_retention, drafts, searches
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
@@ -24,10 +24,11 @@ LOCK_OF_PURGE = 0x1EA
 def purge(
     database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
 ) -> int:
-    """Remove old drafts and searches, and the images of `purge_confirmed`; how many those were."""
+    """Remove old drafts and searches, what old sheets say, and the images of `purge_confirmed`; how many those were."""
     with database.begin() as session:
         drafts.forget_old(session)
         searches.forget_old(session)
+        bulk_retention.empty_old(session)
     return purge_confirmed(database, archive, days=days, must_stop=must_stop)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DataConverter
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -33,10 +33,12 @@ from models.domain.contracts import (
 )
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.request_contracts import RequestStart
-from models.domain.transfer_contracts import TransferStart
+from models.domain.transfer_contracts import SheetStart, TransferStart
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES, decision_of
+from temporal.refusals import in_our_words
+from workflows.bulk_sheet import BulkSheet
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
@@ -47,7 +49,6 @@ from workflows.study_arrival import StudyArrival
 from workflows.transfer import Transfer
 
 Answer = TypeVar("Answer")
-AWAY = "The engine is not answering."
 DRAIN = 0.5
 """Seconds for the client's threads to end: an interpreter that exits before may abort."""
 SAVED = "Saved; the engine is not answering, it will go on by itself."
@@ -93,6 +94,10 @@ class Gateway:
     def start_transfer(self, start: TransferStart) -> None:
         self._call(self._start(Transfer.run, start, f"transfer-{start.transfer_id}"))
 
+    def start_sheet(self, start: SheetStart) -> None:
+        """A sheet whose rows were all placed once starts anew: some of them are to be sent again."""
+        self._call(self._start(BulkSheet.run, start, f"sheet-{start.sheet_id}"))
+
     def node_answered(self, delivery_id: str) -> None:
         """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
         with contextlib.suppress(NotFound):
@@ -133,6 +138,8 @@ class Gateway:
             self.let_look(ImageRequest, f"request-{command.subject_id}")
         elif kind is CommandKind.PLACE_TRANSFER:
             self._start_once(Transfer.run, TransferStart(command.subject_id, urgency), f"transfer-{command.subject_id}")
+        elif kind in (CommandKind.SEND_SHEET, CommandKind.SEND_SHEET_AGAIN):
+            self.start_sheet(SheetStart(command.subject_id))
         elif kind is CommandKind.LOOK_AT_TRANSFER:
             self.let_look(Transfer, f"transfer-{command.subject_id}")
         elif kind is CommandKind.FORWARD_DELIVERY:
@@ -268,25 +275,12 @@ class Gateway:
 
     def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
-        try:
-            return future.result(self.timeout + 1)
-        except (TimeoutError, RPCTimeoutOrCancelledError):
-            future.cancel()
-            raise PeerUnreachable(AWAY) from None
-        except WorkflowUpdateFailedError as failed:
-            cause = failed.cause
-            words = cause.message if isinstance(cause, ApplicationError) else "The engine could not do that."
-            raise NotAllowed(words) from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and "completed" in error.message:
-                raise NotFound("That has ended already; reload the page to see how.") from None
-            # What the engine has never heard of, or has lost, is started by the sweep; until then the word waits.
-            raise PeerUnreachable(AWAY) from None
-        except RuntimeError as error:
-            # The SDK says so when the very first connection fails.
-            if "connect" not in str(error).lower():
+        with in_our_words():
+            try:
+                return future.result(self.timeout + 1)
+            except TimeoutError:
+                future.cancel()
                 raise
-            raise PeerUnreachable(AWAY) from None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:

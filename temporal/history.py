@@ -39,6 +39,7 @@ ACTS: Mapping[str, str] = {
     "RequestActivities.recognised": "looking whether the chosen study can answer the request",
     "RequestActivities.must_be_wanted": "looking whether the study is still wanted",
     "RequestActivities.answer": "opening deliveries to those who asked for the study",
+    "BulkActivities.place_rows": "asking the sender's PACS for the studies of a sheet",
     "TransferActivities.list_at_source": "asking the sender's PACS which images there are",
     "TransferActivities.progress": "looking how far the transfer has got",
     "RetrievalActivities.retrieve": "fetching images from the sender's PACS",

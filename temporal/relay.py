@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from models import outbox, waiting
+from models import bulk, outbox, waiting
 from models.db import Database
 from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart, NodeStart
 from models.domain.errors import Passing
 from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST, TRANSFER
 from models.domain.request_contracts import RequestStart
-from models.domain.transfer_contracts import TransferStart
+from models.domain.transfer_contracts import SheetStart, TransferStart
 from models.domain.urgency import Urgency
 from models.searches import forget_old
 from models.tables import (
@@ -44,7 +44,7 @@ LOOK_AT_ONCE = 32
 """Workflows that the engine is asked about at the same time."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
-Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart
+Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart | SheetStart
 
 
 class Relay:
@@ -146,6 +146,8 @@ class Relay:
                 self.gateway.start_request(start)
             case TransferStart():
                 self.gateway.start_transfer(start)
+            case SheetStart():
+                self.gateway.start_sheet(start)
 
     def _unheard(self, starts: Iterable[Start]) -> set[Start]:
         """Nodes of which nothing has been heard yet: only these are not started when their row is made."""
@@ -208,6 +210,7 @@ class Relay:
             transfers = transfers.where(Transfer.id.in_(row_ids))
             commitments = commitments.where(CommitmentRequest.id.in_(row_ids))
         with self.database.begin() as session:
+            sheets = bulk.unfinished(session, settled)
             return {
                 **{f"arrival-{row[0]}": ArrivalStart(*row) for row in session.execute(arrivals)},
                 **{
@@ -221,4 +224,5 @@ class Relay:
                     for row_id, urgency, state in session.execute(transfers)
                 },
                 **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
+                **{f"sheet-{row_id}": SheetStart(row_id) for row_id in sheets if not only or f"sheet-{row_id}" in only},
             }

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.bulk_sheet import BulkSheet
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
@@ -29,7 +30,7 @@ from workflows.transfer import Transfer
 
 ALL_WORKFLOWS = (
     *(ImageRequest, Transfer, StudyArrival, Delivery, NodeHealth, CommitmentAnswer, PacsSearch),
-    *(Telling, NightlyPurge),
+    *(BulkSheet, Telling, NightlyPurge),
 )
 GRACE = timedelta(seconds=15)
 COME_BACK = 1.0

@@ -47,6 +47,8 @@ COLOURS: Mapping[str, str] = {
     "down": "red",
     "probing": "blue",
     "in-downtime": "orange",
+    "looking": "blue",
+    "failed": "red",
     "asked": "blue",
     "answered": "green",
     "unanswerable": "yellow",
@@ -64,6 +66,8 @@ FILED: Mapping[str, str] = {
 
 ASKED: Mapping[str, str] = {
     CommandKind.SEARCH_PACS: "Search the PACS",
+    CommandKind.SEND_SHEET: "Send the rows of a sheet",
+    CommandKind.SEND_SHEET_AGAIN: "Send the failed rows of a sheet again",
     CommandKind.PLACE_REQUEST: "Place the request",
     CommandKind.ACCEPT_REQUEST: "Accept the request",
     CommandKind.DECLINE_REQUEST: "Decline the request",

@@ -50,6 +50,14 @@ SEARCHING = Policy(
     heartbeat_timeout=SILENCE,
     retry_policy=PATIENT,
 )
+# A few rows of a bulk sheet, one question to the own PACS for each; asked again until it answers.
+PLACING_ROWS = Policy(
+    task_queue=BULK,
+    start_to_close_timeout=timedelta(minutes=10),
+    heartbeat_timeout=SILENCE,
+    retry_policy=PATIENT,
+    priority=Priority(priority_key=Urgency.BULK.priority),
+)
 MAIL = Policy(
     task_queue=WORKFLOWS,
     start_to_close_timeout=timedelta(seconds=60),

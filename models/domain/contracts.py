@@ -264,6 +264,8 @@ class CommandKind(StrEnum):
     """What may be asked of the engine; each is a message to one workflow."""
 
     SEARCH_PACS = "search-pacs"
+    SEND_SHEET = "send-sheet"
+    SEND_SHEET_AGAIN = "send-sheet-again"
     PLACE_REQUEST = "place-request"
     ACCEPT_REQUEST = "accept-request"
     DECLINE_REQUEST = "decline-request"

@@ -44,3 +44,8 @@ class TransferProgress:
     delivered: int
     failed: int
     sentence: str = ""
+
+
+@dataclass(frozen=True)
+class SheetStart:
+    sheet_id: str

@@ -2,6 +2,7 @@
 
 from models.tables.account import Account, WebSession
 from models.tables.base import Base, new_id, now
+from models.tables.bulk import BulkRow, BulkSheet
 from models.tables.commitment import CommitmentRequest
 from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
@@ -22,6 +23,8 @@ __all__ = [
     "AuditEntry",
     "Banner",
     "Base",
+    "BulkRow",
+    "BulkSheet",
     "Candidate",
     "CommitmentRequest",
     "Contact",

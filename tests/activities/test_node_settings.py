@@ -96,27 +96,27 @@ def test_who_must_go_on_meanwhile_does_not_sleep_out_its_turn(parcels: Parcels) 
         assert len(peer.received) == 1
 
 
-def test_routine_waits_for_its_hours_and_urgent_does_not(parcels: Parcels) -> None:
-    routine = parcels.release(*ten())
+def test_bulk_waits_for_its_hours_and_nothing_else_does(parcels: Parcels) -> None:
+    bulk = parcels.release(*ten())
     # Opens in two hours and closes three hours before now: it is shut at present, whatever the time is.
     local = now().astimezone(ZoneInfo("Europe/London"))
     shut = f"{local + timedelta(hours=2):%H:%M}-{local - timedelta(hours=3):%H:%M}"
     with misbehaving() as peer:
         parcels.set_node(peer.port, bulk_window=shut)
-        assert parcels.send(routine).node_away
+        assert parcels.send(bulk, urgency=Urgency.BULK).node_away
         assert peer.received == []
-        assert "takes what is routine from" in fault(parcels, routine)
+        assert "takes bulk from" in fault(parcels, bulk)
         with parcels.database.begin() as session:
-            row = session.get_one(Delivery, routine)
+            row = session.get_one(Delivery, bulk)
             assert row.waiting_until is not None
             assert timedelta() < row.waiting_until - now() <= timedelta(hours=2)
             # The relay does not wake it before.
             assert waiting.may_go_on(session, 5) == []
             row.waiting_until = now()
-            assert [one.delivery_id for one in waiting.may_go_on(session, 5)] == [routine]
-        assert parcels.send(routine, urgency=Urgency.BY_DEADLINE).accepted == 10
+            assert [one.delivery_id for one in waiting.may_go_on(session, 5)] == [bulk]
+        assert parcels.send(bulk, urgency=Urgency.ROUTINE).accepted == 10
         parcels.set_node(peer.port, bulk_window="")
-        assert parcels.send(routine).accepted == 10
+        assert parcels.send(bulk, urgency=Urgency.BULK).accepted == 10
 
 
 @pytest.mark.parametrize(

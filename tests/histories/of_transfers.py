@@ -1,4 +1,4 @@
-"""The courses of transfers."""
+"""The courses of transfers, and of sheets of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from temporalio.client import Client
 
-from models.domain.transfer_contracts import Retrieved, TransferProgress, TransferStart
+from models.domain.transfer_contracts import Retrieved, SheetStart, TransferProgress, TransferStart
 from models.domain.urgency import Urgency
 from tests.histories.moves import OFFICER, until
 from tests.workflows.fakes import LOST, Gate, World
+from workflows.bulk_sheet import BulkSheet
 from workflows.policies import WORKFLOWS
 from workflows.transfer import Transfer
 
@@ -51,4 +52,13 @@ async def transfer_withdrawn(client: Client, world: World) -> None:
     handle = await sent(client, world)
     await fetching.reached.wait()
     await handle.execute_update(Transfer.withdraw, OFFICER)
+    await handle.result()
+
+
+async def sheet_placed(client: Client, world: World) -> None:
+    """Of twelve rows ten are placed, then the others."""
+    world.answers["place_rows"] = [2, 0]
+    handle = await client.start_workflow(
+        BulkSheet.run, SheetStart(world.sheet_id), id=f"sheet-{world.sheet_id}", task_queue=WORKFLOWS
+    )
     await handle.result()

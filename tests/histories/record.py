@@ -45,6 +45,7 @@ from tests.histories.of_requests import (
     request_withdrawn_against_match,
 )
 from tests.histories.of_transfers import (
+    sheet_placed,
     transfer_fulfilled,
     transfer_parked_and_retried,
     transfer_withdrawn,
@@ -217,7 +218,7 @@ COURSES: tuple[Course, ...] = (
     redirected, supplement, reassigned_and_released, missing_and_sent_again, node_down_and_up, planned_downtime,
     commitment_answered,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
-    transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn,
+    transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn, sheet_placed,
 )  # fmt: skip
 
 
@@ -262,6 +263,9 @@ async def record(folder: Path, *names: str) -> None:
 async def _record(client: Client, world: World, course: Course, folder: Path) -> None:
     await course(client, world)
     subjects = {(step.lifecycle, step.subject_id) for step in world.steps}
+    if "place_rows" in world.done:
+        # What stands of a sheet stands in its rows: it has no lifecycle.
+        subjects.add(("sheet", world.sheet_id))
     for kind, subject_id in subjects:
         history = await client.get_workflow_handle(f"{kind}-{subject_id}").fetch_history()
         (folder / f"{name_of(course)}.{kind}.json").write_text(readable(history.to_json()))

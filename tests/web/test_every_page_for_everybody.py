@@ -15,8 +15,8 @@ from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.serving import Portal, serving
 
 FEW = 1_000
-HIDDEN = ("/live", "/healthz")
-"""Parts of pages, and what no person reads."""
+HIDDEN = ("/live", "/healthz", ".csv", ".xlsx", "/file")
+"""Parts of pages, what no person reads, and files to keep."""
 
 
 @pytest.fixture

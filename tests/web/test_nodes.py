@@ -96,7 +96,7 @@ def test_how_it_is_sent_to(officer: FlaskClient, database: Database, page: str) 
     assert "Rate no limit" in words(officer.get(page).text)
     set_node(database, page, rate=2.5, bulk_window="19:00-07:00", dscp_urgent=46)
     shown = words(officer.get(page).text)
-    for setting in ("Rate 2.5 images a second", "Hours for routine 19:00-07:00", "DSCP of the urgent lane 46"):
+    for setting in ("Rate 2.5 images a second", "Hours for bulk 19:00-07:00", "DSCP of the urgent lane 46"):
         assert setting in shown
     assert "Slots kept for urgent 1" in shown
 

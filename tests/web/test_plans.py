@@ -32,6 +32,7 @@ FULL = 20_000
 LARGE = (
     "transaction", "study", "instance", "arrival", "arrival_instance", "association", "parcel", "delivery", "ledger",
     "transition", "audit", "outbox", "notice", "image_request", "requested_study",
+    "bulk_row",
 )  # fmt: skip
 WHOLE = re.compile(rf'Seq Scan on "?({"|".join(LARGE)})"?( |$)')
 PASSED_OVER = re.compile(r"Rows Removed by (?:Index Recheck|Filter): ([0-9]+)")

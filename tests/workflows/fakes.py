@@ -67,7 +67,9 @@ class World:
         self.arrival_id, self.delivery_id, self.node_id, self.request_id = (
             f"{number}-{kind}" for kind in ("arrival", "delivery", "node", "commitment")
         )
-        self.asked_id, self.transfer_id = f"{number}-request", f"{number}-transfer"
+        self.asked_id, self.transfer_id, self.sheet_id = (
+            f"{number}-{kind}" for kind in ("request", "transfer", "sheet")
+        )
         self.studies, self.delivered, self.failed = 1, 0, 0
         self.done: list[str] = []
         self.steps: list[Transition] = []
@@ -256,6 +258,10 @@ class Fakes:
     async def retrieve(self, transfer_id: str) -> Retrieved:
         return await self._act("retrieve", transfer_id, transfer_id)  # type: ignore[no-any-return]
 
+    @activity.defn(name="BulkActivities.place_rows")
+    async def place_rows(self, sheet_id: str) -> int:
+        return await self._act("place_rows", sheet_id, sheet_id)  # type: ignore[no-any-return]
+
     @property
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
@@ -267,7 +273,8 @@ class Fakes:
     @property
     def transfers(self) -> list[Callable[..., Any]]:
         """What the workers of transfers do."""
-        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve]
+        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve,
+                self.place_rows]  # fmt: skip
 
 
 class Gate:

@@ -1,0 +1,37 @@
+"""What the engine says when it does not do a thing, as errors of our own tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
+
+AWAY = "The engine is not answering."
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Raises PeerUnreachable when what happened is unknown, NotAllowed or NotFound when nothing did."""
+    try:
+        yield
+    except (TimeoutError, RPCTimeoutOrCancelledError):
+        raise PeerUnreachable(AWAY) from None
+    except WorkflowUpdateFailedError as failed:
+        cause = failed.cause
+        words = cause.message if isinstance(cause, ApplicationError) else "The engine could not do that."
+        raise NotAllowed(words) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND and "completed" in error.message:
+            raise NotFound("That has ended already; reload the page to see how.") from None
+        # What the engine has never heard of, or has lost, is started by the sweep; until then the word waits.
+        raise PeerUnreachable(AWAY) from None
+    except RuntimeError as error:
+        # The SDK says so when the very first connection fails.
+        if "connect" not in str(error).lower():
+            raise
+        raise PeerUnreachable(AWAY) from None
