@@ -14,9 +14,9 @@ from activities.inquiry import Inquiry, Reply, inquirer
 from activities.pacs_answers import SERIES_KEYS, STUDY_KEYS, hit_of, series_of, text_of
 from activities.peer import PeerAddress, association
 from models.db import Database
-from models.domain.contracts import SearchStart
 from models.domain.errors import ExchangeError
 from models.domain.pacs_search import MOST, Criteria, Hit, Level, State, contradictions, questions
+from models.domain.transfer_contracts import SearchStart
 from models.searches import hit_to_json
 from models.tables import Node, PacsHit, PacsSearch, now
 

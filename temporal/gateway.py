@@ -28,12 +28,11 @@ from models.domain.contracts import (
     CommitmentStart,
     DeliveryStart,
     NodeStart,
-    SearchStart,
     StudyGrew,
 )
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.request_contracts import RequestStart
-from models.domain.transfer_contracts import SheetStart, TransferStart
+from models.domain.transfer_contracts import SearchStart, SheetStart, TransferStart
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES, decision_of

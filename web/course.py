@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from models.domain.lifecycle import Lifecycle
-from models.queries.transaction import Step
+from models.queries.steps import Step
 
 MOST = 8
 """States that are shown of a long way: the log below the picture has every step."""

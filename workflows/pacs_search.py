@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.pacs_search import PacsSearchActivities
-    from models.domain.contracts import SearchStart
+    from models.domain.transfer_contracts import SearchStart
 from workflows import policies
 
 

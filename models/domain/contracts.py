@@ -255,11 +255,6 @@ class Answer:
     total: int
 
 
-@dataclass(frozen=True)
-class SearchStart:
-    search_id: str
-
-
 class CommandKind(StrEnum):
     """What may be asked of the engine; each is a message to one workflow."""
 

@@ -8,6 +8,11 @@ from models.domain.urgency import Urgency
 
 
 @dataclass(frozen=True)
+class SearchStart:
+    search_id: str
+
+
+@dataclass(frozen=True)
 class TransferStart:
     """`state` carries on where an earlier run of the same workflow ended."""
 

@@ -17,7 +17,7 @@ from models.domain.sentences import Facts, sentence
 from models.node_settings import SETTINGS, in_words
 from models.queries.downtime import downtime_words
 from models.queries.people import names
-from models.queries.transaction import Step
+from models.queries.steps import Step
 from models.queries.transactions import Listed, listed_where
 from models.queries.viewer import Viewer
 from models.tables import Delivery, Node, Slot, Transaction, TransitionRow, now

@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from models.domain.contracts import EXCHANGE
 from models.domain.decisions import Side
 from models.domain.errors import NotFound
 from models.domain.identity import PatientFacts, SentIdentity
@@ -19,10 +18,10 @@ from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.header import FirstHeader
-from models.queries.people import names
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.set_aside import SetAside, images_set_aside
 from models.queries.standing import Standing, standings
+from models.queries.steps import Step, steps_of
 from models.queries.transfer import TransferFacts, transfer_facts
 from models.queries.under_way import UnderWay
 from models.queries.viewer import Viewer, visible
@@ -33,7 +32,6 @@ from models.tables import (
     Institution,
     Node,
     Transaction,
-    TransitionRow,
 )
 
 
@@ -44,17 +42,6 @@ class Partner:
     ods_code: str
     name: str
     phone: str
-
-
-@dataclass(frozen=True)
-class Step:
-    at: datetime
-    lifecycle: str
-    event: str
-    before: str
-    after: str
-    who: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -188,7 +175,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         accession=header.AccessionNumber,
         identity=SentIdentity(**identity) if identity else None,
         known_id=_known_id(session, viewer, delivery, header.patient),
-        steps=_steps(session, viewer, one),
+        steps=steps_of(session, viewer, one),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         is_fetched=_is_fetched(session, one),
@@ -251,26 +238,6 @@ def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
 def _partner(session: Session, ods_code: str) -> Partner:
     institution = session.get_one(Institution, ods_code)
     return Partner(institution.ods_code, institution.name, institution.phone)
-
-
-def _steps(session: Session, viewer: Viewer, one: Transaction) -> tuple[Step, ...]:
-    """What people typed at a step is for those who may see the patient: it may name that patient."""
-    rows = session.scalars(
-        select(TransitionRow).where(TransitionRow.transaction_id == one.id).order_by(TransitionRow.at, TransitionRow.id)
-    ).all()
-    called = names(session, {row.actor for row in rows})
-    return tuple(
-        Step(
-            row.at,
-            row.lifecycle,
-            row.event,
-            row.before,
-            row.after,
-            called[row.actor],
-            row.detail if viewer.sees_patients or row.actor == EXCHANGE else "",
-        )
-        for row in rows
-    )
 
 
 def _held_parts(session: Session, standing: Standing) -> tuple[HeldPart, ...]:

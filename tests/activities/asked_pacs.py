@@ -14,8 +14,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.inquiry import STUDY_ROOT
 from activities.pacs_search import PacsSearchActivities
 from models.db import Database
-from models.domain.contracts import SearchStart
 from models.domain.pacs_search import Criteria
+from models.domain.transfer_contracts import SearchStart
 from models.searches import ask, ask_for_series
 from models.tables import Node, PacsHit, PacsSearch, new_id
 from tests.database import Registry

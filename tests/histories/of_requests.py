@@ -11,7 +11,8 @@ from temporalio.client import Client
 from models.domain.contracts import RouteVerdict
 from models.domain.request_contracts import RequestOutlook, RequestStart, StudyMatched
 from tests.histories.moves import NO_ROUTE, OFFICER, arrive, delivery_of, until
-from tests.workflows.fakes import Gate, World
+from tests.workflows.fakes import World
+from tests.workflows.gate import Gate
 from workflows.image_request import ImageRequest
 from workflows.policies import WORKFLOWS
 from workflows.study_arrival import StudyArrival

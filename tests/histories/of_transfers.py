@@ -9,7 +9,8 @@ from temporalio.client import Client
 from models.domain.transfer_contracts import Retrieved, SheetStart, TransferProgress, TransferStart
 from models.domain.urgency import Urgency
 from tests.histories.moves import OFFICER, until
-from tests.workflows.fakes import LOST, Gate, World
+from tests.workflows.fakes import LOST, World
+from tests.workflows.gate import Gate
 from workflows.bulk_sheet import BulkSheet
 from workflows.policies import WORKFLOWS
 from workflows.transfer import Transfer

@@ -50,7 +50,8 @@ from tests.histories.of_transfers import (
     transfer_parked_and_retried,
     transfer_withdrawn,
 )
-from tests.workflows.fakes import Fakes, Gate, World
+from tests.workflows.fakes import Fakes, World
+from tests.workflows.gate import Gate
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
 from workflows.node_health import NodeHealth

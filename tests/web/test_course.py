@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from models.domain.lifecycles import LIFECYCLES
-from models.queries.transaction import Step
+from models.queries.steps import Step
 from web.course import Stage, course
 from web.words import COLOURS
 

@@ -9,7 +9,8 @@ import pytest
 
 from models.domain.contracts import Comparison, Listing, SendReport, Verdict
 from models.domain.urgency import Urgency
-from tests.workflows.fakes import PASSING, PERMANENT, Gate
+from tests.workflows.fakes import PASSING, PERMANENT
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by
 from workflows.delivery import ASK_AGAIN, Delivery
 

@@ -9,7 +9,8 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 
 from models.domain.contracts import Comparison, Listing, SendReport, Verdict
-from tests.workflows.fakes import PERMANENT, Gate
+from tests.workflows.fakes import PERMANENT
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Stage, by, refused
 from tests.workflows.test_delivery import on_worklist
 from workflows.delivery import ASK_AGAIN, Delivery

@@ -24,7 +24,7 @@ from temporal.gateway import SAVED, Gateway
 from tests.database import Registry
 from tests.engine import Server, free_port
 from tests.eventually import eventually
-from tests.workflows.fakes import Gate
+from tests.workflows.gate import Gate
 from tests.workflows.rows import command
 from tests.workflows.stage import Stage, by
 from tests.workflows.test_image_request import placed

@@ -8,7 +8,7 @@ import pytest
 
 from models.domain.contracts import Listing
 from models.local_patients import ANOTHERS_ID
-from tests.workflows.fakes import Gate
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from workflows.delivery import Delivery
 

@@ -13,7 +13,8 @@ from models.domain.contracts import ArrivalOutlook, DeliveryStart, RouteVerdict,
 from models.domain.request_contracts import Answered, MatchAnswer
 from models.domain.routing import HeldReason
 from models.domain.urgency import Urgency
-from tests.workflows.fakes import PERMANENT, Fakes, Gate
+from tests.workflows.fakes import PERMANENT, Fakes
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from tests.workflows.test_image_request import placed, walk
 from workflows.image_request import ImageRequest

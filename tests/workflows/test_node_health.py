@@ -9,7 +9,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from models.domain.contracts import NodeFacts
 from models.domain.lifecycles.node import State
-from tests.workflows.fakes import Gate
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Stage, by, refused
 from workflows.node_health import PATIENCE, NodeHealth
 

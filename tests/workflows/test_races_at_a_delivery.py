@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from models.domain.contracts import Comparison, SendReport, Verdict, WorklistQuestion
-from tests.workflows.fakes import Gate, World
+from tests.workflows.fakes import World
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from tests.workflows.test_delivery import on_worklist
 from workflows.delivery import Delivery

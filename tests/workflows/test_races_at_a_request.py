@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from models.domain.request_contracts import RequestProgress
-from tests.workflows.fakes import Gate
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Stage, by, refused
 from tests.workflows.test_image_request import came, placed, until_walk, walk
 from workflows.image_request import ImageRequest

@@ -29,7 +29,8 @@ from temporal.recovery import Recovery
 from temporal.relay import Relay
 from tests.database import Registry
 from tests.engine import Server
-from tests.workflows.fakes import PASSING, Fakes, Gate, World
+from tests.workflows.fakes import PASSING, Fakes, World
+from tests.workflows.gate import Gate
 from tests.workflows.rows import delivering
 from tests.workflows.stage import Handle, by, working
 from tests.workflows.test_gateway import beside
@@ -139,7 +140,6 @@ async def test_tasks_that_fail_go_back_to_the_last_good_point(desk: Desk) -> Non
     desk.world.answers["list"] = "no listing at all"
     async with working(desk.client, desk.fakes):
         await desk.begin()
-        await desk.until_tasks_fail()
         await desk.until_listed(Trouble.TASKS_FAIL)
         desk.world.answers["list"] = Listing(True, "by itself")
         await desk.run_again()

@@ -19,7 +19,8 @@ from temporal.gateway import Gateway
 from temporal.relay import Relay
 from tests.database import Registry
 from tests.models.test_came_before import counted
-from tests.workflows.fakes import Fakes, Gate
+from tests.workflows.fakes import Fakes
+from tests.workflows.gate import Gate
 from tests.workflows.rows import arrived, command, delivering
 from tests.workflows.stage import Stage
 from tests.workflows.test_gateway import again, beside, gateway, saved, waiting_for_release

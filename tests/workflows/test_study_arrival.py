@@ -13,7 +13,8 @@ from temporalio.service import RPCError
 from models.domain.contracts import ArrivalOutlook, Comparison, Listing, RouteVerdict, Sealed, SendReport, Verdict
 from models.domain.routing import HeldReason
 from models.domain.urgency import Urgency
-from tests.workflows.fakes import PASSING, PERMANENT, Gate, World
+from tests.workflows.fakes import PASSING, PERMANENT, World
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from workflows.study_arrival import StudyArrival
 

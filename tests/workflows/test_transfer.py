@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from models.domain.transfer_contracts import Retrieved, TransferProgress
 from models.domain.urgency import Urgency
-from tests.workflows.fakes import LOST, PASSING, PERMANENT, Gate
+from tests.workflows.fakes import LOST, PASSING, PERMANENT
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by, refused
 from workflows.transfer import Transfer
 

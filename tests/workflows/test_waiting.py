@@ -25,7 +25,8 @@ from temporal.relay import Relay
 from temporal.worker import in_one_line
 from tests.database import Registry
 from tests.engine import Server
-from tests.workflows.fakes import PASSING, Fakes, Gate, World
+from tests.workflows.fakes import PASSING, Fakes, World
+from tests.workflows.gate import Gate
 from tests.workflows.rows import delivering
 from tests.workflows.stage import DEADLINE, Handle, Stage, by, working
 from tests.workflows.test_gateway import beside, gateway
