@@ -39,14 +39,16 @@ def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str
         with association(peer, finder()) as assoc:
             keys = dict.fromkeys(IDENTITY, "")
             studies = list(find(peer, assoc, "STUDY", StudyInstanceUID=manifest.StudyInstanceUID, **keys))
-            missing = []
-            for SeriesInstanceUID, instances in manifest.series.items():
-                listed = _listed(peer, assoc, manifest.StudyInstanceUID, SeriesInstanceUID)
-                missing += [instance_id for uid, instance_id in instances.items() if uid not in listed]
+            listed = _listed(peer, assoc, manifest)
     except PeerRefuses as refusal:
         return Comparison(Verdict.UNVERIFIABLE, 0, manifest.total, str(refusal)), []
+    ours = {uid: instance_id for instances in manifest.series.values() for uid, instance_id in instances.items()}
+    missing = [instance_id for uid, instance_id in ours.items() if uid not in listed]
     present = manifest.total - len(missing)
     different, silent = _identity(studies, manifest.identity)
+    others = sum(listed.get(uid, "") not in ("", manifest.identity.PatientID.strip()) for uid in ours)
+    if others and not different:
+        different = f"It gives another PatientID for {others} of {manifest.total} images."
     if different:
         return Comparison(Verdict.DIFFERENT, present, manifest.total, different), missing
     if missing:
@@ -66,18 +68,35 @@ def listed_as_sent(peer: PeerAddress, manifest: Manifest) -> set[str]:
         different, silent = _identity(studies, manifest.identity)
         if not studies or different or "PatientID" in silent:
             return set()
-        return {
-            instance_id
-            for series, instances in manifest.series.items()
-            for listed in [_listed(peer, assoc, manifest.StudyInstanceUID, series)]
-            for uid, instance_id in instances.items()
-            if uid in listed
-        }
+        listed = _listed(peer, assoc, manifest)
+    return {
+        instance_id
+        for instances in manifest.series.values()
+        for uid, instance_id in instances.items()
+        if listed.get(uid, "another's") in ("", manifest.identity.PatientID.strip())
+    }
 
 
-def _listed(peer: PeerAddress, assoc: Association, study: str, series: str) -> set[str]:
-    matches = find(peer, assoc, "IMAGE", StudyInstanceUID=study, SeriesInstanceUID=series, SOPInstanceUID="")
-    return {str(match.get("SOPInstanceUID", "")) for match in matches}
+def _listed(peer: PeerAddress, assoc: Association, manifest: Manifest) -> dict[str, str]:
+    """By SOPInstanceUID, of the series of `manifest`, the PatientID of each image; empty where the Node does not say.
+
+    A key of another level may be answered at IMAGE level or ignored (PS3.4 Section C.4.1.2.1); a Node that refuses it
+    is asked without.
+    """
+    listed: dict[str, str] = {}
+    also = {"PatientID": ""}
+    for series in manifest.series:
+        keys = {"StudyInstanceUID": manifest.StudyInstanceUID, "SeriesInstanceUID": series, "SOPInstanceUID": ""}
+        try:
+            matches = list(find(peer, assoc, "IMAGE", **keys, **also))
+        except PeerRefuses:
+            if not also:
+                raise
+            also = {}
+            matches = list(find(peer, assoc, "IMAGE", **keys))
+        for match in matches:
+            listed[str(match.get("SOPInstanceUID", ""))] = str(match.get("PatientID", "") or "").strip()
+    return listed
 
 
 def _identity(studies: list[Dataset], sent: SentIdentity) -> tuple[str, str]:

@@ -157,6 +157,36 @@ def test_one_study_of_two_patients_is_different(parcels: Parcels, monkeypatch: p
         assert parcels.compare(delivery).verdict is Verdict.DIFFERENT
 
 
+@pytest.mark.parametrize("gives", ["H999", None])
+def test_one_image_that_is_filed_under_another_patient(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch, gives: str | None
+) -> None:
+    """A Node may list PatientID at IMAGE level, or refuse to be asked for it there: then the study's own counts."""
+    find = Misbehaving.find
+
+    def of_another(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
+        images = event.identifier.QueryRetrieveLevel == "IMAGE"
+        if images and gives is None and "PatientID" in event.identifier:
+            yield 0xA900, None
+            return
+        for number, (status, found) in enumerate(find(self, event)):
+            if images and gives and found is not None:
+                found.PatientID = gives if number == 0 else sent(parcels, delivery).PatientID
+            yield status, found
+
+    monkeypatch.setattr(Misbehaving, "find", of_another)
+    delivery = parcels.release(*ten())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        comparison = parcels.compare(delivery)
+    if gives:
+        assert comparison.verdict is Verdict.DIFFERENT
+        assert comparison.detail == "It gives another PatientID for 1 of 10 images."
+    else:
+        assert comparison.verdict is Verdict.CONFIRMED
+
+
 def test_a_node_that_cannot_be_asked(parcels: Parcels) -> None:
     delivery = parcels.release(*ten())
     with misbehaving(with_find=False) as peer:
