@@ -258,8 +258,7 @@ def test_every_command_of_a_person_has_its_rule() -> None:
     # These move no lifecycle by themselves: they make, or mend, what has one.
     makers = {
         *(CommandKind.PLACE_REQUEST, CommandKind.FORWARD_DELIVERY, CommandKind.RUN_AGAIN, CommandKind.HAND_OVER),
-        CommandKind.SEARCH_PACS,
-        CommandKind.PLACE_TRANSFER,
+        *(CommandKind.SEARCH_PACS, CommandKind.PLACE_TRANSFER, CommandKind.SEND_SHEET, CommandKind.SEND_SHEET_AGAIN),
     }
     assert set(RULES) == set(CommandKind) - machines - makers
     for rule in RULES.values():
