@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 OPEN = 60
 """How many of the transactions still wait for somebody, however many there are in all."""
 INSTANCES = 2
-A_SHEET = 300
+A_SHEET = 61
 """Each such number has a bulk sheet, with a hundred rows that failed."""
 
 # What each transaction is: kind, state, and between whom.

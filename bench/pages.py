@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from bench import machine
-from bench.filling import A_SHEET, OPEN, fill, reference, sheet
+from bench.filling import OPEN, fill, reference, sheet
 from bench.programs import BenchError, running, scratch, until
 from demo import postgres
 from demo.hospitals import found, passphrase
@@ -138,7 +138,7 @@ def pages(app: Flask) -> list[str]:
         elif rule.arguments == {"reference"}:
             found_ += [rule.rule.replace("<reference>", reference(number)) for number in SAMPLES.values()]
         elif rule.arguments == {"sheet_id"}:
-            found_.append(rule.rule.replace("<sheet_id>", sheet(A_SHEET)))
+            found_.append(rule.rule.replace("<sheet_id>", sheet(0)))
     return sorted(found_)
 
 

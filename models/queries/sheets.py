@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.domain.lifecycles import TRANSFER
 from models.tables import Account, BulkRow, BulkSheet, Transaction, Transfer
 
-LATEST = 50
+LATEST = 20
 UNDER_WAY = ("waiting", "looking", *TRANSFER.unfinished)
 Counts = Mapping[str, int]
 

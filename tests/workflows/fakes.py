@@ -66,9 +66,7 @@ class World:
         self.arrival_id, self.delivery_id, self.node_id, self.request_id = (
             f"{number}-{kind}" for kind in ("arrival", "delivery", "node", "commitment")
         )
-        self.asked_id, self.transfer_id, self.sheet_id = (
-            f"{number}-{kind}" for kind in ("request", "transfer", "sheet")
-        )
+        self.asked_id, self.transfer_id, self.sheet_id = f"{number}-request", f"{number}-transfer", f"{number}-sheet"
         self.studies, self.delivered, self.failed = 1, 0, 0
         self.done: list[str] = []
         self.steps: list[Transition] = []
