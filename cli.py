@@ -39,6 +39,18 @@ def main() -> None:
     # What these say of an association that failed, our own error says in one sentence.
     for repetitive in ("pynetdicom.acse", "pynetdicom.transport"):
         logging.getLogger(repetitive).setLevel(logging.CRITICAL)
+    _beside_a_demo()
+
+
+def _beside_a_demo() -> None:
+    """Take on what the running demo of this var folder gives its own processes, where nothing else is said."""
+    settings = Settings.load()
+    if settings.database_url is not None:
+        return
+    from demo import exchange, postgres
+
+    if (postgres.socket_folder(settings.var) / postgres.SOCKET).exists():
+        os.environ.update(exchange.environment(settings) | os.environ)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import record_act
+from models.candidates import note_forwarded
 from models.deliveries import open_delivery
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed, NotFound
@@ -79,6 +80,7 @@ def forward(
     if opened.transaction_id != onward.id:
         # Somebody else forwarded it there at the same moment.
         raise NotAllowed(f"It has gone to {worklist.institution_id} already; reload the page.")
+    note_forwarded(session, arrival, by=institution_id, to=worklist.institution_id)
     post(
         session,
         command_id,

@@ -19,7 +19,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from demo import exchange as demo
 from demo import hold, postgres
 from demo.parts import RunnerError
 from models.archive import FolderArchive
@@ -105,11 +104,11 @@ class Exchange:
             return False
 
     def iep(self, *verb: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """`iep VERB` in another shell, with the demo's settings."""
+        """`iep VERB` in another shell, with the two variables of the README."""
         return subprocess.run(
             [sys.executable, "-m", "cli", *verb],
             cwd=ROOT,
-            env=self._plain | demo.environment(self.settings),
+            env=self._plain | self.own,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from models.candidates import note_for_request
 from models.db import Database
 from models.domain.errors import NotAllowed, NotFound
 from models.domain.lifecycles import DELIVERY
+from models.domain.lifecycles.request import State as RequestState
 from models.forwarding import FORWARDABLE, forward
 from models.tables import (
     Agreement,
     Arrival,
     AuditEntry,
+    Candidate,
     Delivery,
     Instance,
     Institution,
@@ -25,6 +28,7 @@ from models.tables import (
 )
 from tests.database import Registry
 from tests.web.seeded import Seed
+from tests.web.seeded_requests import add_request
 
 
 def delivered(database: Database, registry: Registry, state: str = "confirmed", *, onward: bool = True) -> str:
@@ -146,3 +150,29 @@ def test_another_s_delivery_is_not_found(database: Database, registry: Registry)
             to(database, registry, delivery_id, institution_id=institution_id)
     with pytest.raises(NotFound):
         to(database, registry, new_id())
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_what_was_asked_of_whoever_forwards_it_may_be_answered_by_it(
+    database: Database, registry: Registry, asked_first: bool
+) -> None:
+    """Whether the request or the forwarding came first; the numbers of the first source are not compared."""
+    delivery_id = delivered(database, registry)
+
+    def ask() -> None:
+        with database.begin() as session:
+            request = add_request(session, registry, RequestState.AWAITING_STUDY, source="ZX2", requester="ZX3")
+            request.source_patient_id = "H77"
+            session.flush()
+            note_for_request(session, request)
+
+    if asked_first:
+        ask()
+    to(database, registry, delivery_id)
+    if not asked_first:
+        ask()
+    with database.begin() as session:
+        (candidate,) = session.scalars(select(Candidate)).all()
+        assert candidate.arrival_id == session.get_one(Delivery, delivery_id).parcel.arrival_id
+        assert "NHS number" in candidate.agrees
+        assert "source's patient ID" not in candidate.differs

@@ -168,7 +168,8 @@ def test_the_later_of_two_reads_who_did_what_and_when(app: Flask, database: Data
         ("refuse-held", {"reason": "No more."}),
     ):
         assert client.post(f"/transactions/{reference}/{act}", data=form | entries).status_code == 303
-        assert "Refused by Clinician 1 Example (ZX1) on " in client.get(f"/transactions/{reference}").text
+        page = client.get(f"/transactions/{reference}").text
+        assert "Too late: it was refused by Clinician 1 Example (ZX1) on " in page
     assert asked_of_engine(database) == []
 
 

@@ -71,7 +71,7 @@ def test_home_counts_requests(app: Flask, database: Database, registry: Registry
         ("clinician.zx1", "Nothing needs you"),
         ("clinician.zx2", "1 needs you."),
         ("officer.zx2", "1 needs you."),
-        ("support.zx3", "Nothing needs you"),
+        ("support.zx3", "What is parked or in trouble stands at"),
     ):
         assert words in sign_in(app, who).get("/").text, who
     client = sign_in(app, "officer.zx1")

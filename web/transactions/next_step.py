@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models.domain.lifecycles.request import OPEN
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.lifecycles.transfer import State as TransferState
 from models.queries.transaction import TransactionPage
@@ -90,7 +91,8 @@ def next_step(page: TransactionPage) -> str:
     by_itself = NEXT[page.lifecycle, page.state]
     if page.request and page.state == RequestState.PARTLY_ANSWERED:
         by_itself = _of_a_part(page)
-    return _filled((LOOK if page.request and page.under_way.possible else "") + by_itself, page)
+    may_answer = page.request and page.state in OPEN and page.under_way.possible
+    return _filled((LOOK if may_answer else "") + by_itself, page)
 
 
 def _of_a_part(page: TransactionPage) -> str:
