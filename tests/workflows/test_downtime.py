@@ -58,6 +58,7 @@ async def test_one_that_is_not_back_at_its_end_is_down(stage: Stage) -> None:
     await stage.until_state(handle, "in-downtime")
     await stage.forward(handle, AN_HOUR)
     await stage.until_state(handle, "down")
+    await stage.until(lambda: len(stage.world.steps) == 4)
     assert stage.world.walk == [f"node.{event}" for event in ("planned", "began", "ended", "failed")]
 
 
@@ -93,6 +94,7 @@ async def test_it_is_given_another_end_while_it_lasts(stage: Stage) -> None:
     assert await handle.query("state") == "in-downtime"
     await stage.forward(handle, AN_HOUR)
     await stage.until_state(handle, "up")
+    await stage.until(lambda: len(stage.world.steps) == 5)
     assert stage.world.walk == [f"node.{event}" for event in ("planned", "began", "planned", "ended", "answered")]
     assert "No downtime is planned" in await refused(handle.execute_update(NodeHealth.cancel, by("ann")))
 
