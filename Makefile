@@ -27,8 +27,9 @@ bench: setup ## measure against other programs, and every page; prints ratios
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.pages
 
-soak: setup ## the long fault runs, which `make check` leaves out
-	@$(BIN)/python -m pytest -m soak --timeout 7200
+soak: setup ## the long fault runs, which `make check` leaves out: ROWS=P1,T1 SEEDS=20; a re-run goes on
+	@IEP_SOAK_ROWS="$(ROWS)" IEP_SOAK_SEEDS="$(SEEDS)" $(BIN)/python -m pytest -m soak --timeout 14400 tests/faults
+	@$(BIN)/python -m docs.generate
 
 clean: ## remove all that was made here, the demo's data too
 	rm -rf .venv build var node_modules web/static/vendor *.egg-info .mypy_cache .ruff_cache .pytest_cache

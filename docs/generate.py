@@ -1,4 +1,4 @@
-"""Writes the pages that the code knows best, `states.md` and `settings.md`: python -m docs.generate"""
+"""Writes the pages that the code knows best, `states.md`, `settings.md` and `faults.md`: python -m docs.generate"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from docs import faults
 from models.domain.lifecycle import Lifecycle
 from models.domain.lifecycles import LIFECYCLES
 from settings import Settings
@@ -44,7 +45,12 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"states.md": states_page, "settings.md": settings_page}
+def faults_page() -> str:
+    """Every fault of the catalogue, and what was found."""
+    return "\n".join([NOTICE, *faults.lines()]) + "\n"
+
+
+PAGES = {"states.md": states_page, "settings.md": settings_page, "faults.md": faults_page}
 
 
 def _diagram(lifecycle: AnyLifecycle) -> Iterator[str]:

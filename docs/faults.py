@@ -1,0 +1,40 @@
+"""The page of faults, from the catalogue and from what `make soak` has measured (docs/faults.json)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.faults.catalogue import ROWS, Row
+
+MEASURED = Path(__file__).parent / "faults.json"
+ENOUGH = 20
+
+
+def lines() -> Iterator[str]:
+    measured = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    yield "# Faults"
+    yield ""
+    yield "What is done to the exchange, what must hold, which tests hold it in every run, and what the long runs"
+    yield "(`make soak ROWS=P1,T1`) have found. Recovery times are not measured yet."
+    yield ""
+    yield "| Row | Fault | Must hold | Held by | Long runs |"
+    yield "|---|---|---|---|---|"
+    for row in ROWS:
+        tests = "<br>".join([*(f"`{test}`" for test in row.tests), *([row.open] if row.open else [])])
+        yield f"| {row.id} | {row.fault} | {row.holds} | {tests} | {said(row, measured.get(row.id))} |"
+
+
+def said(row: Row, figures: dict[str, Any] | None) -> str:
+    """What the long runs of a row have found, in words."""
+    if figures is None:
+        return "CI only" if row.tests else "none"
+    seeds, failed = figures["seeds"], figures["failed"]
+    few = f" Fewer than {ENOUGH} seeds: too few to rely on." if len(seeds) < ENOUGH else ""
+    broken = f"failed at {', '.join(map(str, failed))}" if failed else "all held"
+    return (
+        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}): {broken}; {figures['images']} images,"
+        f" {figures['sends'] - figures['images']} sent again.{few} Commit {figures['commit']}; {figures['machine']}."
+    )
