@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.held_already import names_nhs_number
-from models.tables import Arrival, Delivery, ImageRequest, Parcel, Study, Transaction, now
+from models.tables import Arrival, Delivery, ImageRequest, Parcel, Study, now
 
 UNDECIDED = (ArrivalState.RECEIVING, ArrivalState.FORWARDING, ArrivalState.SETTLED, ArrivalState.HELD)
 """Not held alone: what is routed at this moment may have asked the requests before this one was there."""
@@ -23,8 +23,7 @@ MOST_STUDIES = 100
 def came_before(session: Session, request: ImageRequest) -> list[Arrival]:
     """The latest arrivals that may be what a request asks for, 25 at most; the caller compares them field by field.
 
-    Those are what its source has yet to decide about, and what came from there, or was forwarded by it, lately and goes
-    to the requester.
+    Those are what its source has yet to decide about, and what came from there lately and goes to the requester.
     """
     of_these = Arrival.study_id.in_(_studies(session, request))
     undecided = select(Arrival.id).where(of_these, Arrival.state.in_(UNDECIDED))
@@ -34,19 +33,7 @@ def came_before(session: Session, request: ImageRequest) -> list[Arrival]:
         .join(Delivery, Delivery.parcel_id == Parcel.id)
         .where(of_these, Arrival.opened_at > now() - LATELY, goes_to(request.institution_id))
     )
-    forwarded = (
-        select(Parcel.arrival_id)
-        .join(Delivery, Delivery.parcel_id == Parcel.id)
-        .join(Transaction, Transaction.id == Delivery.transaction_id)
-        .where(
-            Transaction.institution_id == request.source_id,
-            Transaction.destination_id == request.institution_id,
-            Transaction.kind == "forward",
-            Transaction.opened_at > now() - LATELY,
-            goes_to(request.institution_id),
-        )
-    )
-    ids = set(session.scalars(undecided.union(going, forwarded)))
+    ids = set(session.scalars(undecided.union(going)))
     latest = (
         select(Arrival)
         .join(Arrival.study)

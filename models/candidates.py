@@ -147,20 +147,15 @@ def note_for_request(session: Session, request: ImageRequest) -> None:
     """
     wanted = wanted_of(session, [(request, study) for study in request.studies])
     for arrival in came_before(session, request):
-        _note(session, arrival, fits(_as_sent_by(request.source_id, arrival, arrived(session, arrival)), wanted))
+        _note(session, arrival, fits(arrived(session, arrival), wanted))
 
 
 def note_forwarded(session: Session, arrival: Arrival, by: str, to: str) -> None:
     """Keep what `to` wants of `by`, who forwards it an arrival of a third: either of them says that it is the study."""
-    said = _as_sent_by(by, arrival, arrived(session, arrival))
+    # Local numbers are those of whose images they are: nobody has asked the one that forwards them for these.
+    said = replace(arrived(session, arrival), PatientID="", accessions=frozenset())
     wanted = [one for one in wanted_like(session, by, said) if one.requester == to]
     _note(session, arrival, fits(said, without_others(session, arrival, said.holds, wanted)))
-
-
-def _as_sent_by(institution_id: str, arrival: Arrival, said: Arrived) -> Arrived:
-    """Local numbers are those of whose images they are: of another Institution nobody has asked for them."""
-    own = arrival.institution_id == institution_id
-    return said if own else replace(said, PatientID="", accessions=frozenset())
 
 
 def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageRequest:

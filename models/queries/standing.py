@@ -205,11 +205,8 @@ def _standing(
         facts = _of_request(facts, request)
         accepted, total = facts.present + facts.reports_present, facts.total + facts.reports
     if sent is not None:
-        accepted, total = sent.here, sent.total
-        fault = sent.transfer.fault if in_detail else ""
-        facts = replace(
-            facts, node=sent.transfer.node.name, present=accepted, total=total, studies=len(sent.studies), fault=fault
-        )
+        facts = _of_transfer(facts, sent, in_detail)
+        accepted, total = facts.present, facts.total
     return Standing(
         transaction,
         request,
@@ -222,6 +219,17 @@ def _standing(
         coming,
         sentence=sentence(transaction.lifecycle, state, facts),
         asked=asked(facts) if request is not None else "",
+    )
+
+
+def _of_transfer(facts: Facts, sent: Sent, in_detail: bool) -> Facts:
+    return replace(
+        facts,
+        node=sent.transfer.node.name,
+        present=sent.here,
+        total=sent.total,
+        studies=len(sent.studies),
+        fault=sent.transfer.fault if in_detail else "",
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.db import Database
 from models.queries.finding import find, find_patient
-from tests.database import Registry
+from tests.database import register
 from tests.web.seeded import Seed
 
 # What may be said, and the indexes that answer it.
@@ -30,9 +30,9 @@ SAID = {
 
 
 @pytest.mark.parametrize("said", SAID)
-def test_each_question_is_answered_from_its_index(database: Database, registry: Registry, said: str) -> None:
-    with database.begin() as session:
-        Seed(session, registry).delivery("confirmed")
+def test_each_question_is_answered_from_its_index(fresh_database: Database, said: str) -> None:
+    with fresh_database.begin() as session:
+        Seed(session, register(session)).delivery("confirmed")
         session.flush()
         asked = _asked(session, said)
         # Of so few rows the planner would read all, or an index from end to end: each must be able to pick its rows.
