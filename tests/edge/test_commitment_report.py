@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 from pynetdicom import AE, build_context, build_role
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from dicom_edge.facts import CommitmentReported
@@ -57,13 +58,20 @@ def report(made: Association, said: Dataset, event_type: int = 1, instance: str 
     return int(answer.Status)
 
 
+def agreed(made: Association) -> list[tuple[bool, bool]]:
+    """The roles that the edge agrees to, as user and as provider (PS3.7 Section D.3.3.4.2)."""
+    answer: Any = made.acceptor.primitive
+    items = [item for item in answer.user_information if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
+    return [(bool(item.scu_role), bool(item.scp_role)) for item in items]
+
+
 def kept(edges: Edges, transaction: str) -> list[CommitmentReported]:
     return [fact for fact in edges.facts(CommitmentReported) if fact.TransactionUID == transaction]
 
 
 def test_a_report_is_kept_before_it_is_acknowledged(lasting: Edges) -> None:
     made = opened(lasting.port)
-    assert made.acceptor.role_selection[StorageCommitmentPushModel].scp_role
+    assert agreed(made) == [(False, True)]
     assert report(made, told("2.25.61", (KEPT,), (FAILED,)), 2) == 0x0000
     (fact,) = kept(lasting, "2.25.61")
     made.release()
@@ -73,7 +81,7 @@ def test_a_report_is_kept_before_it_is_acknowledged(lasting: Edges) -> None:
 def test_who_is_no_node_cannot_report(lasting: Edges) -> None:
     made = opened(lasting.port, calling="RENAMED")
     # Its role is not agreed to, and what it says all the same is not taken.
-    assert made.acceptor.role_selection == {}
+    assert agreed(made) == []
     assert report(made, told("2.25.62")) == 0x0110
     made.release()
     assert kept(lasting, "2.25.62") == []
