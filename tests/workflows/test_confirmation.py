@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from models.domain.contracts import Comparison, Verdict
+from models.domain.contracts import EXCHANGE, CommandKind, Comparison, Verdict
 from models.domain.urgency import Urgency
+from models.tables import OutboxCommand
+from temporal.relay import Relay
+from tests.database import Registry
+from tests.workflows.rows import command
 from tests.workflows.stage import Stage, by
+from tests.workflows.test_gateway import beside, gateway
+from tests.workflows.test_relay import relay
 from workflows.delivery import Delivery
 from workflows.policies import until_committed
+
+__all__ = ["gateway", "relay"]
 
 AWAITED = Comparison(Verdict.AWAITED, 0, 3)
 KEPT = Comparison(Verdict.CONFIRMED, 3, 3)
@@ -48,3 +56,18 @@ async def test_what_it_does_not_commit_to_is_sent_once_more_and_then_a_person_de
     stage.world.answers["compare"] = KEPT
     await handle.execute_update(Delivery.retry, by("ann"))
     assert await handle.result() == "confirmed"
+
+
+async def test_a_report_is_carried_to_the_delivery_and_to_none_that_has_ended(
+    stage: Stage, relay: Relay, registry: Registry
+) -> None:
+    stage.world.answers["compare"] = [AWAITED, KEPT]
+    handle = await stage.delivery()
+    await stage.until(lambda: "compare" in stage.world.done)
+    for _ in range(2):
+        with relay.database.begin() as session:
+            row = command(session, CommandKind.REPORT_COMMITMENT, stage.world.delivery_id, EXCHANGE)
+        assert await beside(relay.carry) == 1
+        assert await handle.result() == "confirmed"
+        with relay.database.begin() as session:
+            assert session.get_one(OutboxCommand, row).refusal == ""
