@@ -35,3 +35,6 @@ def test_what_the_edge_hears_confirms_the_delivery(
             eventually(filling.spool.events)
             filling.ingest.round()
             assert parcels.compare(delivery) == Comparison(Verdict.CONFIRMED, 10, 10, COMMITTED)
+            # With both it is asked for the identity, too.
+            parcels.set_node(pacs.port, confirm_by="both", query_back=True)
+            assert parcels.compare(delivery) == Comparison(Verdict.CONFIRMED, 10, 10)

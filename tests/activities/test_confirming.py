@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def delivery(parcels: Parcels) -> Iterator[str]:
+def delivery(parcels: Parcels) -> str:
     """Ten images that the Node has accepted."""
     delivery_id = parcels.release(*ten())
     with misbehaving() as peer:
