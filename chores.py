@@ -134,6 +134,7 @@ def add_node_verb(
 @click.option("--back-off", help="Seconds at most between attempts after a passing fault; 0 for the exchange's own.")
 @click.option("--dscp-urgent", help="Mark of the urgent lane's packets (DSCP, 0 to 63).")
 @click.option("--dscp-bulk", help="Mark of the bulk lane's packets (DSCP, 0 to 63).")
+@click.option("--confirm-by", help="How it confirms what it accepted: query, commitment or both.")
 @click.option("--dimse-timeout", help="Seconds at most that it may take to answer.")
 @click.option("--quiet", "quiet_seconds", help="Seconds of silence after which its study is complete.")
 def set_node(

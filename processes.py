@@ -134,6 +134,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         return [
             peers.send,
             peers.compare,
+            peers.compare_uncommitted,
             peers.count_at_source,
             CommitmentActivities(base, archive).answer,
             TransferActivities(base).list_at_source,

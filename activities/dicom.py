@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from sqlalchemy import select
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.asking import echo, find, finder
 from activities.border import acts, acts_at_its_own_pace
-from activities.comparison import Manifest, compare
+from activities.confirming import Confirming
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
 from activities.pulse import pulse
@@ -20,14 +17,12 @@ from activities.shares import Shares
 from activities.there_already import note_what_is_there
 from models.archive import FolderArchive
 from models.db import Database
-from models.deliveries import left_out, stored_with, total_of
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, OutsideWindow, Passing, PeerUnreachable, Permanent
-from models.domain.identity import BY_A_PERSON, SentIdentity
 from models.domain.lifecycles.node import State as NodeState
-from models.domain.statuses import because, remarks
+from models.domain.statuses import because
 from models.outbox import report_node_fault
-from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, now
+from models.tables import Arrival, Delivery, Node, now
 
 
 class DicomActivities:
@@ -101,34 +96,16 @@ class DicomActivities:
 
     @acts
     def compare(self, delivery_id: str) -> Comparison:
-        """Ask the destination which images it lists, and for whom. Writes what is missing; changes nothing there."""
-        with self.database.begin() as session:
-            delivery = session.get_one(Delivery, delivery_id)
-            assert delivery.identity is not None
-            arrival = delivery.parcel.arrival
-            rows = session.execute(
-                select(Instance.SeriesInstanceUID, Instance.SOPInstanceUID, Instance.id, Instance.AccessionNumber)
-                .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-                .where(ArrivalInstance.arrival_id == arrival.id, Instance.id.not_in(left_out(delivery)))
-            ).all()
-            series: dict[str, dict[str, str]] = {}
-            for SeriesInstanceUID, SOPInstanceUID, instance_id, _ in rows:
-                series.setdefault(SeriesInstanceUID, {})[SOPInstanceUID] = instance_id
-            identity = SentIdentity(**delivery.identity)
-            if identity.basis != BY_A_PERSON and len({accession for *_, accession in rows}) > 1:
-                # Images with accession numbers of their own: no single one can be expected of the study.
-                identity = replace(identity, AccessionNumber="")
-            without = total_of(session, delivery.parcel) - len(rows)
-            manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
-            peer = PeerAddress.of(delivery.node)
-        comparison, missing = compare(peer, manifest)
-        with self.database.begin() as session:
-            delivery = session.get_one(Delivery, delivery_id)
-            delivery.present, delivery.missing = comparison.present, missing
-            delivery.node.last_answer_at = now()
-            said = remarks(stored_with(session, delivery))
-        detail = " ".join(filter(None, (comparison.detail, said)))
-        return replace(comparison, detail=detail, left_out=without)
+        """Ask the destination what it has, the way its Node confirms. Writes what is missing; changes nothing there.
+
+        Where it is to commit itself, it is asked once in each round, and the answer is `awaited`.
+        """
+        return Confirming(self.database, delivery_id).compare()
+
+    @acts
+    def compare_uncommitted(self, delivery_id: str) -> Comparison:
+        """What can be said without the commitment that did not come. Writes as `compare` does."""
+        return Confirming(self.database, delivery_id).uncommitted()
 
     @acts
     def count_at_source(self, arrival_id: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -60,11 +61,13 @@ def association(
     calling: str = AE_TITLE,
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
     user: str = "",
+    handlers: Sequence[Any] = (),
     patience: float = ACSE_TIMEOUT,
 ) -> Iterator[Association]:
     """An association that is released at the end, or aborted when the block fails.
 
     `user` is told the peer as the user's identity (PS3.7 Section D.3.3.7).
+    `handlers` are pynetdicom's, for what the peer asks in turn.
     `patience`: seconds at most for connecting, and for each step of opening and releasing it.
 
     Raises PeerUnreachable, PeerBusy (rejected for now) or PeerRefuses (rejected for good).
@@ -81,7 +84,7 @@ def association(
         ae_title=peer.ae_title,
         max_pdu=MAXIMUM_PDU,
         ext_neg=[*roles, *_identity(user)],
-        evt_handlers=[(evt.EVT_CONN_OPEN, make_quick), (evt.EVT_CONN_OPEN, mark, [peer.dscp])],
+        evt_handlers=[(evt.EVT_CONN_OPEN, make_quick), (evt.EVT_CONN_OPEN, mark, [peer.dscp]), *handlers],
     )
     if not assoc.is_established:
         raise _why_not(peer, assoc)

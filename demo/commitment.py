@@ -19,6 +19,7 @@ NO_SUCH_INSTANCE, CLASS_INSTANCE_CONFLICT = 0x0112, 0x0119  # FailureReason, PS3
 COMPLETE, FAILURES_EXIST = 1, 2  # event types, PS3.4 J.3.3
 SAME_ASSOCIATION_AFTER = 0.2  # seconds; by then a requester that does not wait has released
 ANSWER_WITHIN = 10.0  # seconds
+SAME, NEW, NEVER = "same", "new", "never"  # the association on which it reports
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +48,27 @@ def committed(request: Dataset, store: PacsStore, ae_title: str) -> tuple[int, D
     return (FAILURES_EXIST if failed else COMPLETE), report
 
 
-def answer(event: Any, store: PacsStore, ae: AE, peers: Mapping[str, tuple[str, int]]) -> tuple[int, None]:
-    """Handles N-ACTION: accepts the request and reports from a thread of its own."""
+def answer(event: Any, store: PacsStore, ae: AE, peers: Mapping[str, tuple[str, int]], how: str) -> tuple[int, None]:
+    """Handles N-ACTION: accepts the request and reports from a thread of its own, if at all."""
     request = event.action_information
     if "TransactionUID" not in request:
         return 0x0115, None
     event_type, report = committed(request, store, ae.ae_title)
-    threading.Thread(target=_report, args=(event.assoc, event_type, report, ae, peers), daemon=True).start()
+    if how != NEVER:
+        there = event.assoc if how == SAME else None
+        title = event.assoc.requestor.ae_title.strip()
+        threading.Thread(target=_report, args=(there, title, event_type, report, ae, peers), daemon=True).start()
     return 0x0000, None
 
 
-def _report(association: Any, event_type: int, report: Dataset, ae: AE, peers: Mapping[str, tuple[str, int]]) -> None:
+def _report(
+    association: Any, title: str, event_type: int, report: Dataset, ae: AE, peers: Mapping[str, tuple[str, int]]
+) -> None:
     time.sleep(SAME_ASSOCIATION_AFTER)
-    if association.is_established:
+    if association is not None and association.is_established:
         association.dimse_timeout = ANSWER_WITHIN
         if _sent(association, event_type, report):
             return
-    title = association.requestor.ae_title.strip()
     if title not in peers:
         log.warning("a storage commitment result for %r stays here: its address is not known", title)
         return

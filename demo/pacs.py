@@ -21,15 +21,19 @@ from typing import NoReturn
 import pydicom.config
 from pynetdicom import _config
 
+from demo.commitment import NEVER, NEW, SAME
 from demo.pacs_services import Pacs
 
 log = logging.getLogger(__name__)
 
 
-def run_pacs(ae_title: str, host: str, port: int, folder: Path, peers: Mapping[str, tuple[str, int]]) -> NoReturn:
+def run_pacs(
+    ae_title: str, host: str, port: int, folder: Path, peers: Mapping[str, tuple[str, int]], commit: str = SAME
+) -> NoReturn:
     """Serves until SIGTERM or Ctrl-C, which end this process with exit code 0.
 
-    `peers` are the addresses by AE title for C-MOVE and for storage commitment results.
+    `peers` are the addresses by AE title for C-MOVE and for storage commitment results. With `commit` "same" these come
+    on the association of the request, or on a new one where that has ended; else always on a "new" one, or "never".
     """
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
@@ -43,7 +47,7 @@ def run_pacs(ae_title: str, host: str, port: int, folder: Path, peers: Mapping[s
     stopped = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda number, frame: stopped.set())
-    pacs = Pacs(ae_title, folder, peers)
+    pacs = Pacs(ae_title, folder, peers, commit)
     # Received files are renamed into the folder, so they must be written on its file system.
     tempfile.tempdir = str(pacs.store.incoming)
     server = pacs.ae.start_server((host, port), block=False, evt_handlers=pacs.handlers())
@@ -61,6 +65,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--peer", action="append", default=[], metavar="AE_TITLE=HOST:PORT")
+    parser.add_argument("--commit", choices=(SAME, NEW, NEVER), default=SAME, help="the association that it reports on")
     given = parser.parse_args()
     peers = {}
     for peer in given.peer:
@@ -68,7 +73,7 @@ def main() -> None:
         host, _, port = address.rpartition(":")
         peers[title] = (host, int(port))
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_pacs(given.ae_title, given.host, given.port, given.folder, peers)
+    run_pacs(given.ae_title, given.host, given.port, given.folder, peers, given.commit)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,10 @@ log = logging.getLogger(__name__)
 class Pacs:
     """The services; each method that takes an `event` is a pynetdicom handler."""
 
-    def __init__(self, ae_title: str, folder: Path, peers: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(
+        self, ae_title: str, folder: Path, peers: Mapping[str, tuple[str, int]], commit: str = commitment.SAME
+    ) -> None:
+        self.commit = commit
         self.store = PacsStore(folder)
         self.peers = peers
         self.ae = AE(ae_title)
@@ -65,7 +68,7 @@ class Pacs:
             (evt.EVT_C_FIND, self.find),
             (evt.EVT_C_MOVE, self.move),
             (evt.EVT_C_GET, self.get),
-            (evt.EVT_N_ACTION, commitment.answer, [self.store, self.ae, self.peers]),
+            (evt.EVT_N_ACTION, commitment.answer, [self.store, self.ae, self.peers, self.commit]),
         ]
 
     def keep(self, event: Any) -> int:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from dicom_edge.facts import Standing
 
 log = logging.getLogger(__name__)
+USERNAME = 1
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -204,3 +205,11 @@ def _in_the_name_of(directory: Directory, node_id: str, ae_title: str) -> Admitt
         if node.node_id == node_id and node.fetched and node.ae_title == ae_title:
             return Admitted(node.node_id, node.institution_id, Standing.KNOWN)
     return Rejected(Reason.CALLING_AE_TITLE_UNKNOWN)
+
+
+def user_of(association: Any) -> str:
+    """Whom the user's identity names, if it is a name (PS3.7 Section D.3.3.7.1); else nothing."""
+    identity = association.requestor.user_identity
+    if identity is None or identity.user_identity_type != USERNAME:
+        return ""
+    return str(identity.primary_field.decode("utf-8", "replace"))

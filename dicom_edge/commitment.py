@@ -25,11 +25,12 @@ MOST_REFERENCES = 10_000
 
 
 class ActionStatus(IntEnum):
-    """Statuses of N-ACTION (PS3.7 Section 10.1.4.1.10 and Annex C)."""
+    """Statuses of N-ACTION and N-EVENT-REPORT (PS3.7 Sections 10.1.4.1.10 and 10.1.1.1.8, and Annex C)."""
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
     NO_SUCH_INSTANCE = 0x0112
+    NO_SUCH_EVENT_TYPE = 0x0113
     INVALID_ARGUMENT_VALUE = 0x0115
     NO_SUCH_CLASS = 0x0118
     NO_SUCH_ACTION = 0x0123

@@ -11,11 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from dicom_edge.facts import AssociationEnded, AssociationRejected, CommitmentAsked, ObjectRefused
+from dicom_edge.facts import AssociationEnded, AssociationRejected, CommitmentAsked, CommitmentReported, ObjectRefused
 from dicom_edge.poison import is_poison
 from dicom_edge.spool import Event, Spool
 from dicom_edge.storable import storable
 from models import outbox
+from models.commitments import Reported, take_report
 from models.db import Database
 from models.domain.contracts import EXCHANGE, CommandKind
 from models.tables import (
@@ -87,6 +88,8 @@ def _write(session: Session, event: Event, spool: Spool) -> None:
             _refused(session, refused, spool)
         case CommitmentAsked() as asked:
             _asked(session, event.path.stem, asked)
+        case CommitmentReported() as told:
+            take_report(session, told.node_id, Reported(told.TransactionUID, frozenset(told.kept), told.failed))
 
 
 def _end(session: Session, associations: list[str], at: datetime) -> None:

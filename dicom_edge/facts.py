@@ -91,9 +91,26 @@ class CommitmentAsked:
     at: str
 
 
-Fact = AssociationEnded | AssociationRejected | ObjectRefused | CommitmentAsked
+@dataclass(frozen=True)
+class CommitmentReported:
+    """A destination says what it commits itself to of what the exchange asked (PS3.4 Section J.3.3).
+
+    `kept` are SOPInstanceUIDs, `failed` has the failure reason of each.
+    """
+
+    kind: ClassVar[str] = "commitment-reported"
+    association: str
+    node_id: str
+    TransactionUID: str
+    kept: list[str]
+    failed: dict[str, int]
+    at: str
+
+
+Fact = AssociationEnded | AssociationRejected | ObjectRefused | CommitmentAsked | CommitmentReported
 FACTS: dict[str, type[Fact]] = {
-    fact.kind: fact for fact in (AssociationEnded, AssociationRejected, ObjectRefused, CommitmentAsked)
+    fact.kind: fact
+    for fact in (AssociationEnded, AssociationRejected, ObjectRefused, CommitmentAsked, CommitmentReported)
 }
 
 

@@ -29,7 +29,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
-from pynetdicom.presentation import PresentationContext, negotiate_unrestricted
+from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor, negotiate_unrestricted
 from pynetdicom.transport import AssociationSocket
 
 from dicom_edge.bell import Bell, Checkpoint, WakingQueue
@@ -82,7 +82,10 @@ def negotiate(
             context.result = TRANSFER_SYNTAXES_NOT_SUPPORTED
             refused.append(context)
     accepted, replies = negotiate_unrestricted(readable, supported, roles)
-    return sorted([*accepted, *refused], key=lambda context: int(context.context_id)), replies
+    # pynetdicom forgets what it agrees to of roles in services that are no storage.
+    ours = {context.abstract_syntax for context in supported}
+    _, forgotten = negotiate_as_acceptor([one for one in readable if one.abstract_syntax in ours], supported, roles)
+    return sorted([*accepted, *refused], key=lambda context: int(context.context_id)), [*replies, *forgotten]
 
 
 class GuardedSocket(AssociationSocket):  # type: ignore[misc]

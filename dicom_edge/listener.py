@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,18 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
-from dicom_edge.admission import REJECTIONS, TEMPORARY_CONGESTION, Admission, Admitted, Reason, Rejected
+from dicom_edge.admission import REJECTIONS, TEMPORARY_CONGESTION, Admission, Admitted, Reason, Rejected, user_of
 from dicom_edge.commitment import TRANSFER_SYNTAXES, ActionStatus, read_request
-from dicom_edge.facts import Association, AssociationEnded, AssociationRejected, ObjectRefused, utc_now
+from dicom_edge.commitment_report import read_report, take_no_reports
+from dicom_edge.facts import (
+    Association,
+    AssociationEnded,
+    AssociationRejected,
+    CommitmentAsked,
+    CommitmentReported,
+    ObjectRefused,
+    utc_now,
+)
 from dicom_edge.guard import set_up_pynetdicom
 from dicom_edge.incoming import Incoming
 from dicom_edge.inspection import Flaw, Refused, inspect
@@ -36,7 +46,6 @@ log = logging.getLogger(__name__)
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 PROCESSING_FAILURE = 0x0110
-USERNAME = 1
 
 SETTLING_SECONDS = 5
 """What an association that has been aborted may take to end."""
@@ -50,6 +59,9 @@ class Session:
     recorded: bool = False
     stored: int = 0
     started: float = field(default_factory=time.monotonic)
+
+
+Read = Callable[[Association, Any, str], CommitmentAsked | CommitmentReported | ActionStatus]
 
 
 class Listener:
@@ -73,7 +85,8 @@ class Listener:
         self._sessions: dict[Any, Session] = {}
         self._entity = ApplicationEntity("IEP")
         self._entity.add_supported_context(Verification)
-        self._entity.add_supported_context(StorageCommitmentPushModel, TRANSFER_SYNTAXES)
+        # As the provider for senders, and as the user of a destination that asks for the role of the provider.
+        self._entity.add_supported_context(StorageCommitmentPushModel, TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
         self._entity.maximum_pdu_size = limits.maximum_pdu
         # Guarded by Connections, which tells silent connections from associations.
         self._entity.maximum_associations = 1_000_000
@@ -117,6 +130,7 @@ class Listener:
                 (evt.EVT_C_STORE, self._store),
                 (evt.EVT_C_ECHO, self._echo),
                 (evt.EVT_N_ACTION, self._commit),
+                (evt.EVT_N_EVENT_REPORT, self._committed),
             ],
             server_class=GuardedServer,
             listening=listening,
@@ -148,6 +162,8 @@ class Listener:
         if isinstance(verdict, Rejected):
             self._reject(association, calling, called, address, verdict.reason)
             return
+        if verdict.node_id is None:
+            take_no_reports(association)
         self._sessions[association] = Session(
             Association(
                 association=uuid.uuid4().hex,
@@ -166,7 +182,7 @@ class Listener:
     def _judge(self, association: Any, calling: str, called: str, address: str, tls: bool) -> Admitted | Rejected:
         certificate = association.dul.socket.socket.getpeercert(binary_form=True) if tls else None
         digest = hashlib.sha256(certificate).hexdigest() if certificate else None
-        verdict = self._admission.judge(calling, called, address, digest, tls=tls, user=_user(association))
+        verdict = self._admission.judge(calling, called, address, digest, tls=tls, user=user_of(association))
         if isinstance(verdict, Rejected):
             return verdict
         if not association._server.connections.seat(association.connection):
@@ -224,27 +240,34 @@ class Listener:
 
     def _commit(self, event: Any) -> tuple[int, None]:
         """The status of one N-ACTION; 0x0000 only for a request that the spool has kept."""
+        return self._heard(event, read_request)
+
+    def _committed(self, event: Any) -> tuple[int, None]:
+        """The status of one N-EVENT-REPORT; 0x0000 only for a report that the spool has kept."""
+        return self._heard(event, read_report)
+
+    def _heard(self, event: Any, read: Read) -> tuple[int, None]:
         session = self._sessions[event.assoc]
         association = session.association.association
         try:
-            status = self._keep_request(session, event.request, str(event.context.transfer_syntax))
+            status = self._keep_fact(session, event, read)
         except OSError as error:
-            log.error("association %s: a commitment request was not kept: errno %s", association, error.errno)
+            log.error("association %s: what was said was not kept: errno %s", association, error.errno)
             status = ActionStatus.RESOURCE_LIMITATION
         except Exception as error:  # noqa: BLE001 as for C-STORE
-            log.critical("association %s: a commitment request was not kept: %s", association, type(error).__name__)
+            log.critical("association %s: what was said was not kept: %s", association, type(error).__name__)
             status = ActionStatus.PROCESSING_FAILURE
-        log.info("association %s: commitment asked for: %04X", association, status)
+        log.info("association %s: %s: %04X", association, read.__name__, status)
         return int(status), None
 
-    def _keep_request(self, session: Session, request: Any, transfer_syntax: str) -> ActionStatus:
+    def _keep_fact(self, session: Session, event: Any, read: Read) -> ActionStatus:
         if self._spool.free_bytes() < self._limits.low_water:
             return ActionStatus.RESOURCE_LIMITATION
-        asked = read_request(session.association, request, transfer_syntax)
-        if isinstance(asked, ActionStatus):
-            return asked
+        said = read(session.association, event.request, str(event.context.transfer_syntax))
+        if isinstance(said, ActionStatus):
+            return said
         self._record(session)
-        self._spool.report(asked)
+        self._spool.report(said)
         return ActionStatus.SUCCESS
 
     def _refuse(self, session: Session, request: Any, refused: Refused) -> int:
@@ -275,11 +298,3 @@ class Listener:
             self._spool.report(fact)
         except OSError as error:
             log.error("a fact could not be written down: errno %s", error.errno)
-
-
-def _user(association: Any) -> str:
-    """Whom the user's identity names, if it is a name (PS3.7 Section D.3.3.7.1); else nothing."""
-    identity = association.requestor.user_identity
-    if identity is None or identity.user_identity_type != USERNAME:
-        return ""
-    return str(identity.primary_field.decode("utf-8", "replace"))

@@ -34,6 +34,10 @@ def _window(words: str) -> str:
     return "" if words == "always" else words
 
 
+def _one_of(*words: str) -> Callable[[str], Any]:
+    return lambda typed: words[words.index(typed)]
+
+
 def _switch(words: str) -> bool:
     return {"on": True, "off": False}[words]
 
@@ -51,6 +55,7 @@ SETTINGS: Mapping[str, Setting] = {
     "dscp_urgent": Setting("DSCP of the urgent lane", "a whole number from 0 to 63", _between(0, 63, int)),
     "dscp_bulk": Setting("DSCP of the bulk lane", "a whole number from 0 to 63", _between(0, 63, int)),
     "query_back": Setting("Asked whether it has the images", "on or off", _switch),
+    "confirm_by": Setting("How it confirms", "query, commitment or both", _one_of("query", "commitment", "both")),
     "dimse_timeout": Setting("Longest wait for an answer", "seconds from 1 to 600", _between(1, 600, float)),
     "quiet_seconds": Setting("A study of it is complete after", "seconds from 1 to 3600", _between(1, 3600, float)),
 }
@@ -73,6 +78,12 @@ def in_words(name: str, value: Any) -> str:
     match name, value:
         case "query_back", bool():
             return "on" if value else "off"
+        case "confirm_by", "commitment":
+            return "by storage commitment"
+        case "confirm_by", "both":
+            return "by storage commitment, and asked for the identity"
+        case "confirm_by", _:
+            return "asked by query"
         case "bulk_window", "":
             return "always"
         case "rate", 0:

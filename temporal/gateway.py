@@ -102,6 +102,11 @@ class Gateway:
         with contextlib.suppress(NotFound):
             self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.node_answered))
 
+    def commitment_reported(self, delivery_id: str) -> None:
+        """Tell a delivery that its Node has answered the request for commitment; one that has ended needs no word."""
+        with contextlib.suppress(NotFound):
+            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.commitment_reported))
+
     def let_look(self, workflow: type[ImageRequest | Transfer], workflow_id: str) -> None:
         """Tell a request or transfer that a delivery of it has ended; one that has ended itself needs no word."""
         with contextlib.suppress(NotFound):
@@ -129,6 +134,8 @@ class Gateway:
             self.also[kind](command)
         elif kind is CommandKind.ANSWER_COMMITMENT:
             self.start_commitment(CommitmentStart(command.subject_id))
+        elif kind is CommandKind.REPORT_COMMITMENT:
+            self.commitment_reported(command.subject_id)
         elif kind is CommandKind.SEARCH_PACS:
             self._start_once(PacsSearch.run, SearchStart(command.subject_id), f"search-{command.subject_id}")
         elif kind is CommandKind.PLACE_REQUEST:

@@ -22,6 +22,7 @@ ACTS: Mapping[str, str] = {
     "NoticeActivities.tell": "telling the people concerned by mail",
     "DicomActivities.send": "sending",
     "DicomActivities.compare": "asking the destination what it has",
+    "DicomActivities.compare_uncommitted": "asking the destination otherwise, since it did not commit itself",
     "DicomActivities.count_at_source": "asking the source how many images there are",
     "DicomActivities.look": "asking the Node whether it answers",
     "ArrivalActivities.outlook": "looking where the study may go",

@@ -99,6 +99,7 @@ ASKED: Mapping[str, str] = {
     CommandKind.CANCEL_DOWNTIME: "Cancel the Node's planned downtime",
     CommandKind.REPORT_NODE_FAULT: "Look whether the Node answers",
     CommandKind.ANSWER_COMMITMENT: "Tell the sender which images are kept",
+    CommandKind.REPORT_COMMITMENT: "Look what the destination has committed to",
     CommandKind.RUN_AGAIN: "Run it again",
     CommandKind.HAND_OVER: "Mail the Institution it was handed over to",
 }

@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
     from activities.dicom import DicomActivities
     from models.domain.contracts import (
-        Comparison,
         Decision,
         DeliveryStart,
         Listing,
@@ -32,11 +31,10 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.seen import Seen
 from workflows import policies
 from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
+from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
 
 PATIENCE = DELIVERY.patience
-# A destination that indexes late is asked again after these many seconds before an image counts as missing.
-ASK_AGAIN = (1.0, 3.0, 10.0, 30.0, 60.0)
 
 
 @workflow.defn(failure_exception_types=[ExchangeError])
@@ -47,6 +45,7 @@ class Delivery:
         self.start = start
         self.sent_again = False
         self.may_go_on = False
+        self.confirmation = Confirmation(start)
         self.moves = 0
         self.underway: ActivityHandle[SendReport] | None = None
 
@@ -165,6 +164,11 @@ class Delivery:
         """Its Node may be used again."""
         self.may_go_on = True
 
+    @workflow.signal
+    def commitment_reported(self) -> None:
+        """Its Node has said what it commits itself to."""
+        self.confirmation.reported = True
+
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
         self._may(event, decision)
@@ -255,7 +259,7 @@ class Delivery:
 
     async def _confirm(self) -> None:
         try:
-            comparison = await self._compare()
+            comparison = await self.confirmation.comparison()
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
@@ -278,16 +282,6 @@ class Delivery:
                     DeliveryActivities.forget_answers, self.start.delivery_id, **policies.DATABASE
                 )
                 self.journey.take(Event.FOUND_MISSING, detail=comparison.detail)
-
-    async def _compare(self) -> Comparison:
-        for wait in (*ASK_AGAIN, None):
-            comparison = await workflow.execute_activity_method(
-                DicomActivities.compare, self.start.delivery_id, **policies.comparing(self.start.urgency)
-            )
-            if comparison.verdict is not Verdict.MISSING or wait is None:
-                break
-            await workflow.sleep(timedelta(seconds=wait))
-        return comparison
 
     def _park(self, detail: str) -> None:
         self.journey.take(Event.PARKED, detail=detail)

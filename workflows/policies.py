@@ -129,6 +129,11 @@ def comparing(urgency: Urgency) -> Policy:
     )
 
 
+def until_committed(urgency: Urgency) -> timedelta:
+    """How long a destination may take to commit itself to what it accepted, before it is asked otherwise."""
+    return DELIVERY.patience[delivery.State.SENT] * (1 if urgency.is_urgent else 12)
+
+
 def asking_in_passing(urgency: Urgency) -> Policy:
     """A question whose answer is welcome, not needed: a busy queue must not hold a study up."""
     return Policy(**asking(urgency), schedule_to_close_timeout=timedelta(minutes=1))

@@ -194,17 +194,19 @@ class Verdict(StrEnum):
     MISSING = "missing"
     DIFFERENT = "different"
     UNVERIFIABLE = "unverifiable"
+    AWAITED = "awaited"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The destination's own answer against what was sent; of the parcel a person has `left_out` that many images."""
+    """The destination's own answer against what was sent, without `left_out` images; `final` if it will stay so."""
 
     verdict: Verdict
     present: int
     total: int
     detail: str = ""
     left_out: int = 0
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,5 +294,6 @@ class CommandKind(StrEnum):
     CANCEL_DOWNTIME = "cancel-downtime"
     REPORT_NODE_FAULT = "report-node-fault"
     ANSWER_COMMITMENT = "answer-commitment"
+    REPORT_COMMITMENT = "report-commitment"
     RUN_AGAIN = "run-again"
     HAND_OVER = "hand-over"

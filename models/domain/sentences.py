@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from models.domain.confirming import by_its_word, in_vain
 from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request, transfer
 
 
@@ -252,15 +253,13 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{f.destination}'s PACS officer corrects it there, then retries."
     ),
     ("delivery", D.CONFIRMED): lambda f: (
-        f"Confirmed: {_are(f.present, f.total)} in {f.node}, by its own answer. {f.detail}".rstrip()
+        f"Confirmed: {_are(f.present, f.total)} in {f.node}, {by_its_word(f.detail)}".rstrip()
     ),
     ("delivery", D.CONFIRMED_IN_PART): lambda f: (
-        f"Confirmed in part: {_are(f.present, f.total)} in {f.node}, by its own answer"
-        f"{_without(f)}. {f.detail}".rstrip()
+        f"Confirmed in part: {_are(f.present, f.total)} in {f.node}, {by_its_word(f.detail, _without(f))}".rstrip()
     ),
     ("delivery", D.UNVERIFIABLE): lambda f: (
-        f"Sent, not verifiable: {f.node} accepted {_accepted(f)[0]} but cannot be asked"
-        f"{_without(f)}. {f.detail}".rstrip()
+        f"Sent, not verifiable: {f.node} accepted {_accepted(f)[0]} {in_vain(f.detail, _without(f))}".rstrip()
     ),
     ("delivery", D.ABANDONED): lambda f: f"Abandoned at {f.present} of {f.total}. {f.detail}".rstrip(),
     ("delivery", D.REFUSED): lambda f: f"{_why(f'Refused by {f.destination}', f.detail)} Nothing was sent.",

@@ -3,7 +3,7 @@
 from models.tables.account import Account, WebSession
 from models.tables.base import Base, new_id, now
 from models.tables.bulk import BulkRow, BulkSheet
-from models.tables.commitment import CommitmentRequest
+from models.tables.commitment import AskedCommitment, CommitmentRequest
 from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
@@ -19,6 +19,7 @@ __all__ = [
     "Agreement",
     "Arrival",
     "ArrivalInstance",
+    "AskedCommitment",
     "Association",
     "AuditEntry",
     "Banner",

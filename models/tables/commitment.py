@@ -1,4 +1,4 @@
-"""What senders asked the exchange to commit itself to."""
+"""What senders asked the exchange to commit itself to, and what the exchange asked of destinations."""
 
 from __future__ import annotations
 
@@ -39,3 +39,23 @@ class CommitmentRequest(Base):
 
 Index("ix_commitment_request_references", CommitmentRequest.references, postgresql_using="gin")
 Index("ix_commitment_request_open", CommitmentRequest.taken_at, postgresql_where=CommitmentRequest.state == "asked")
+
+
+class AskedCommitment(Base):
+    """What the exchange asked of a destination under one TransactionUID; it is here before it is on the wire.
+
+    `references` has the SOP class of each SOPInstanceUID, `failed` why an image is not committed to: a failure reason
+    (PS3.3 Section C.14.1.1), or 0 where the answer says nothing of it.
+    """
+
+    __tablename__ = "asked_commitment"
+    TransactionUID: Mapped[str] = mapped_column(primary_key=True)
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"))
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), index=True)
+    node_id: Mapped[str] = mapped_column(ForeignKey("node.id"))
+    round: Mapped[int]
+    references: Mapped[dict[str, Any]]
+    asked_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    failed: Mapped[dict[str, Any] | None]

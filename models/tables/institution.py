@@ -51,6 +51,8 @@ class Node(Base):
     time (empty: always); after a passing fault it is tried again after `back_off` seconds at most (0: as the exchange
     does); `dscp_urgent` and `dscp_bulk` mark the packets of each lane (RFC 2474; 0: none).
 
+    `confirm_by` is how it says that it has what it accepted: "query" (C-FIND), "commitment" or "both".
+
     `planned_from` and `planned_until` are its planned downtime, `planned_work` a key of WORK; `paced_until` is when its
     rate allows the next image.
     """
@@ -78,6 +80,7 @@ class Node(Base):
     dimse_timeout: Mapped[float] = mapped_column(default=30.0)
     quiet_seconds: Mapped[float] = mapped_column(default=30.0)
     query_back: Mapped[bool] = mapped_column(default=True)
+    confirm_by: Mapped[str] = mapped_column(default="query", server_default="query")
     retrieve_by: Mapped[str] = mapped_column(default="move", server_default="move")
     issuer_form: Mapped[str] = mapped_column(default="element")
     nhs_first: Mapped[bool] = mapped_column(default=True)

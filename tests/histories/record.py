@@ -213,11 +213,23 @@ async def commitment_answered(client: Client, world: World) -> None:
     await handle.result()
 
 
+async def commitment_reported(client: Client, world: World) -> None:
+    """Its destination commits itself to a part, is sent the rest, and then commits itself to all."""
+    awaited = Comparison(Verdict.AWAITED, 0, 3)
+    lost = Comparison(Verdict.MISSING, 2, 3, "It commits itself to 2 of 3 images.", final=True)
+    world.answers["compare"] = [awaited, lost, awaited, Comparison(Verdict.CONFIRMED, 3, 3)]
+    await (await arrive(client, world)).result()
+    for asked in (1, 3):
+        await until(lambda asked=asked: world.done.count("compare") == asked)  # type: ignore[misc]
+        await delivery_of(client, world).signal(Delivery.commitment_reported)
+    await delivery_of(client, world).result()
+
+
 Course = Callable[[Client, World], Awaitable[None]]
 COURSES: tuple[Course, ...] = (
     routed, forwarded, held_and_assigned, held_and_refused, contradicted, parked_and_retried, converted_and_left_out,
     redirected, supplement, reassigned_and_released, missing_and_sent_again, node_down_and_up, planned_downtime,
-    commitment_answered,
+    commitment_answered, commitment_reported,
     request_accepted, request_declined, request_expired, request_withdrawn_against_match, request_of_several_studies,
     transfer_fulfilled, transfer_parked_and_retried, transfer_withdrawn, sheet_placed,
 )  # fmt: skip

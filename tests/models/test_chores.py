@@ -78,6 +78,7 @@ def test_how_a_node_is_sent_to_is_set_and_counts_at_once(iep: Iep, database: Dat
         ("nodes set ZX2_PACS ZX2 --rate fast", "Rate takes images a second, up to 10000; 0 for no limit."),
         ("nodes set ZX2_PACS ZX2 --bulk-window 19-7", "Hours for bulk takes hours like 19:00-07:00, or always."),
         ("nodes set ZX2_PACS ZX2 --dscp-bulk 64", "DSCP of the bulk lane takes a whole number from 0 to 63."),
+        ("nodes set ZX2_PACS ZX2 --confirm-by hope", "How it confirms takes query, commitment or both."),
         ("users add new ZX9 support --name N --password", "ZX9 is no Institution here; import it first."),
         ("users password nobody --password", "There is no account nobody."),
         ("users close nobody", "There is no account nobody."),

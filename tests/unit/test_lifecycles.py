@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from models.domain.confirming import COMMITTED, UNCOMMITTED
 from models.domain.errors import NotAllowed
 from models.domain.lifecycle import Lifecycle
 from models.domain.lifecycles import LIFECYCLES
@@ -161,6 +162,24 @@ def test_what_was_left_out_is_said_wherever_the_rest_is(by: str) -> None:
         (State.UNVERIFIABLE, f"Sent, not verifiable: PACS accepted 179 of 180 images but cannot be asked; {out}."),
     ):
         assert sentence("delivery", state, facts) == said
+
+
+def test_whose_word_it_is_is_said() -> None:
+    facts = Facts(node="PACS", present=9, total=9)
+    for state, detail, said in (
+        (
+            State.CONFIRMED,
+            COMMITTED,
+            "Confirmed: 9 of 9 are in PACS, by its storage commitment; identity not compared.",
+        ),
+        (
+            State.UNVERIFIABLE,
+            UNCOMMITTED,
+            "Sent, not verifiable: PACS accepted all 9 images and has not committed to them.",
+        ),
+    ):
+        assert sentence("delivery", state, replace(facts, detail=detail)) == said
+        assert sentence("delivery", state, replace(facts, detail=f"{detail} And more.")) == f"{said} And more."
 
 
 def test_a_request_whose_study_came_in_part_says_so() -> None:

@@ -85,6 +85,7 @@ class World:
             "check": "",
             "send": SendReport(3, 3),
             "compare": Comparison(Verdict.CONFIRMED, 3, 3),
+            "uncommitted": Comparison(Verdict.UNVERIFIABLE, 0, 3, "It has not committed to them."),
             "look": NodeFacts(True),
             "tell": 1,
             "answer": Answer(True, 0, 3),
@@ -203,6 +204,10 @@ class Fakes:
     async def compare(self, delivery_id: str) -> Comparison:
         return await self._act("compare", delivery_id, delivery_id)  # type: ignore[no-any-return]
 
+    @activity.defn(name="DicomActivities.compare_uncommitted")
+    async def compare_uncommitted(self, delivery_id: str) -> Comparison:
+        return await self._act("uncommitted", delivery_id, delivery_id)  # type: ignore[no-any-return]
+
     @activity.defn(name="DicomActivities.look")
     async def look(self, node_id: str) -> NodeFacts:
         return await self._act("look", node_id, node_id)  # type: ignore[no-any-return]
@@ -270,5 +275,5 @@ class Fakes:
     @property
     def transfers(self) -> list[Callable[..., Any]]:
         """What the workers of transfers do."""
-        return [self.send, self.compare, self.count_at_source, self.answer, self.list_at_source, self.retrieve,
-                self.place_rows]  # fmt: skip
+        return [self.send, self.compare, self.compare_uncommitted, self.count_at_source, self.answer,
+                self.list_at_source, self.retrieve, self.place_rows]  # fmt: skip

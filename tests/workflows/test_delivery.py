@@ -12,7 +12,8 @@ from models.domain.urgency import Urgency
 from tests.workflows.fakes import PASSING, PERMANENT
 from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage, by
-from workflows.delivery import ASK_AGAIN, Delivery
+from workflows.confirmation import ASK_AGAIN
+from workflows.delivery import Delivery
 
 MISSING = Comparison(Verdict.MISSING, 2, 3, "It lists 2 of 3 images.")
 ALL_ASKING = timedelta(seconds=sum(ASK_AGAIN) + 5)

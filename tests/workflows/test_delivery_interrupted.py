@@ -13,7 +13,8 @@ from tests.workflows.fakes import PERMANENT
 from tests.workflows.gate import Gate
 from tests.workflows.stage import Stage, by, refused
 from tests.workflows.test_delivery import on_worklist
-from workflows.delivery import ASK_AGAIN, Delivery
+from workflows.confirmation import ASK_AGAIN
+from workflows.delivery import Delivery
 
 MISSING = Comparison(Verdict.MISSING, 2, 3, "It lists 2 of 3 images.")
 ALL_ASKING = timedelta(seconds=sum(ASK_AGAIN) + 5)

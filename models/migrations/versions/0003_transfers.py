@@ -127,6 +127,23 @@ def upgrade() -> None:
     op.create_index(op.f('ix_transfer_study_StudyInstanceUID'), 'transfer_study', ['StudyInstanceUID'], unique=False)
     op.create_index(op.f('ix_transfer_study_arrival_id'), 'transfer_study', ['arrival_id'], unique=False)
     op.create_index(op.f('ix_transfer_study_transfer_id'), 'transfer_study', ['transfer_id'], unique=False)
+    op.create_table('asked_commitment',
+    sa.Column('TransactionUID', sa.String(), nullable=False),
+    sa.Column('institution_id', sa.String(), nullable=False),
+    sa.Column('delivery_id', sa.String(), nullable=False),
+    sa.Column('node_id', sa.String(), nullable=False),
+    sa.Column('round', sa.Integer(), nullable=False),
+    sa.Column('references', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_asked_commitment_delivery_id')),
+    sa.ForeignKeyConstraint(['institution_id'], ['institution.ods_code'], name=op.f('fk_asked_commitment_institution_id')),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_asked_commitment_node_id')),
+    sa.PrimaryKeyConstraint('TransactionUID', name=op.f('pk_asked_commitment'))
+    )
+    op.create_index(op.f('ix_asked_commitment_delivery_id'), 'asked_commitment', ['delivery_id'], unique=False)
     op.create_table('manifest_image',
     sa.Column('transfer_study_id', sa.String(), nullable=False),
     sa.Column('SOPInstanceUID', sa.String(), nullable=False),
@@ -153,6 +170,7 @@ def upgrade() -> None:
     op.add_column('node', sa.Column('back_off', sa.Double(), server_default='0', nullable=False))
     op.add_column('node', sa.Column('dscp_urgent', sa.Integer(), server_default='0', nullable=False))
     op.add_column('node', sa.Column('dscp_bulk', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('node', sa.Column('confirm_by', sa.String(), server_default='query', nullable=False))
     op.add_column('node', sa.Column('retrieve_by', sa.String(), server_default='move', nullable=False))
     op.add_column('node', sa.Column('planned_from', sa.DateTime(timezone=True), nullable=True))
     op.add_column('node', sa.Column('planned_until', sa.DateTime(timezone=True), nullable=True))
@@ -180,6 +198,7 @@ def downgrade() -> None:
     op.drop_column('node', 'planned_until')
     op.drop_column('node', 'planned_from')
     op.drop_column('node', 'retrieve_by')
+    op.drop_column('node', 'confirm_by')
     op.drop_column('node', 'dscp_bulk')
     op.drop_column('node', 'dscp_urgent')
     op.drop_column('node', 'back_off')
@@ -196,6 +215,8 @@ def downgrade() -> None:
     op.drop_column('delivery', 'left_out_at')
     op.drop_column('delivery', 'waiting_until')
     op.drop_table('manifest_image')
+    op.drop_index(op.f('ix_asked_commitment_delivery_id'), table_name='asked_commitment')
+    op.drop_table('asked_commitment')
     op.drop_index(op.f('ix_transfer_study_transfer_id'), table_name='transfer_study')
     op.drop_index(op.f('ix_transfer_study_arrival_id'), table_name='transfer_study')
     op.drop_index(op.f('ix_transfer_study_StudyInstanceUID'), table_name='transfer_study')

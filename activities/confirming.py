@@ -1,0 +1,100 @@
+"""Whether a destination has what it accepted: by its storage commitment, by C-FIND, or by both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities.committing import Asking
+from activities.comparison import Manifest, compare
+from activities.peer import PeerAddress
+from models.db import Database
+from models.deliveries import left_out, stored_with, total_of
+from models.domain.confirming import COMMITTED, UNCOMMITTED
+from models.domain.contracts import Comparison, Verdict
+from models.domain.errors import PeerRefuses
+from models.domain.identity import BY_A_PERSON, SentIdentity
+from models.domain.statuses import remarks
+from models.tables import ArrivalInstance, Delivery, Instance, now
+
+
+class Confirming:
+    """The images of one delivery that were not left out, and what its Node says of them."""
+
+    def __init__(self, database: Database, delivery_id: str) -> None:
+        self.database = database
+        self.delivery_id = delivery_id
+        with database.begin() as session:
+            self._read(session)
+
+    def _read(self, session: Session) -> None:
+        delivery = session.get_one(Delivery, self.delivery_id)
+        assert delivery.identity is not None
+        arrival = delivery.parcel.arrival
+        rows = session.execute(
+            select(
+                Instance.SeriesInstanceUID,
+                Instance.SOPInstanceUID,
+                Instance.SOPClassUID,
+                Instance.id,
+                Instance.AccessionNumber,
+            )
+            .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+            .where(ArrivalInstance.arrival_id == arrival.id, Instance.id.not_in(left_out(delivery)))
+        ).all()
+        series: dict[str, dict[str, str]] = {}
+        for row in rows:
+            series.setdefault(row.SeriesInstanceUID, {})[row.SOPInstanceUID] = row.id
+        self.classes = {row.SOPInstanceUID: row.SOPClassUID for row in rows}
+        self.ids = {row.SOPInstanceUID: row.id for row in rows}
+        identity = SentIdentity(**delivery.identity)
+        if identity.basis != BY_A_PERSON and len({row.AccessionNumber for row in rows}) > 1:
+            # Images with accession numbers of their own: no single one can be expected of the study.
+            identity = replace(identity, AccessionNumber="")
+        self.without = total_of(session, delivery.parcel) - len(rows)
+        self.manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
+        self.peer = PeerAddress.of(delivery.node)
+        self.confirm_by = delivery.node.confirm_by
+        self.may_be_queried = delivery.node.query_back
+
+    def compare(self) -> Comparison:
+        if self.confirm_by == "query":
+            return self._listed()
+        asking = Asking(self.database, self.delivery_id)
+        try:
+            stands = asking.ask(self.classes)
+        except PeerRefuses as refusal:
+            return self.uncommitted(str(refusal))
+        kept, total = len(stands.kept), self.manifest.total
+        if kept + len(stands.failed) < total:
+            return Comparison(Verdict.AWAITED, kept, total)
+        if stands.failed:
+            words = f"{self.peer.name} commits itself to {kept} of {total} images."
+            missing = [self.ids[uid] for uid in sorted(stands.failed)]
+            return self._noted(Comparison(Verdict.MISSING, kept, total, words, final=True), missing)
+        if self.confirm_by == "both":
+            listed = self._listed()
+            if listed.verdict is not Verdict.UNVERIFIABLE:
+                return listed
+        return self._noted(Comparison(Verdict.CONFIRMED, kept, total, COMMITTED), [])
+
+    def uncommitted(self, why: str = "") -> Comparison:
+        """By C-FIND where that is possible; else it cannot be verified, for the reason `why`."""
+        if self.may_be_queried:
+            return self._listed()
+        words = f"{UNCOMMITTED} {why}".rstrip()
+        return self._noted(Comparison(Verdict.UNVERIFIABLE, 0, self.manifest.total, words), [])
+
+    def _listed(self) -> Comparison:
+        return self._noted(*compare(self.peer, self.manifest))
+
+    def _noted(self, comparison: Comparison, missing: list[str]) -> Comparison:
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, self.delivery_id)
+            delivery.present, delivery.missing = comparison.present, missing
+            delivery.node.last_answer_at = now()
+            said = remarks(stored_with(session, delivery))
+        detail = " ".join(filter(None, (comparison.detail, said)))
+        return replace(comparison, detail=detail, left_out=self.without)

@@ -1,0 +1,54 @@
+"""How a delivery finds out whether its destination has what it accepted: asked, or told by a storage commitment."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.dicom import DicomActivities
+    from models.domain.contracts import Comparison, DeliveryStart, Verdict
+from workflows import policies
+
+# A destination that indexes late is asked again after these many seconds before an image counts as missing.
+ASK_AGAIN = (1.0, 3.0, 10.0, 30.0, 60.0)
+Compare = Callable[[DicomActivities, str], Comparison]
+
+
+class Confirmation:
+    """`reported` is set when the Node has said what it commits itself to; the rows say what."""
+
+    def __init__(self, start: DeliveryStart) -> None:
+        self.start = start
+        self.reported = False
+
+    async def comparison(self) -> Comparison:
+        """What the destination says. ActivityError when it does not answer."""
+        comparison = await self._compare()
+        return await self._committed() if comparison.verdict is Verdict.AWAITED else comparison
+
+    async def _committed(self) -> Comparison:
+        """What its Node commits itself to; without an answer in time, what can be said otherwise."""
+        due = workflow.now() + policies.until_committed(self.start.urgency)
+        while (left := due - workflow.now()) > timedelta():
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self.reported, timeout=left)
+            if self.reported:
+                self.reported = False
+                comparison = await self._compare()
+                if comparison.verdict is not Verdict.AWAITED:
+                    return comparison
+        return await self._compare(DicomActivities.compare_uncommitted)
+
+    async def _compare(self, how: Compare = DicomActivities.compare) -> Comparison:
+        for wait in (*ASK_AGAIN, None):
+            comparison = await workflow.execute_activity_method(
+                how, self.start.delivery_id, **policies.comparing(self.start.urgency)
+            )
+            if comparison.verdict is not Verdict.MISSING or comparison.final or wait is None:
+                break
+            await workflow.sleep(timedelta(seconds=wait))
+        return comparison
