@@ -8,6 +8,7 @@ EDGE, KILLS, SENDING = "tests/edge/test_durability.py", "tests/faults/test_kills
 PEERS, JOB, ODD = (
     "tests/activities/test_troubled_peers.py", "tests/end_to_end/test_main_job.py", "tests/ingest/test_odd_objects.py"
 )  # fmt: skip
+CONFIRMATION = "tests/workflows/test_confirmation.py"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ ROWS = (
     Row("N7", "The destination says that it has stored, and has not", "it is found out and sent again",
         ("tests/workflows/test_proof.py::test_a_destination_that_drops_3_of_180_ends_with_180_of_180",)),
     Row("N8", "A storage commitment comes late, never, or on another association", "sent is not yet confirmed",
-        open="not built yet"),
+        (f"{CONFIRMATION}::test_it_is_confirmed_by_the_report_that_comes_later",
+         f"{CONFIRMATION}::test_without_a_report_it_is_asked_otherwise_after_its_patience",
+         "tests/activities/test_confirming.py::test_its_answer_may_come_on_an_association_of_its_own_and_twice")),
     Row("N10", "One destination is dead, others are healthy", "the healthy ones do not wait for it",
         ("tests/activities/test_dead_destination.py::test_the_others_are_sent_while_one_is_dead",)),
     Row("I1", "A study is sent twice, or over associations that overlap", "it is one study",
