@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from activities.border import acts
-from activities.completeness import Listed, listed
+from activities.completeness import Listed, listed, still_connected
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
 from models import manifests
@@ -35,8 +35,6 @@ from models.domain.urgency import Urgency
 from models.outbox import post
 from models.tables import (
     Arrival,
-    ArrivalInstance,
-    Association,
     Delivery,
     Instance,
     Node,
@@ -68,7 +66,7 @@ class ArrivalActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, arrival_id, with_for_update=True)
-            fetched = manifests.brought_for(session, arrival) is not None
+            fetched = manifests.brought_for(session, arrival)
             node = session.get(Node, arrival.node_id) if arrival.node_id else None
             if node is None or arrival.standing != KNOWN:
                 return ArrivalOutlook(
@@ -78,9 +76,10 @@ class ArrivalActivities:
             if arrival.transaction.rules_version is None:
                 arrival.transaction.rules_version = rules.version
             return ArrivalOutlook(
-                source_can_be_asked=node.query_back and node.receives and not fetched,
+                source_can_be_asked=node.query_back and node.receives and fetched is None,
                 delivery_id=_early_delivery(session, arrival, rules),
                 urgency=Urgency(arrival.transaction.urgency),
+                wait_seconds=_until_the_first_look(session, arrival, fetched),
             )
 
     @acts
@@ -176,6 +175,12 @@ def _sealed_for(session: Session, arrival: Arrival, study: TransferStudy) -> Sea
     return Sealed(True, arrival.basis)
 
 
+def _until_the_first_look(session: Session, arrival: Arrival, fetched: TransferStudy | None) -> float:
+    if fetched is None:
+        return max(0.0, _still_to_wait(session, arrival, listed(session, arrival), None))
+    return 0.0 if manifests.count(session, fetched).complete else FOR_A_TRANSFER.total_seconds()
+
+
 def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, asked: int | None) -> float:
     node = session.get(Node, arrival.node_id) if arrival.node_id else None
     silent = (now() - arrival.last_received_at).total_seconds()
@@ -186,17 +191,7 @@ def _still_to_wait(session: Session, arrival: Arrival, said: Listed | None, aske
     left = LONGEST_SILENCE.total_seconds() - silent
     if left <= 0:
         return 0.0
-    connected = session.scalar(
-        select(func.count())
-        .select_from(Association)
-        .where(
-            Association.ended_at.is_(None),
-            Association.id.in_(
-                select(ArrivalInstance.association_id).where(ArrivalInstance.arrival_id == arrival.id).distinct()
-            ),
-        )
-    )
-    if connected:
+    if still_connected(session, arrival):
         # The end of an association is announced; until then only the longest silence counts.
         return left
     quiet = node.quiet_seconds if node else DEFAULT_QUIET

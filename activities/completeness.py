@@ -1,4 +1,4 @@
-"""What the sender itself lists as the whole of a study: the strongest evidence that an arrival is complete."""
+"""Whether a study is all there: what its sender lists, the strongest evidence, and who is still sending."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, String, literal, or_, select
+from sqlalchemy import ARRAY, Select, String, exists, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from models.tables import Arrival, ArrivalInstance, CommitmentRequest, Instance
+from models.domain.lifecycles.transfer import OPEN, State
+from models.tables import Arrival, ArrivalInstance, Association, CommitmentRequest, Instance, Transfer, TransferStudy
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,29 @@ def listed(session: Session, arrival: Arrival) -> Listed | None:
     return _compared(session, arrival, "storage commitment", images, requests) or _compared(
         session, arrival, "key object selection", images - documents, (contents[uid] for uid in documents)
     )
+
+
+def still_connected(session: Session, arrival: Arrival) -> bool:
+    """Whether an association that brought some of it is open."""
+    brought = select(ArrivalInstance.association_id).where(ArrivalInstance.arrival_id == arrival.id).distinct()
+    open_ones = exists().where(Association.ended_at.is_(None), Association.id.in_(brought))
+    return bool(session.scalar(select(open_ones)))
+
+
+def worth_a_look(session: Session, arrival: Arrival) -> bool:
+    """Whether what came since the last look can be the last of it.
+
+    While a sender is connected it is, once all is here that the sender lists. Of what a transfer fetches the transfer
+    itself says when all has come; where it has given up waiting, anything may be what was missing.
+    """
+    fetching = select(Transfer.state).join(TransferStudy).where(TransferStudy.arrival_id == arrival.id)
+    states = set(session.scalars(fetching.where(Transfer.state.in_(OPEN))))
+    if states:
+        return State.NEEDS_ATTENTION in states
+    if not still_connected(session, arrival):
+        return True
+    said = listed(session, arrival)
+    return said is not None and said.complete
 
 
 def _compared(

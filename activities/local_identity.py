@@ -20,8 +20,8 @@ from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.local_patients import ANOTHERS_ID, arriving, known_patient, names_another, why_not_filed_as
-from models.tables import Delivery, Institution, Node
+from models.local_patients import ANOTHERS_ID, arriving, bearers_of, learn, names_another, why_not_filed_as
+from models.tables import Delivery, Institution, Node, now
 
 EACH_STEP = 1.0
 """Seconds for each of connecting, association and answer: a person waits for the page."""
@@ -39,7 +39,8 @@ class LocalIdentityActivities:
         """Why it must not be released under the ID entered with the command; empty when nothing is known against it.
 
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
-        one that does not answer knows nothing. Only reads.
+        one that does not answer knows nothing. With nothing against it the ID is this patient's from now on, so that
+        of two people who enter it at once for two patients the later reads that it is another's.
         """
         with self.database.begin() as session:
             content = content_of(session, question.content_id)
@@ -48,7 +49,7 @@ class LocalIdentityActivities:
                 return ""
             delivery = session.get_one(Delivery, question.delivery_id)
             patient, own = arriving(session, delivery), delivery.institution_id
-            known = known_patient(session, own, given)
+            known = bearers_of(session, own, given)
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
         if names_another(given, patient):
             return ANOTHERS_ID
@@ -58,8 +59,12 @@ class LocalIdentityActivities:
             foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
         # The ID of another issuer is another ID, whatever it looks like (PS3.3 C.7.1.1).
         ours = [one for one in filed if not (one.IssuerOfPatientID in foreign or issued_by_nhs(one.IssuerOfPatientID))]
-        bearers = [known, *ours] if known is not None else ours
-        return why_not_filed_as(patient, bearers, same_person=content.get("same_person") == given)
+        same_person = content.get("same_person") == given
+        if refused := why_not_filed_as(patient, [*known, *ours], same_person=same_person):
+            return refused
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, question.delivery_id)
+            return "" if learn(session, delivery, given, now(), same_person=same_person) else ANOTHERS_ID
 
 
 def _can_be_asked(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""The announcer: tells the engine which arrivals have something new, from the database's own count.
+"""The announcer: tells the engine which arrivals are worth a look, from the database's own count.
 
 It may fail for as long as the engine is away; what is not announced yet stays due.
 """
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from activities.completeness import worth_a_look
 from models.db import Database
 from models.domain.contracts import StudyGrew
 from models.tables import Arrival, now
@@ -21,7 +22,7 @@ Announce = Callable[[str, StudyGrew], None]
 LOOK_EVERY = 0.05
 COME_BACK = 1.0
 SPACING = 0.25
-"""After the first word, an arrival is announced again when this fraction of its age has passed since."""
+"""After the first word, an arrival is looked at again when this fraction of its age has passed since."""
 LONGEST_SPACING = timedelta(seconds=10)
 """However old it is: the last images of a study must not wait for long."""
 AT_ONCE = 100
@@ -57,9 +58,10 @@ class Announcer:
             ).all()
         due = [arrival for arrival in behind if _is_due(arrival, at)]
         failures: list[Exception] = []
+        told = 0
         for arrival in due:
             try:
-                self._tell(arrival, at)
+                told += self._tell(arrival, at)
                 self._failed.discard(arrival.id)
             except Exception as failure:  # noqa: BLE001 - raised below
                 self._failed.add(arrival.id)
@@ -68,16 +70,18 @@ class Announcer:
                     break
         if failures:
             raise failures[0]
-        return len(due)
+        return told
 
-    def _tell(self, arrival: Arrival, at: datetime) -> None:
-        self.announce(arrival.id, StudyGrew(arrival.generation, arrival.count))
+    def _tell(self, arrival: Arrival, at: datetime) -> bool:
+        """Whether there was something to tell: images amid many would cost the engine a look for nothing."""
         with self.database.begin() as session:
-            session.execute(
-                update(Arrival)
-                .where(Arrival.id == arrival.id)
-                .values(announced_generation=arrival.generation, announced_at=at)
-            )
+            tells = arrival.announced_at is None or worth_a_look(session, arrival)
+        if tells:
+            self.announce(arrival.id, StudyGrew(arrival.generation, arrival.count))
+        known = {"announced_generation": arrival.generation} if tells else {}
+        with self.database.begin() as session:
+            session.execute(update(Arrival).where(Arrival.id == arrival.id).values(announced_at=at, **known))
+        return tells
 
 
 def _is_due(arrival: Arrival, at: datetime) -> bool:

@@ -28,6 +28,7 @@ from models.tables import (
     Node,
     Parcel,
     RequestedStudy,
+    Transaction,
     TransitionRow,
     now,
 )
@@ -164,8 +165,8 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
     request = session.get(ImageRequest, study.request_id) if study else None
     if study is None or request is None or request.source_id != arrival.institution_id:
         raise NotAllowed("There is no such request to this Institution; reload the page.")
-    if study.state != "wanted" or request.state not in (*ASKED, State.ANSWERED):
-        raise NotAllowed(f"That {study.noun} is {study.state} and its request {request.state} now; reload the page.")
+    if too_late := no_longer_wanted(session, study, request):
+        raise NotAllowed(too_late)
     if (arrival.institution_id, request.institution_id) not in routing_directory(session).agreements:
         raise NotAllowed(f"No agreement lets {arrival.institution_id} send to {request.institution_id}.")
     said = arrived(session, arrival)
@@ -173,6 +174,16 @@ def note_chosen(session: Session, arrival: Arrival, study_id: str) -> ImageReque
         raise NotAllowed(NOT_THERE[part])
     _note(session, arrival, [compare(said, wanted) for wanted in wanted_of(session, [(request, study)])])
     return request
+
+
+def no_longer_wanted(session: Session, study: RequestedStudy, request: ImageRequest) -> str:
+    """Why nothing can answer the study any more, with who decided that and when; empty where it is wanted."""
+    if study.state == "wanted" and request.state in (*ASKED, State.ANSWERED):
+        return ""
+    of_it = select(TransitionRow).where(TransitionRow.lifecycle == "request", TransitionRow.subject_id == request.id)
+    step = session.scalars(of_it.order_by(TransitionRow.id.desc()).limit(1)).one()
+    reference = session.get_one(Transaction, request.transaction_id).reference
+    return f"Too late: {reference} was {step.event.replace('-', ' ')} by {step.actor} at {step.at:%H:%M} UTC."
 
 
 def recognised(session: Session, request: ImageRequest, study_id: str, arrival_id: str) -> str:

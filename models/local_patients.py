@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
@@ -68,10 +69,12 @@ def arriving(session: Session, delivery: Delivery) -> PatientFacts:
     return next(filter(nhs_numbers, headers), headers[0] if headers else PatientFacts())
 
 
-def known_patient(session: Session, institution_id: str, patient_id: str) -> PatientFacts | None:
-    """Whom the Institution is known to file under its own `patient_id`; None when nobody has said."""
-    row = session.get(LocalPatient, (institution_id, patient_id))
-    return None if row is None else facts_of(row)
+def bearers_of(session: Session, institution_id: str, patient_id: str) -> list[PatientFacts]:
+    """Whom the Institution is known to file under its own `patient_id`, in whatever case: many PACS do not tell."""
+    alike = select(LocalPatient).where(
+        LocalPatient.institution_id == institution_id, func.lower(LocalPatient.patient_id) == func.lower(patient_id)
+    )
+    return [facts_of(row) for row in session.scalars(alike)]
 
 
 def known_patients(session: Session, institution_id: str, patient_ids: Collection[str]) -> dict[str, PatientFacts]:
@@ -112,12 +115,14 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *
     if names_another(patient_id, patient):
         return False
     key = (delivery.institution_id, patient_id)
-    row = session.get(LocalPatient, key, with_for_update=True)
-    if row is None:
-        row = LocalPatient(institution_id=delivery.institution_id, patient_id=patient_id, nhs_number="", learned_at=at)
-        row.PatientName = row.PatientBirthDate = ""
-        session.add(row)
-    elif refused := why_not_filed_as(patient, [facts_of(row)]):
+    # Of two who enter it at once the second waits here for the first.
+    session.execute(
+        insert(LocalPatient)
+        .values(institution_id=delivery.institution_id, patient_id=patient_id, learned_at=at)
+        .on_conflict_do_nothing()
+    )
+    row = session.get_one(LocalPatient, key, with_for_update=True)
+    if refused := why_not_filed_as(patient, [facts_of(row)]):
         # Somebody has looked, and may err: the record stays whose it is.
         return same_person and refused == CALLED_OTHERWISE
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")

@@ -144,6 +144,7 @@ class StudyArrival:
         self.journey.may(Event.REFUSED)
 
     async def _receive(self) -> None:
+        seen = self.generation
         if self.outlook is None:
             self.outlook = await workflow.execute_activity_method(
                 ArrivalActivities.outlook, self.arrival_id, **policies.DATABASE
@@ -154,14 +155,16 @@ class StudyArrival:
                 self.journey.take(Event.FORWARDED)
                 await self.journey.recorded()
                 await self._deliver(DeliveryStart(self.outlook.delivery_id, self.outlook.urgency))
-        sealed = await self._until_complete(self.outlook)
+        sealed = await self._until_complete(self.outlook, seen)
         if self.journey.state is State.RECEIVING:
             self.journey.take(Event.SETTLED, detail=sealed.basis)
         else:
             await self._route(Event.CONTRADICTED, sealed.basis, under_way=self.outlook.delivery_id)
 
-    async def _until_complete(self, outlook: ArrivalOutlook) -> Sealed:
+    async def _until_complete(self, outlook: ArrivalOutlook, seen: int) -> Sealed:
         asked: int | None = None
+        if outlook.wait_seconds > 0 and not await self._grew_within(outlook.wait_seconds, seen):
+            asked = await self._ask_source(outlook)
         while True:
             # Also what is announced while the database is asked: it may answer too early to know.
             seen = self.generation

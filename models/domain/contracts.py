@@ -55,12 +55,14 @@ class ArrivalOutlook:
     """Whether the source can be asked what the study has, and whether sending starts early.
 
     `delivery_id` is set when it does; `warning` when both sides must be told at once that the sender is not certain.
+    It is of no use to look before `wait_seconds` have passed, unless there is news.
     """
 
     source_can_be_asked: bool = False
     delivery_id: str = ""
     urgency: Urgency = Urgency.ROUTINE
     warning: str = ""
+    wait_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

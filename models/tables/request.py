@@ -131,3 +131,4 @@ class LocalPatient(Base):
 
 
 Index("ix_local_patient_nhs_number", LocalPatient.institution_id, LocalPatient.nhs_number)
+Index("ix_local_patient_in_any_case", LocalPatient.institution_id, func.lower(LocalPatient.patient_id))

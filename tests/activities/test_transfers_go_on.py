@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import func, select
 
+from dicom_edge.announce import Announcer
 from models.domain.routing import HeldReason
-from models.tables import OutboxCommand, Transaction, Worklist
+from models.tables import Arrival, OutboxCommand, Transaction, Worklist, now
 from tests.activities.fetching import Fetching, images
 from tests.activities.source_pacs import source_pacs
 from tests.ingest.filling import Filling
@@ -37,8 +40,28 @@ def test_what_was_missing_and_is_pushed_by_hand_lets_a_stopped_transfer_look(
         filling.close(association)
         filling.ingest.round()
         assert fetching.progress(transfer_id).complete
+        assert _is_announced(fetching, arrival), "what was missing may have come"
         assert fetching.seal(arrival).sealed
         assert _looks(fetching) == 1
+
+
+def test_what_is_being_fetched_says_itself_when_it_is_worth_a_look(fetching: Fetching, edge_port: int) -> None:
+    with source_pacs(images(), edge_port, lambda n, level, wanted: (wanted[:4], 0x0000)) as pacs:
+        transfer_id = fetching.listed(pacs.port)
+        assert not fetching.retrieve(transfer_id).complete
+        (arrival,) = fetching.arrivals()
+        _is_announced(fetching, arrival)
+        # Its associations have ended, and it has grown.
+        assert not _is_announced(fetching, arrival)
+
+
+def _is_announced(fetching: Fetching, arrival: Arrival) -> bool:
+    """Whether its workflow would be told now that it has news, long after the last time."""
+    with fetching.database.begin() as session:
+        row = session.get_one(Arrival, arrival.id)
+        row.generation, row.opened_at = row.generation + 1, row.opened_at - timedelta(hours=1)
+        row.announced_at = row.announced_at and now() - timedelta(minutes=1)
+    return bool(Announcer(fetching.database, lambda arrival_id, grew: None).round())
 
 
 def _looks(fetching: Fetching) -> int:

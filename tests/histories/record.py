@@ -63,7 +63,7 @@ DAY = timedelta(days=1)
 
 
 async def routed(client: Client, world: World) -> None:
-    world.answers["outlook"] = ArrivalOutlook(source_can_be_asked=True)
+    world.answers["outlook"] = ArrivalOutlook(source_can_be_asked=True, wait_seconds=0.2)
     await (await arrive(client, world)).result()
     await delivery_of(client, world).result()
 

@@ -14,6 +14,7 @@ from models.domain.errors import NotFound, PeerUnreachable
 from models.tables import Arrival, now
 from tests.eventually import eventually
 from tests.ingest.filling import Filling, small_ct
+from tests.ingest.key_objects import key_objects
 
 
 class Engine:
@@ -61,19 +62,45 @@ def test_the_first_image_is_announced_at_once_and_only_once(
         assert session.get_one(Arrival, arrival_id).announced_generation == 1
 
 
-def test_growth_is_announced_less_often_the_longer_it_lasts(
+def test_the_end_of_a_push_is_announced_later_the_longer_it_lasted(
     filling: Filling, announcer: Announcer, engine: Engine
 ) -> None:
-    association = filling.open()
     for n in (1, 2):
-        filling.keep(association, small_ct(n))
-        filling.ingest.round()
+        filling.bring(small_ct(n))
         announcer.round()
         age(filling, opened=20, announced=4)
     assert [grew.count for _, grew in engine.told] == [1]
     age(filling, opened=20, announced=6)
     announcer.round()
     assert [grew.count for _, grew in engine.told] == [1, 2]
+
+
+def test_images_amid_many_are_not_announced_the_end_is(filling: Filling, announcer: Announcer, engine: Engine) -> None:
+    association = filling.open()
+    for n in range(1, 6):
+        filling.keep(association, small_ct(n))
+        filling.ingest.round()
+        announcer.round()
+        age(filling, opened=20, announced=6)
+    assert [grew.count for _, grew in engine.told] == [1]
+    filling.close(association)
+    filling.ingest.round()
+    age(filling, opened=20, announced=6)
+    announcer.round()
+    assert [grew.count for _, grew in engine.told] == [1, 5]
+
+
+def test_the_last_that_the_sender_lists_is_announced_while_it_is_connected(
+    filling: Filling, announcer: Announcer, engine: Engine
+) -> None:
+    association = filling.open()
+    first, *others = images = [small_ct(n) for n in (1, 2, 3)]
+    for one in (first, key_objects(*(image.SOPInstanceUID for image in images)), *others):
+        filling.keep(association, one)
+        filling.ingest.round()
+        announcer.round()
+        age(filling, opened=20, announced=6)
+    assert [grew.count for _, grew in engine.told] == [1, 2, 4]
 
 
 def test_even_an_old_arrival_is_announced_soon(filling: Filling, announcer: Announcer, engine: Engine) -> None:

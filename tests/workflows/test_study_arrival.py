@@ -217,6 +217,28 @@ async def test_the_source_says_how_many_there_are(stage: Stage) -> None:
     assert [given.asked for name, given in stage.world.given if name == "seal"] == [None, 3]
 
 
+async def test_while_nothing_can_be_found_nobody_looks(stage: Stage) -> None:
+    stage.world.answers["outlook"] = ArrivalOutlook(source_can_be_asked=True, wait_seconds=600)
+    handle = await stage.arrival()
+    await stage.until(lambda: "outlook" in stage.world.done)
+    await stage.forward(handle, timedelta(minutes=5))
+    assert "seal" not in stage.world.done
+    await stage.forward(handle, timedelta(minutes=6))
+    assert await handle.result() == "routed"
+    assert [given.asked for name, given in stage.world.given if name == "seal"] == [3]
+
+
+async def test_news_ends_the_first_wait(stage: Stage) -> None:
+    stage.world.answers["outlook"] = ArrivalOutlook(wait_seconds=3600)
+    stage.world.answers["seal"] = Sealed(True, "all there")
+    handle = await stage.arrival()
+    await stage.until(lambda: "outlook" in stage.world.done)
+    await stage.grew(handle, 1)
+    # No time is skipped.
+    assert await handle.result() == "routed"
+    assert [given.asked for name, given in stage.world.given if name == "seal"] == [None]
+
+
 async def test_a_source_that_cannot_be_asked_in_time_holds_nothing_up(stage: Stage) -> None:
     stage.world.answers["outlook"] = ArrivalOutlook(source_can_be_asked=True)
     stage.world.answers["count"] = PASSING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -38,7 +38,7 @@ def decide(
     seen = _seen(RULES[kind].lifecycle)
     if content is None and (not is_possible(kind, page) or _has_moved_on(seen, page)):
         # The page that follows says how it stands.
-        said = ("Too late:", _who_was_first(page) or page.sentence, _where_it_waits(page))
+        said = ("Too late:", *_who_was_first(page), _where_it_waits(page))
         flash(" ".join(part for part in said if part), "refused")
         return redirect(url_for("transactions.show", reference=page.reference), 303)
     if content is None:
@@ -76,12 +76,14 @@ def _has_moved_on(seen: str | None, page: TransactionPage) -> bool:
     return seen is not None and page.lifecycle == "delivery" and Seen.of(seen).is_past(page.seen)
 
 
-def _who_was_first(page: TransactionPage) -> str:
-    """What a person did about it, and when; empty where the exchange has moved it on since, or nobody did anything."""
-    step = page.steps[-1] if page.steps else None
-    if step is None or step.who == "the exchange":
-        return ""
-    return f"it was {phrase(step.event).lower()} by {step.who} on {at_length(step.at, person().time_zone)}."
+def _who_was_first(page: TransactionPage) -> Iterator[str]:
+    """What a person did about it last, and when; how it stands, if the exchange alone did or has moved it on since."""
+    by_a_person = [step for step in page.steps if step.who != "the exchange"]
+    if by_a_person:
+        step = by_a_person[-1]
+        yield f"it was {phrase(step.event).lower()} by {step.who} on {at_length(step.at, person().time_zone)}."
+    if not by_a_person or page.steps[-1] is not by_a_person[-1]:
+        yield page.sentence
 
 
 def _where_it_waits(page: TransactionPage) -> str:
