@@ -181,8 +181,10 @@ def no_longer_wanted(session: Session, study: RequestedStudy, request: ImageRequ
     if study.state == "wanted" and request.state in (*ASKED, State.ANSWERED):
         return ""
     of_it = select(TransitionRow).where(TransitionRow.lifecycle == "request", TransitionRow.subject_id == request.id)
-    step = session.scalars(of_it.order_by(TransitionRow.id.desc()).limit(1)).one()
+    step = session.scalars(of_it.order_by(TransitionRow.id.desc()).limit(1)).first()
     reference = session.get_one(Transaction, request.transaction_id).reference
+    if step is None:
+        return f"Too late: {reference} is {request.state}."
     return f"Too late: {reference} was {step.event.replace('-', ' ')} by {step.actor} at {step.at:%H:%M} UTC."
 
 

@@ -105,6 +105,22 @@ def test_a_release_teaches_whose_the_id_is(parcels: Parcels) -> None:
     assert check(parcels, again, "H123") == ""
 
 
+def test_of_two_who_enter_it_at_once_the_later_is_told_before_anything_is_released(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
+    assert check(parcels, first, "H123") == ""
+    assert check(parcels, second, "H123") == ANOTHERS_ID
+    assert check(parcels, first, "H123") == "", "whoever has it keeps it"
+
+
+def test_an_id_in_another_case_is_no_other_id(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first, other, again = (parcels.release(image(one)) for one in (AGNES, BORIS, AGNES))
+    assert check(parcels, first, "H123a") == ""
+    assert check(parcels, other, "h123A") == ANOTHERS_ID
+    assert check(parcels, again, "h123A") == ""
+
+
 def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_identifiers_that_were_found_are_kept(app: Flask, database: Database, re
         ("x" * 65, "", "64 characters at most; this has 65"),
         ("a\\b", "", "may not contain a backslash"),
         ("*", "", "may not contain a backslash, * or ?"),
+        ("B\u0661\u0660\u0660", "", "Type the digits of the Patient ID as 0 to 9."),
         ("A1", "RX?", "may not contain a backslash, * or ?"),
         ("a\x01b", "", "may not contain a backslash"),
         ("L-77", "y" * 17, "16 characters at most; this has 17"),
@@ -166,7 +168,8 @@ def test_a_step_that_is_too_late_is_not_asked(app: Flask, database: Database, re
     token = field_of(client.get(page).text, "csrf_token")
     answer = client.post(f"{page}/abandon", data={"csrf_token": token, "command": new_id(), "reason": "No more."})
     assert answer.status_code == 303
-    assert "Too late: Confirmed: 6 of 6 are in ZX2_PACS" in client.get(page).text
+    text = client.get(page).text
+    assert re.search(r"Too late: it was released by [^.]+ on [^.]+\. Confirmed: 6 of 6 are in ZX2_PACS", text)
     assert commands(database) == []
 
 

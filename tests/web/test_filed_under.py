@@ -72,6 +72,9 @@ def test_its_page_offers_the_same_own_id_as_the_worklist(app: Flask, database: D
     assert "Known here for this NHS number; ZX1 sent" in text
     assert "It will be filed in" not in text
     assert "File it under 999 000 0018 all the same" in text
+    assert re.search(r'data-label="As filed"><span><span class="iep-reference">E900002</span>', text)
+    assert "ZX2 would file it under its own Patient ID, known here for this NHS number" in text
+    assert "would file it under the patient" not in text
     assert "E900002" not in sign_in(app, "officer.zx1").get(page).text
     assert send(client, page, f"{page}/release", patient_id="E900002").status_code == 303
     with database.begin() as session:

@@ -12,6 +12,7 @@ from models.tables import (
     Arrival,
     AuditEntry,
     HeldObject,
+    ImageRequest,
     OutboxCommand,
     RequestedStudy,
     Transaction,
@@ -170,6 +171,27 @@ def test_the_later_of_two_reads_who_did_what_and_when(app: Flask, database: Data
         assert client.post(f"/transactions/{reference}/{act}", data=form | entries).status_code == 303
         page = client.get(f"/transactions/{reference}").text
         assert "Too late: it was refused by Clinician 1 Example (ZX1) on " in page
+    assert asked_of_engine(database) == []
+
+
+def test_who_chooses_a_request_that_was_withdrawn_reads_by_whom(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    reference, ((study, asked),) = held_with(database, registry, 1)
+    client = sign_in(app, "officer.zx1")
+    form = {name: field_of(client.get("/held").text, name) for name in ("csrf_token", "command")}
+    with database.begin() as session:
+        request = session.get_one(ImageRequest, session.get_one(RequestedStudy, study).request_id)
+        request.state = "withdrawn"
+        step = session.scalars(
+            select(TransitionRow).where(TransitionRow.subject_id == request.id).order_by(TransitionRow.id.desc())
+        ).first()
+        assert step
+        step.event, step.actor = "withdrawn", registry.accounts["clinician.zx2"]
+    answer = client.post(f"/transactions/{reference}/match", data=form | {"requested_study_id": study})
+    assert answer.status_code == 422
+    assert f"Too late: {asked} was withdrawn by Clinician 2 Example (ZX2) at " in answer.text
+    assert "Choose one of" in client.post(f"/transactions/{reference}/match", data=form).text
     assert asked_of_engine(database) == []
 
 

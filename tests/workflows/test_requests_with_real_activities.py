@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -189,7 +190,7 @@ async def test_matching_by_hand_to_what_was_withdrawn_is_refused_and_it_stays_he
         study = session.scalars(select(Candidate.requested_study_id)).one()
         chosen = command(session, CommandKind.MATCH_ARRIVAL, desk.exchange.world.arrival_id, requested_study_id=study)
     said = await refused(arrival.execute_update(StudyArrival.match, Decision("ann", chosen)))
-    assert said == "That study is wanted and its request withdrawn now; reload the page."
+    assert re.fullmatch(r"Too late: T-\S+ was withdrawn by cy at \d\d:\d\d UTC\.", said)
     assert await arrival.query("state") == "held"
 
 
