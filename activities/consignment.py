@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -34,6 +34,8 @@ from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
 from models.slot_queue import kept_for_urgent
 from models.tables import ArrivalInstance, Delivery, Instance, LedgerEntry, Node, Study, Transaction, now
 
+SAID = ("status", "accepted", "round", "tries", "attempt", "reason", "syntax", "answered_at")
+"""What the last answer to an image replaces in the ledger."""
 AT_ONCE = 200
 """Images read from the database in one look."""
 
@@ -84,7 +86,10 @@ class Answer:
 
 
 class Consignment:
-    """Read once at the start of an attempt; afterwards `due()` follows the parcel while it grows."""
+    """Read once at the start of an attempt; afterwards `due()` follows the parcel while it grows.
+
+    Each takes the next `attempt` of the delivery. One that a later has followed is late: its process stood still.
+    """
 
     def __init__(self, database: Database, delivery_id: str, urgency: Urgency) -> None:
         self.database = database
@@ -92,7 +97,8 @@ class Consignment:
         self.urgency = urgency
         self.watermark = 0
         with database.begin() as session:
-            delivery = session.get_one(Delivery, delivery_id)
+            delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
+            delivery.attempt += 1
             node, arrival = delivery.node, delivery.parcel.arrival
             if delivery.released_at is None:
                 raise Permanent("This parcel was not released; release it from the worklist.")
@@ -106,7 +112,7 @@ class Consignment:
             self.rules_version = arrival.transaction.rules_version
             self.identity = SentIdentity(**delivery.identity)
             self.released_at = delivery.released_at
-            self.round = delivery.round
+            self.round, self.attempt = delivery.round, delivery.attempt
             self.node_id = node.id
             self.slots = node.slots - (0 if urgency.is_urgent else kept_for_urgent(node.slots, node.urgent_slots))
             self.form = IssuerForm(node.issuer_form)
@@ -153,7 +159,10 @@ class Consignment:
         return images, complete and len(rows) < AT_ONCE, stopped
 
     def write(self, answers: Sequence[Answer]) -> None:
-        """Put answers into the ledger. A late attempt cannot undo what a newer one wrote as accepted."""
+        """Put answers into the ledger. What a newer attempt wrote stays, as does what was accepted.
+
+        Of an answer that comes too late for that only the sends are counted.
+        """
         if not answers:
             return
         rows = [
@@ -166,6 +175,7 @@ class Consignment:
                 "round": self.round if answer.settles else 0,
                 "tries": 0 if answer.settles else answer.image.tries + 1,
                 "wire_count": answer.on_wire,
+                "attempt": self.attempt,
                 "reason": answer.reason,
                 "syntax": answer.syntax,
                 "answered_at": answer.at,
@@ -173,26 +183,29 @@ class Consignment:
             for answer in answers
         ]
         fresh = insert(LedgerEntry)
+        stays = (LedgerEntry.attempt > fresh.excluded.attempt) | (LedgerEntry.accepted & ~fresh.excluded.accepted)
         with self.database.begin() as session:
             session.execute(
                 fresh.on_conflict_do_update(
                     index_elements=["delivery_id", "node_id", "instance_id"],
                     set_={
-                        "status": fresh.excluded.status,
-                        "accepted": LedgerEntry.accepted | fresh.excluded.accepted,
-                        "round": fresh.excluded.round,
                         "wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count,
-                        "tries": fresh.excluded.tries,
-                        "reason": fresh.excluded.reason,
-                        "syntax": fresh.excluded.syntax,
-                        "answered_at": fresh.excluded.answered_at,
+                        **{
+                            name: case((stays, getattr(LedgerEntry, name)), else_=fresh.excluded[name]) for name in SAID
+                        },
                     },
                 ),
                 rows,
             )
             if self._was_faulty and any(answer.accepted for answer in answers):
                 delivery = session.get_one(Delivery, self.delivery_id)
-                delivery.fault, delivery.fault_at, self._was_faulty = "", None, False
+                if not self.is_late(delivery):
+                    delivery.fault, delivery.fault_at = "", None
+                self._was_faulty = False
+
+    def is_late(self, delivery: Delivery) -> bool:
+        """Whether another attempt has begun since: what this one meets does not tell how the delivery stands."""
+        return delivery.attempt != self.attempt
 
     def note_store(self, at: datetime) -> None:
         """When the Node took an image last. By itself: rows of the ledger hold a share of the Node's."""

@@ -38,6 +38,7 @@ class DicomActivities:
 
         That the Node is away is an answer, not an error: the workflow waits for it better than the engine's retries do.
         """
+        consignment = None
         try:
             consignment = Consignment(self.database, sending.delivery_id, sending.urgency)
             with pulse():
@@ -54,11 +55,11 @@ class DicomActivities:
             with self.shares.of(consignment.node_id, consignment.peer.name):
                 stopped = sender.run()
         except (NodeDown, NodeHeld, OutsideWindow) as away:
-            return SendReport(0, 0, node_away=True, planned_until=self._note(sending.delivery_id, away))
+            return SendReport(0, 0, node_away=True, planned_until=self._note(sending.delivery_id, away, consignment))
         except (Permanent, FailureError):
             raise
         except Exception as fault:
-            self._note(sending.delivery_id, fault)
+            self._note(sending.delivery_id, fault, consignment)
             raise
         accepted, total, aside = consignment.summary()
         if stopped:
@@ -67,8 +68,8 @@ class DicomActivities:
             stopped = because(consignment.peer.name, aside)
         return SendReport(accepted, total, stopped)
 
-    def _note(self, delivery_id: str, fault: Exception) -> str:
-        """Say on the page why it waits and whose move it is, and let the Node's health look.
+    def _note(self, delivery_id: str, fault: Exception, consignment: Consignment | None) -> str:
+        """Say on the page why it waits and whose move it is, and let the Node's health look; unless it is too late.
 
         Returns until when, in a planned downtime.
         """
@@ -82,6 +83,8 @@ class DicomActivities:
             words = "Something unexpected stopped it. It is tried again by itself; ring support if it stays."
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
+            if consignment is not None and consignment.is_late(delivery):
+                return ""
             delivery.fault, delivery.fault_at = words, now()
             waits = isinstance(fault, (NodeDown, NodeHeld, OutsideWindow))
             delivery.waiting_since = delivery.fault_at if waits else None

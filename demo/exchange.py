@@ -117,6 +117,9 @@ def _temporal(settings: Settings) -> tuple[str, ...]:
         "--port", str(settings.port("temporal")), "--ui-port", str(settings.port("temporal_ui")),
         "--db-filename", str(folder / "temporal.db"),
         "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2", "--log-level", "error",
+        # As in temporal/dynamicconfig: a worker that stands still is given no more work.
+        *("--dynamic-config-value", 'frontend.keepAliveTime="3s"'),
+        *("--dynamic-config-value", 'frontend.keepAliveTimeout="3s"'),
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Delivery(Base):
 
     `waiting_since` is set while nothing is tried because its Node is away (models/waiting.py), `waiting_until` as well
     when it is known from when on it may go. `left_out_...`: who has decided last that images which the Node does not
-    take are left out; the ledger says which.
+    take are left out; the ledger says which. `attempt` counts the attempts at sending it: only the last may speak.
     """
 
     __tablename__ = "delivery"
@@ -55,6 +55,7 @@ class Delivery(Base):
     present: Mapped[int | None]
     missing: Mapped[list[Any] | None]
     round: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     left_out_at: Mapped[datetime | None]
     left_out_by: Mapped[str] = mapped_column(default="", server_default="")
     left_out_because: Mapped[str] = mapped_column(default="", server_default="")
@@ -73,8 +74,8 @@ class LedgerEntry(Base):
 
     A refused image is not sent again within its `round`. `wire_count` is how often the image was put on the wire there,
     `reason` why it was not taken where the status does not say it, `syntax` the transfer syntax that it was converted
-    to. `tries` counts answers after which it is sent again by itself; until then its `round` is 0. A person has decided
-    that it goes `uncompressed`, or that it is `left_out`.
+    to. `tries` counts answers after which it is sent again by itself; until then its `round` is 0. `attempt` is
+    the one that wrote it. A person has decided that it goes `uncompressed`, or that it is `left_out`.
     """
 
     __tablename__ = "ledger"
@@ -86,6 +87,7 @@ class LedgerEntry(Base):
     round: Mapped[int] = mapped_column(default=1)
     wire_count: Mapped[int] = mapped_column(default=1)
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     reason: Mapped[str] = mapped_column(default="", server_default="")
     syntax: Mapped[str] = mapped_column(default="", server_default="")
     uncompressed: Mapped[bool] = mapped_column(default=False, server_default="false")

@@ -26,6 +26,7 @@ from models.db import Database
 from models.queries.standing import Standing, standings
 from models.tables import Arrival, Study, Transaction
 from settings import OFFSETS, Settings
+from tests.end_to_end.leaks import handles
 from tests.eventually import eventually
 from web.mailbox import Mail, read_mailbox
 
@@ -45,6 +46,7 @@ class Exchange:
         self.database = Database(postgres.url(var))
         self.archive = FolderArchive(self.settings.archive_folder)
         self.output = var / "output"
+        self.handles_at_first: dict[str, int] = {}
         self._plain = plain
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -70,6 +72,10 @@ class Exchange:
         pid: int | None = eventually(lambda: self.parts().get(part, {}).get("pid"))
         assert pid
         return pid
+
+    def pids(self) -> dict[str, int]:
+        """Of the parts that live, by name."""
+        return {name: part["pid"] for name, part in self.parts().items() if part["pid"]}
 
     def stop(self, part: str) -> None:
         hold.hold(self.var / "run", part)
@@ -220,6 +226,7 @@ def started(request: pytest.FixtureRequest, *options: str) -> Iterator[Exchange]
     running = Exchange(var, free_base(), *options)
     try:
         running.wait_until_ready()
+        running.handles_at_first = handles(running.pids())
         yield running
     finally:
         code = running.end()

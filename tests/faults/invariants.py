@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.request import OPEN
 from models.part10 import opened
 from models.queries.standing import standings
-from models.tables import ArrivalInstance, Delivery, Instance, OutboxCommand, Parcel, Transaction
+from models.tables import ArrivalInstance, Delivery, HeldObject, Instance, LeftOver, OutboxCommand, Parcel, Transaction
 from tests.end_to_end.exchange import Exchange
+from tests.end_to_end.leaks import grown, handles, strays
 from tests.eventually import eventually
 
 NAMES = tuple(sorted({part for patient in PATIENTS for part in patient.name.split("^")[:2] if len(part) > 4}))
@@ -26,7 +28,7 @@ def assert_invariants(exchange: Exchange, timeout: float = 60) -> None:
     """Waits until nothing is on its way, then checks the catalogue; the message lists every violation."""
     eventually(lambda: not left_in_spool(exchange), timeout)
     assert_settled(exchange, timeout)
-    wrong = [*damaged(exchange), *not_once(exchange), *leaks(exchange, (*NAMES, *NUMBERS))]
+    wrong = [*damaged(exchange), *not_once(exchange), *leaks(exchange, (*NAMES, *NUMBERS)), *left_behind(exchange)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -116,6 +118,33 @@ def delivered(exchange: Exchange) -> list[tuple[str, Instance]]:
 def archived_pixels(exchange: Exchange, instance: Instance) -> bytes:
     with opened(exchange.archive.path(str(instance.key))) as part10:
         return part10.pixels()
+
+
+def left_behind(exchange: Exchange) -> list[str]:
+    """I7: files that no row names, handles that are not closed, and processes that nobody waits for."""
+
+    def found() -> list[str]:
+        pids = exchange.pids()
+        return [
+            *nameless(exchange),
+            *grown(exchange.handles_at_first, handles(pids)),
+            *strays(exchange.process.pid, exchange.processes(), pids),
+        ]
+
+    with contextlib.suppress(AssertionError):
+        # What has just ended is reaped at the next look of whoever started it.
+        eventually(lambda: not found(), timeout=10)
+    return found()
+
+
+def nameless(exchange: Exchange) -> list[str]:
+    """Files of the archive that no row names."""
+    with exchange.database.begin() as session:
+        known = {key for table in (Instance, HeldObject, LeftOver) for key in session.scalars(select(table.key))}
+    files = {
+        str(path.relative_to(exchange.archive.root)) for path in exchange.archive.root.rglob("*") if path.is_file()
+    }
+    return [f"no row names {key} of the archive" for key in sorted(files - known)]
 
 
 def leaks(exchange: Exchange, words: tuple[str, ...]) -> list[str]:

@@ -15,9 +15,9 @@ from tests.end_to_end import site
 from tests.end_to_end.exchange import Exchange
 from tests.end_to_end.peers import count
 from tests.eventually import eventually
+from tests.faults.fault import is_whole
 from tests.faults.recording_pacs import RecordingPacs
 from tests.faults.sender import RetryingSender
-from tests.faults.test_kills import is_whole
 
 IMAGES = 60
 RESETS = 100
