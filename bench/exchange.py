@@ -84,10 +84,13 @@ class Exchange:
             ).one()
             worklist.node_id = node.id
 
-    def allow(self, institution_id: str, slots: int) -> None:
-        """The Institution's PACS takes so many associations at once from now on; with none nothing is sent to it."""
+    def allow(self, institution_id: str, slots: int, rate: float = 0.0) -> None:
+        """The Institution's PACS takes so many associations at once from now on, and images a second.
+
+        Without an association nothing is sent to it; a rate of 0 is no limit.
+        """
         with self.database.begin() as session:
-            session.execute(update(Node).where(Node.name == f"{institution_id}_PACS").values(slots=slots))
+            session.execute(update(Node).where(Node.name == f"{institution_id}_PACS").values(slots=slots, rate=rate))
 
     def underway(self) -> list[str]:
         """The states of the deliveries that their destination has not confirmed, each with what hinders it."""
