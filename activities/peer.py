@@ -15,6 +15,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIden
 from pynetdicom.presentation import PresentationContext, build_context
 
 from activities.gate import closed_gate
+from activities.outgoing import read_no_further_ahead
 from activities.quick_socket import make_quick, mark
 from models.directory import AE_TITLE
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable
@@ -88,6 +89,7 @@ def association(
     )
     if not assoc.is_established:
         raise _why_not(peer, assoc)
+    read_no_further_ahead(assoc, peer.name, peer.dimse_timeout)
     try:
         with closed_gate(assoc):
             yield assoc

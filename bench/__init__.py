@@ -1,1 +1,1 @@
-"""Measurements against other programs; `python -m bench` prints ratios from one run."""
+"""Measurements, each beside its target; `python -m bench` makes them all."""

@@ -28,20 +28,29 @@ from bench.programs import free_port, listens, running, until
 ASSOCIATIONS = 4
 LOOK_EVERY = 0.005
 PATIENCE = 30.0
+THIS = (sys.executable, "-m", "bench.bare_relay")
 
 
 @contextlib.contextmanager
 def bare_relay(folder: Path, destination: int) -> Iterator[int]:
     """A relay with its spool in `folder`; the port it receives on."""
-    port = free_port()
     for name in ("tmp", "ready"):
         (folder / name).mkdir()
-    this = [sys.executable, "-m", "bench.bare_relay"]
     with (
-        running([*this, "sender", folder, str(destination)], folder / "sender.log"),
-        running([*this, "edge", folder, str(port)], folder / "edge.log") as edge,
+        running([*THIS, "sender", folder, str(destination)], folder / "sender.log"),
+        bare_receiver(folder) as port,
     ):
-        until(lambda: listens(port), PATIENCE, "The start of the bare relay", edge)
+        yield port
+
+
+@contextlib.contextmanager
+def bare_receiver(folder: Path) -> Iterator[int]:
+    """Its receiving half alone, which keeps in `ready` below `folder`; the port it receives on."""
+    port = free_port()
+    for name in ("tmp", "ready"):
+        (folder / name).mkdir(exist_ok=True)
+    with running([*THIS, "edge", folder, str(port)], folder / "edge.log") as edge:
+        until(lambda: listens(port), PATIENCE, "The start of the bare receiver", edge)
         yield port
 
 

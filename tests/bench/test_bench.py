@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.measure import Journey, Round
-from bench.report import BARE, EXCHANGE, STRAIGHT, report
+from bench.outcome import Section
+from bench.report import BARE, EXCHANGE, STRAIGHT, report, verdicts
 from tests.conftest import Peers
 from tests.eventually import eventually
 
@@ -22,25 +23,29 @@ def rounds(straight: float, bare: float, exchange: float) -> list[Round]:
     return [{STRAIGHT: Journey(0, straight), BARE: Journey(0, bare), EXCHANGE: Journey(0, exchange)}]
 
 
+def said(found: list[Round]) -> str:
+    return Section("relays", "The way", report(found, 500), verdicts(found)).written({})
+
+
 def test_a_run_counts_when_the_bare_relay_is_quick() -> None:
-    said = report(rounds(20, 4, 6), 500, {})
-    assert "bare relay / straight: 0.20 (0.20–0.20); this run counts" in said
-    assert "exchange / bare relay: 1.50 (1.50–1.50); the target of 2 is reached" in said
+    text = said(rounds(20, 4, 6))
+    assert "does not count) | ≤ 0.3 | 0.20 (0.20–0.20) | reached" in text
+    assert "exchange / bare relay | ≤ 1.5 | 1.50 (1.50–1.50) | reached" in text
 
 
 def test_a_run_on_a_machine_that_is_slow_itself_does_not_count() -> None:
-    assert "this run does NOT count" in report(rounds(10, 4, 6), 500, {})
-    assert "is NOT reached" in report(rounds(20, 4, 9), 500, {})
+    assert "does not count) | ≤ 0.3 | 0.40 (0.40–0.40) | missed by 33%" in said(rounds(10, 4, 6))
+    assert "exchange / bare relay | ≤ 1.5 | 2.25 (2.25–2.25) | missed by 50%" in said(rounds(20, 4, 9))
 
 
 def test_ratios_are_taken_within_rounds() -> None:
     # The second round ran while the machine was ten times slower.
-    assert "exchange / bare relay: 1.50 (1.50–1.50)" in report([*rounds(20, 2, 3), *rounds(200, 20, 30)], 500, {})
+    assert "exchange / bare relay | ≤ 1.5 | 1.50 (1.50–1.50)" in said([*rounds(20, 2, 3), *rounds(200, 20, 30)])
 
 
 def program(folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", "--folder", str(folder), "--orthanc-folder", str(folder), *words],
+        [sys.executable, "-m", "bench", "relays", "--folder", str(folder), "--orthanc-folder", str(folder), *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
