@@ -69,7 +69,7 @@ class BulkActivities:
             sheet = session.get_one(BulkSheet, sheet_id)
             sheet.fault = f"{fault} It is tried again by itself; nobody needs to act."
             if isinstance(fault, PeerUnreachable):
-                report_node_fault(session, sheet.node_id, str(fault))
+                report_node_fault(session, sheet.node_id, str(fault), fault.step)
 
 
 def the_study(inquiry: Inquiry, entry: SheetEntry) -> Hit:
