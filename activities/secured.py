@@ -117,6 +117,12 @@ class Caller(AE):  # type: ignore[misc]
 
 
 class Connection(AssociationSocket):  # type: ignore[misc]
+    def _shutdown_socket(self) -> None:
+        super()._shutdown_socket()
+        # It leaves a connection open that the peer has ended, or that never came to be.
+        if self.socket is not None:
+            self.socket.close()
+
     @property
     def ready(self) -> bool:
         return bool(super().ready and (not isinstance(self.socket, SecuredSocket) or self.socket.has_data()))
