@@ -25,7 +25,7 @@ from models.tables import AuditEntry, Node
 from models.tls import Identity, server_context
 from tests.activities.misbehaving import misbehaving
 from tests.activities.orthanc import free_port, running_orthanc
-from tests.activities.parcels import Parcels, fails, ten
+from tests.activities.parcels import Parcels, fails, fault, ten
 from tests.conftest import Peers
 from tests.edge.certificates import Authority, Pair
 from tests.eventually import eventually
@@ -229,6 +229,15 @@ def test_what_could_not_be_trusted_parks_is_in_the_audit_and_on_the_page(
         assert (node.last_fault_step, node.last_fault) == ("tls", facts.detail)
         acts = session.scalars(select(AuditEntry).where(AuditEntry.act == "node.not-secured")).all()
         assert [(entry.subject, entry.facts) for entry in acts] == [(node.id, {"why": facts.detail})]
+
+
+def test_what_waits_for_a_node_that_is_down_for_its_certificate_says_so(parcels: Parcels) -> None:
+    """Nobody is told that it goes on by itself without anybody's act."""
+    why = "The certificate of ZX2_PACS has expired; let its people renew it."
+    delivery = parcels.release(small_ct())
+    parcels.set_node(1, state="down", last_fault=why, last_fault_step="tls")
+    assert parcels.send(delivery).node_away
+    assert fault(parcels, delivery) == f"ZX2_PACS is down: {why}"
 
 
 def test_no_certificate_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
