@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from models.domain.retrieval import RetrieveBy
-from processes import database
+from models.node_settings import SETTINGS, read_settings
+from processes import database, secure
 from settings import Settings
 
 RETRIEVE_BY = click.Choice([one.value for one in RetrieveBy])
@@ -80,6 +81,7 @@ def nodes() -> None:
 @click.option("--port", default=0)
 @click.option("--from", "addresses", multiple=True, help="An address it sends from; may be repeated.")
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
+@click.option("--tls", default="off", help=f"How connections to it are secured: {SETTINGS['tls'].wants}.")
 @click.option("--quiet", default=30.0, help="Seconds of silence after which a study of it counts as complete.")
 @click.option("--retrieve-by", type=RETRIEVE_BY, default="move", help=HOW_RETRIEVED)
 def add_node_verb(
@@ -90,6 +92,7 @@ def add_node_verb(
     port: int,
     addresses: tuple[str, ...],
     certificate: Path | None,
+    tls: str,
     quiet: float,
     retrieve_by: str,
 ) -> None:
@@ -112,14 +115,15 @@ def add_node_verb(
             source_addresses=list(addresses) or ([host] if host else []),
             certificate_sha256=fingerprint(certificate) if certificate else None,
             quiet_seconds=quiet,
+            **read_settings({"tls": tls}),
             retrieve_by=retrieve_by,
         )
     write_directory_file(base, settings.directory_file)
 
 
 @nodes.command("set")
-@click.argument("name")
 @click.argument("institution_id")
+@click.argument("name")
 @click.option("--host", help="Where it listens.")
 @click.option("--port", type=click.IntRange(0, 65535))
 @click.option(
@@ -127,6 +131,10 @@ def add_node_verb(
 )
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="Its TLS certificate (PEM).")
 @click.option("--retrieve-by", type=RETRIEVE_BY, help=HOW_RETRIEVED)
+@click.option("--tls", help=f"How connections to it are secured: {SETTINGS['tls'].wants}.")
+@click.option(
+    "--syntaxes", "preferred_syntaxes", help=f"In what it prefers images: {SETTINGS['preferred_syntaxes'].wants}."
+)
 @click.option("--slots", help="Associations to it at once.")
 @click.option("--urgent-slots", help="How many of these only urgent deliveries take.")
 @click.option("--rate", help="Images a second at most; 0 for no limit.")
@@ -150,7 +158,6 @@ def set_node(
     """Change the Node NAME of an Institution; what is not given stays. It counts from the next attempt on."""
     from models.certificates import fingerprint
     from models.directory import write_directory_file
-    from models.node_settings import read_settings
     from models.registry import change_node, named_node
 
     given = {
@@ -178,7 +185,7 @@ def list_nodes() -> None:
 
     with database(Settings.load()).begin() as session:
         for node in session.scalars(select(Node).order_by(Node.institution_id, Node.name)):
-            where = f"{node.host}:{node.port}" if node.receives else "sends only"
+            where = f"{node.host}:{node.port}{' TLS' if node.tls else ''}" if node.receives else "sends only"
             click.echo(f"{node.institution_id:10} {node.name:20} {node.ae_title:16} {where:24} {node.state}")
 
 
@@ -190,7 +197,10 @@ def echo_node(name: str) -> None:
     from activities.peer import PeerAddress
     from models.registry import named_node
 
-    with database(Settings.load()).begin() as session:
+    settings = Settings.load()
+    base = database(settings)
+    secure(settings, base)
+    with base.begin() as session:
         node = named_node(session, name)
     if not node.receives:
         raise click.ClickException(f"{name} has no address: it only sends to the exchange.")

@@ -12,6 +12,7 @@ from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import Permanent
 from models.presence import Presence
+from models.tls import Identity
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -32,15 +33,32 @@ def presence(settings: Settings) -> Presence:
     return Presence(settings.var / "run" / "present")
 
 
+def own_identity(settings: Settings) -> Identity | None:
+    """What the exchange shows under TLS; None unless all of it is set."""
+    if settings.tls_key and settings.tls_certificate and settings.tls_authorities:
+        return Identity(settings.tls_key, settings.tls_certificate, settings.tls_authorities)
+    return None
+
+
+def secure(settings: Settings, base: Database) -> None:
+    """Let this process speak TLS to Nodes, and say in the audit which could not be trusted."""
+    from activities.secured import OWN
+    from models.outbox import alarm_not_secured
+
+    def alarm(node_id: str, sentence: str) -> None:
+        with base.begin() as session:
+            alarm_not_secured(session, node_id, sentence)
+
+    OWN.identity, OWN.alarm = own_identity(settings), alarm
+
+
 def run_edge(settings: Settings, name: str, plain_fd: int | None, tls_fd: int | None) -> int:
     from dataclasses import replace
 
-    from dicom_edge.edge_main import Identity, run
+    from dicom_edge.edge_main import run
     from dicom_edge.limits import Limits
 
-    identity = None
-    if settings.tls_key and settings.tls_certificate and settings.tls_authorities:
-        identity = Identity(settings.tls_key, settings.tls_certificate, settings.tls_authorities)
+    identity = own_identity(settings)
     tls = tls_fd if tls_fd is not None else (settings.bind, settings.port("dicom_tls")) if identity else None
     here = presence(settings)
     return run(
@@ -128,6 +146,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
     from activities.transfers import TransferActivities
 
     base = database(settings, pool_size=16)
+    secure(settings, base)
     archive = FolderArchive(settings.archive_folder)
     peers = DicomActivities(base, archive, settings.send_parallel)
     if queue != "workflows":

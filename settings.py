@@ -80,9 +80,11 @@ class Settings(BaseSettings):
     smtp_username: str = Field("", description="Account at the mail host; empty: no sign-in.")
     smtp_password: SecretStr | None = Field(None, description="Password of that account.")
     mail_from: str = Field("exchange@exchange.example", description="Sender of every mail.")
-    tls_key: Path | None = Field(None, description="Private key of the DICOM TLS listener.")
-    tls_certificate: Path | None = Field(None, description="Certificate of the DICOM TLS listener.")
-    tls_authorities: Path | None = Field(None, description="Certificates that senders' certificates must descend from.")
+    tls_key: Path | None = Field(None, description="Private key for DICOM TLS, in both directions.")
+    tls_certificate: Path | None = Field(None, description="Certificate of that key, shown to senders and to Nodes.")
+    tls_authorities: Path | None = Field(
+        None, description="Certificates that those of senders and Nodes must descend from."
+    )
     demo: bool = Field(False, description="Make-believe hospitals: shows the mailbox page. The demo's runner sets it.")
     secure_cookies: bool = Field(True, description="Cookies only over HTTPS; the demo on 127.0.0.1 switches it off.")
     spool_low_water: int = Field(

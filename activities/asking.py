@@ -11,7 +11,8 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 
 from activities.peer import PeerAddress, association, status_of
-from models.domain.errors import PeerBusy, PeerRefuses
+from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses
+from models.domain.reaching import Step
 
 PENDING = (0xFF00, 0xFF01)
 SUCCESS = 0x0000
@@ -19,11 +20,15 @@ FIND = StudyRootQueryRetrieveInformationModelFind
 
 
 def echo(peer: PeerAddress) -> None:
-    """One C-ECHO; raises what is wrong."""
-    with association(peer, [build_context(Verification)]) as assoc:
-        status = status_of(peer, assoc.send_c_echo())
-        if status != SUCCESS:
-            raise PeerRefuses(f"{peer.name} answers an echo with status {status:04X}.")
+    """One C-ECHO; raises what is wrong, and at which step."""
+    try:
+        with association(peer, [build_context(Verification)]) as assoc:
+            status = status_of(peer, assoc.send_c_echo())
+            if status != SUCCESS:
+                raise PeerRefuses(f"{peer.name} answers an echo with status {status:04X}.")
+    except ExchangeError as fault:
+        fault.step = fault.step or Step.ECHO
+        raise
 
 
 def find(peer: PeerAddress, assoc: Association, level: str, **keys: str) -> Iterator[Dataset]:

@@ -9,7 +9,7 @@ from activities.peer import PeerAddress, association
 from models import bulk
 from models.db import Database
 from models.domain.bulk_sheet import Column, SheetEntry, named_patient
-from models.domain.errors import NotAllowed, Passing, PeerBusy, PeerRefuses, PeerUnreachable
+from models.domain.errors import NotAllowed, NotSecured, Passing, PeerBusy, PeerRefuses, PeerUnreachable
 from models.domain.naming import Identifying
 from models.domain.pacs_search import Criteria, Hit, Level, contradictions, questions
 from models.outbox import report_node_fault
@@ -42,7 +42,7 @@ class BulkActivities:
             except Passing as fault:
                 self._say(sheet_id, fault)
                 raise
-            except PeerRefuses as refusal:
+            except (NotSecured, PeerRefuses) as refusal:
                 for position in positions:
                     self._fail(sheet_id, position, str(refusal))
         with self.database.begin() as session:
@@ -69,7 +69,7 @@ class BulkActivities:
             sheet = session.get_one(BulkSheet, sheet_id)
             sheet.fault = f"{fault} It is tried again by itself; nobody needs to act."
             if isinstance(fault, PeerUnreachable):
-                report_node_fault(session, sheet.node_id, str(fault))
+                report_node_fault(session, sheet.node_id, str(fault), fault.step)
 
 
 def the_study(inquiry: Inquiry, entry: SheetEntry) -> Hit:

@@ -20,6 +20,7 @@ from models.db import Database
 from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, OutsideWindow, Passing, PeerUnreachable, Permanent
 from models.domain.lifecycles.node import State as NodeState
+from models.domain.reaching import Step
 from models.domain.statuses import because
 from models.outbox import report_node_fault
 from models.tables import Arrival, Delivery, Node, now
@@ -90,7 +91,7 @@ class DicomActivities:
             delivery.waiting_since = delivery.fault_at if waits else None
             delivery.waiting_until = fault.opens if isinstance(fault, OutsideWindow) else None
             if isinstance(fault, PeerUnreachable):
-                report_node_fault(session, delivery.node_id, str(fault))
+                report_node_fault(session, delivery.node_id, str(fault), fault.step)
             node = delivery.node
             if isinstance(fault, Passing):
                 fault.again_after = again_after(node, activity.info().attempt)
@@ -134,10 +135,11 @@ class DicomActivities:
         """One C-ECHO to the Node; that it fails is an answer, not an error."""
         with self.database.begin() as session:
             peer = PeerAddress.of(session.get_one(Node, node_id))
+        step: Step | None = None
         try:
             echo(peer)
         except ExchangeError as fault:
-            facts = NodeFacts(False, str(fault))
+            facts, step = NodeFacts(False, str(fault)), fault.step
         else:
             facts = NodeFacts(True)
         with self.database.begin() as session:
@@ -145,5 +147,5 @@ class DicomActivities:
             if facts.answered:
                 node.last_answer_at = node.last_echo_at = now()
             else:
-                node.last_fault_at, node.last_fault = now(), facts.detail
+                node.last_fault_at, node.last_fault, node.last_fault_step = now(), facts.detail, step or ""
         return facts

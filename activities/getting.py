@@ -6,7 +6,7 @@ C.4.2.1.5 and C.4.3.1.4). As there, what has come they do not say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any
@@ -58,7 +58,7 @@ def get(
     patient = replace(peer, dimse_timeout=max(peer.dimse_timeout, SILENT))
     asked = False
     for group in in_groups(classes):
-        wanted = [build_context(GET), *contexts(product(group, TRANSFER_SYNTAXES))]
+        wanted = [build_context(GET), *contexts(product(group, _best_first(peer.syntaxes)))]
         roles = [build_role(one, scp_role=True) for one in group]
         with association(patient, wanted, roles=roles) as assoc:
             pairs = _receivable(peer, assoc)
@@ -80,6 +80,11 @@ def in_groups(classes: Collection[str]) -> Iterator[list[str]]:
     rest = iter(known if all(classes) and known else known | dict.fromkeys(COMMON_CLASSES))
     while group := list(islice(rest, CLASSES_AT_ONCE)):
         yield group
+
+
+def _best_first(preferred: Sequence[str]) -> list[str]:
+    """All TRANSFER_SYNTAXES, the PACS's `preferred` ones before the rest: many a PACS takes the first it can serve."""
+    return sorted(TRANSFER_SYNTAXES, key=lambda one: preferred.index(one) if one in preferred else len(preferred))
 
 
 def _receivable(peer: PeerAddress, assoc: Association) -> Pairs:

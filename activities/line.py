@@ -108,7 +108,7 @@ class Line:
         return self.work.next() if time.monotonic() < self._lease_ends else None
 
     def _send(self, assoc: Association, image: Image, accepted: set[Pair]) -> None:
-        syntax = taken(image, accepted)
+        syntax = taken(image, accepted, self.consignment.peer.syntaxes)
         if not syntax:
             self._set_aside(image, NOT_SUPPORTED, why_not_taken(image, assoc))
             return
@@ -116,7 +116,14 @@ class Line:
             if not self._its_turn():
                 self.work.waiting.put(image)
                 return
-            status = self._store(assoc, image, syntax)
+            try:
+                status = self._store(assoc, image, syntax)
+            except Unconvertible:
+                if image.uncompressed or image.pair not in accepted:
+                    raise
+                # The Node would have preferred another, and takes it as it was received.
+                syntax = image.TransferSyntaxUID
+                status = self._store(assoc, image, syntax)
         except Unconvertible as fixed:
             name, why = syntax_of(image.TransferSyntaxUID).name, str(fixed).rstrip(".")
             words = f"transfer syntax {name} cannot be converted: {why[:1].lower()}{why[1:]}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydicom.uid import UID
 from pynetdicom.association import Association
 
 from activities.consignment import Image
 from activities.peer import MOST_CONTEXTS
-from models.domain.syntaxes import conversions, syntax_of
+from models.domain.syntaxes import in_order, syntax_of
 
 Pair = tuple[str, str]
 """A SOP class and a transfer syntax."""
@@ -17,10 +17,10 @@ SYNTAXES_REFUSED = 0x04
 """The Node knows the class, but none of the syntaxes offered for it."""
 
 
-def offer(pair: Pair) -> list[Pair]:
-    """The image as it is, then what it may be converted to."""
+def offer(pair: Pair, preferred: Sequence[str] = ()) -> list[Pair]:
+    """The image as it is and what it may be converted to, the best first for a Node that has `preferred` syntaxes."""
     sop_class, syntax = pair
-    return [pair, *((sop_class, other) for other in conversions(syntax))]
+    return [(sop_class, other) for other in in_order(syntax, preferred)]
 
 
 def offers(first: Pair, others: Iterable[Pair]) -> list[Pair]:
@@ -32,9 +32,9 @@ def offers(first: Pair, others: Iterable[Pair]) -> list[Pair]:
     return list(offered)
 
 
-def taken(image: Image, accepted: set[Pair]) -> str:
-    """The transfer syntax in which the Node takes `image`, the received one first; empty where there is none."""
-    possible = [pair for pair in offer(image.pair) if pair in accepted]
+def taken(image: Image, accepted: set[Pair], preferred: Sequence[str] = ()) -> str:
+    """The best transfer syntax in which the Node takes `image`; empty where there is none."""
+    possible = [pair for pair in offer(image.pair, preferred) if pair in accepted]
     if image.uncompressed:
         possible = [pair for pair in possible if pair != image.pair]
     return possible[0][1] if possible else ""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from models.domain.bulk_window import BulkWindow
 from models.domain.errors import NodeDown, NodeHeld, OutsideWindow, Permanent
 from models.domain.lifecycles.node import State
+from models.domain.reaching import Step
 from models.domain.urgency import Urgency
 from models.tables import Node
 
@@ -16,6 +17,9 @@ def must_be_usable(node: Node, urgency: Urgency, at: datetime) -> None:
     """Raises why nothing goes to `node` at present: NodeHeld, NodeDown, OutsideWindow, or Permanent without address."""
     must_not_be_kept_back(node, urgency, at)
     if node.state == State.DOWN:
+        if node.last_fault_step == Step.TLS:
+            # Waiting alone does not mend it.
+            raise NodeHeld(f"{node.name} is down: {node.last_fault}")
         raise NodeDown(f"{node.name} is down.")
     if not node.receives:
         raise Permanent(f"{node.name} has no address; choose another Node.")

@@ -71,7 +71,7 @@ def noting(database: Database, transfer_id: str) -> Iterator[None]:
             transfer = session.get_one(Transfer, transfer_id)
             transfer.fault = f"{fault} It is tried again by itself; nobody needs to act."
             if isinstance(fault, PeerUnreachable):
-                report_node_fault(session, transfer.node_id, str(fault))
+                report_node_fault(session, transfer.node_id, str(fault), fault.step)
         raise
     with database.begin() as session:
         session.get_one(Transfer, transfer_id).fault = ""

@@ -23,17 +23,25 @@ from pynetdicom import _config
 
 from demo.commitment import NEVER, NEW, SAME
 from demo.pacs_services import Pacs
+from models.tls import Identity, server_context
 
 log = logging.getLogger(__name__)
 
 
 def run_pacs(
-    ae_title: str, host: str, port: int, folder: Path, peers: Mapping[str, tuple[str, int]], commit: str = SAME
+    ae_title: str,
+    host: str,
+    port: int,
+    folder: Path,
+    peers: Mapping[str, tuple[str, int]],
+    commit: str = SAME,
+    tls: Identity | None = None,
 ) -> NoReturn:
     """Serves until SIGTERM or Ctrl-C, which end this process with exit code 0.
 
     `peers` are the addresses by AE title for C-MOVE and for storage commitment results. With `commit` "same" these come
     on the association of the request, or on a new one where that has ended; else always on a "new" one, or "never".
+    With `tls` it listens by TLS alone, and demands a certificate; where it calls itself it stays in the clear.
     """
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
@@ -50,7 +58,12 @@ def run_pacs(
     pacs = Pacs(ae_title, folder, peers, commit)
     # Received files are renamed into the folder, so they must be written on its file system.
     tempfile.tempdir = str(pacs.store.incoming)
-    server = pacs.ae.start_server((host, port), block=False, evt_handlers=pacs.handlers())
+    server = pacs.ae.start_server(
+        (host, port),
+        block=False,
+        evt_handlers=pacs.handlers(),
+        ssl_context=server_context(tls) if tls else None,
+    )
     log.info("%s listens on %s:%d with %d objects", ae_title, host, server.server_address[1], len(pacs.store))
     stopped.wait()
     # Associations that are still open are threads that would hold the exit; what they stored is durable.
@@ -66,6 +79,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--peer", action="append", default=[], metavar="AE_TITLE=HOST:PORT")
     parser.add_argument("--commit", choices=(SAME, NEW, NEVER), default=SAME, help="the association that it reports on")
+    parser.add_argument(
+        "--tls",
+        nargs=3,
+        type=Path,
+        metavar=("KEY", "CERTIFICATE", "AUTHORITIES"),
+        help="PEM files: listen by TLS alone",
+    )
     given = parser.parse_args()
     peers = {}
     for peer in given.peer:
@@ -73,7 +93,15 @@ def main() -> None:
         host, _, port = address.rpartition(":")
         peers[title] = (host, int(port))
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_pacs(given.ae_title, given.host, given.port, given.folder, peers, given.commit)
+    run_pacs(
+        given.ae_title,
+        given.host,
+        given.port,
+        given.folder,
+        peers,
+        given.commit,
+        Identity(*given.tls) if given.tls else None,
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def prepare(settings: Settings) -> None:
         raise Permanent("This is a part of the demo; run `iep demo`.")
     _secret_file(settings.payload_keys, new_key_line("demo-1").encode())
     _secret_file(settings.web_secret, secrets.token_bytes(32))
-    make_certificates(var / "tls", ("exchange", "zx1"))
+    make_certificates(var / "tls", ("exchange", "zx1", "zx2"))
     database = Database(settings.database_url.get_secret_value())
     _upgrade(database)
     database.must_be_durable()

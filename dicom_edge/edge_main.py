@@ -9,7 +9,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import config
@@ -18,18 +17,9 @@ from dicom_edge.admission import Admission, Networks
 from dicom_edge.limits import Limits
 from dicom_edge.listener import Listener
 from dicom_edge.spool import Spool
-from dicom_edge.tls import server_context
+from models.tls import Identity, server_context
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The edge's own key and certificate, and the authorities its senders' certificates come from (PEM files)."""
-
-    key: Path
-    certificate: Path
-    authorities: Path
 
 
 def run(
@@ -65,7 +55,7 @@ def run(
         (limits or Limits()).within(soft),
         plain=_listening(plain),
         tls=_listening(tls),
-        tls_context=server_context(identity.key, identity.certificate, identity.authorities) if identity else None,
+        tls_context=server_context(identity) if identity else None,
     )
     listener.start()
     ready()

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.domain.bulk_window import BulkWindow
 from models.domain.errors import Permanent
+from models.domain.syntaxes import named_syntax, syntax_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,24 @@ def _switch(words: str) -> bool:
     return {"on": True, "off": False}[words]
 
 
+def _tls(words: str) -> str:
+    return {"off": "", "name": "name", "certificate": "certificate"}[words]
+
+
+def _syntaxes(words: str) -> list[str]:
+    """UIDs by their names or as they are; "as received" for none."""
+    if words == "as received":
+        return []
+    return list(dict.fromkeys(map(named_syntax, words.split(","))))
+
+
 SETTINGS: Mapping[str, Setting] = {
+    "tls": Setting("TLS", "off, name (it names its host) or certificate (it is the one registered)", _tls),
+    "preferred_syntaxes": Setting(
+        "Preferred transfer syntaxes",
+        "names or UIDs with commas between them, the best first, or as received",
+        _syntaxes,
+    ),
     "slots": Setting("Slots", "a whole number from 1 to 64: associations to it at once", _between(1, 64, int)),
     "urgent_slots": Setting(
         "Slots kept for urgent", "a whole number from 0 to 64; one slot stays for all", _between(0, 64, int)
@@ -76,6 +94,12 @@ def read_settings(typed: Mapping[str, str]) -> dict[str, Any]:
 def in_words(name: str, value: Any) -> str:
     """A value as pages show it."""
     match name, value:
+        case "tls", "":
+            return "off"
+        case "tls", _:
+            return f"on; checked by {'the name of its host' if value == 'name' else 'its registered certificate'}"
+        case "preferred_syntaxes", _:
+            return ", ".join(syntax_of(uid).name for uid in value) or "as received"
         case "query_back", bool():
             return "on" if value else "off"
         case "confirm_by", "commitment":

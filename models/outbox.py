@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models.audit import record_act
 from models.domain.contracts import EXCHANGE, CommandKind
+from models.domain.reaching import Step
 from models.failpoint import failpoint
 from models.tables import Node, OutboxCommand, now
 
@@ -94,13 +95,16 @@ def has_earlier(session: Session, command: OutboxCommand) -> bool:
     return bool(session.scalar(select(earlier)))
 
 
-def report_node_fault(session: Session, node_id: str, sentence: str) -> None:
-    """Let the Node's health look now rather than later: at most one such command in five seconds."""
+def report_node_fault(session: Session, node_id: str, sentence: str, step: Step | None = None) -> None:
+    """Let the Node's health look now rather than later: at most one such command in five seconds.
+
+    `step` is the step of reaching it that failed, if it is one.
+    """
     node = session.get_one(Node, node_id)
     at = now()
     if node.last_fault_at is not None and at - node.last_fault_at < timedelta(seconds=5):
         return
-    node.last_fault_at, node.last_fault = at, sentence
+    node.last_fault_at, node.last_fault, node.last_fault_step = at, sentence, step or ""
     post(
         session,
         f"{node_id[:20]}-{int(at.timestamp()) // 10}",
@@ -109,3 +113,22 @@ def report_node_fault(session: Session, node_id: str, sentence: str) -> None:
         subject_id=node_id,
         actor=EXCHANGE,
     )
+
+
+def alarm_not_secured(session: Session, node_id: str, sentence: str) -> None:
+    """Say in the audit that the Node could not be trusted (DCM 110113, Security Alert), once until it answers again."""
+    node = session.get_one(Node, node_id, with_for_update=True)
+    told = node.last_fault == sentence and (
+        node.last_answer_at is None or (node.last_fault_at is not None and node.last_fault_at > node.last_answer_at)
+    )
+    if told:
+        return
+    record_act(
+        session,
+        institution_id=node.institution_id,
+        actor=EXCHANGE,
+        act="node.not-secured",
+        subject=node.id,
+        facts={"why": sentence},
+    )
+    report_node_fault(session, node_id, sentence, Step.TLS)

@@ -74,6 +74,7 @@ def add_node(session: Session, actor: str, **facts: Any) -> Node:
     if session.scalars(taken).first() is not None:
         raise Permanent(f"{institution.ods_code} has a Node {facts['name']} already; choose another name.")
     node = Node(**facts)
+    _must_be_checkable(node)
     session.add(node)
     session.flush()
     record_act(
@@ -88,9 +89,10 @@ def add_node(session: Session, actor: str, **facts: Any) -> Node:
 
 
 def change_node(session: Session, node: Node, actor: str, **facts: Any) -> None:
-    """Give a Node other facts; what is not among them stays."""
+    """Give a Node other facts; what is not among them stays. Raises Permanent for TLS that cannot be checked."""
     for name, value in facts.items():
         setattr(node, name, value)
+    _must_be_checkable(node)
     record_act(
         session,
         institution_id=node.institution_id,
@@ -99,6 +101,11 @@ def change_node(session: Session, node: Node, actor: str, **facts: Any) -> None:
         subject=node.id,
         facts={"changed": sorted(facts)},
     )
+
+
+def _must_be_checkable(node: Node) -> None:
+    if node.tls == "certificate" and not node.certificate_sha256:
+        raise Permanent(f"No certificate is registered for {node.name}; give it with --certificate, or say --tls name.")
 
 
 def named_node(session: Session, name: str) -> Node:

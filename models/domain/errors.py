@@ -10,6 +10,7 @@ ExchangeError
 │   └── NoSlot                every association the node allows is in use
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
+    ├── NotSecured            TLS is wanted and cannot be had: wrong certificate, no TLS there; nothing was sent
     ├── NotAllowed            the lifecycle has no such step from here
     ├── NotFound              no such thing for this Institution
     └── Damaged               stored bytes are not the received bytes
@@ -19,14 +20,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from models.domain.reaching import Step
+
 
 class ExchangeError(Exception):
     """The message is one plain sentence with the next step; it never holds patient detail.
 
-    `again_after` is how long to wait before it is tried again, where somebody has said so.
+    `again_after` is how long to wait before it is tried again, where somebody has said so. `step` is the step of
+    reaching a Node that failed, where it is one.
     """
 
     again_after: timedelta | None = None
+    step: Step | None = None
 
 
 class Passing(ExchangeError):
@@ -67,6 +72,12 @@ class Permanent(ExchangeError):
 
 class PeerRefuses(Permanent):
     """The peer answered "no"."""
+
+
+class NotSecured(Permanent):
+    """No connection to the peer that may be trusted. Nothing was sent, and it is never tried in the clear."""
+
+    step = Step.TLS
 
 
 class NotAllowed(Permanent):

@@ -6,7 +6,7 @@ is ever compressed again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,6 +62,28 @@ SYNTAXES: Mapping[str, Syntax] = {
 def syntax_of(uid: str) -> Syntax:
     """One that is not in the table goes as it is, or not at all."""
     return SYNTAXES.get(uid, Syntax(uid, Pixels.FIXED))
+
+
+def named_syntax(words: str) -> str:
+    """The UID of a transfer syntax in the table, given by name or UID. Raises ValueError for any other."""
+    sought = words.strip().casefold()
+    for uid, syntax in SYNTAXES.items():
+        if sought in (uid, syntax.name.casefold()):
+            return uid
+    raise ValueError(words)
+
+
+def in_order(uid: str, preferred: Sequence[str]) -> tuple[str, ...]:
+    """In which syntaxes an image of `uid` may leave, the best first for a Node that has these `preferred` ones.
+
+    What it was received in is the first where nothing else is preferred, and always where its pixels are compressed
+    with loss: to decode them once and for all is for Nodes that cannot.
+    """
+    possible = (uid, *conversions(uid))
+    if syntax_of(uid).pixels not in (Pixels.NATIVE, Pixels.LOSSLESS):
+        return possible
+    ranks = {one: rank for rank, one in enumerate(preferred)}
+    return tuple(sorted(possible, key=lambda one: ranks.get(one, len(ranks))))
 
 
 def conversions(uid: str) -> tuple[str, ...]:

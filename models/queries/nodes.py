@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.domain import reaching
 from models.domain.downtime import WORK
 from models.domain.errors import NotFound
 from models.domain.lifecycles.delivery import State as DeliveryState
@@ -53,6 +54,8 @@ class NodeStanding:
     last_store_at: datetime | None
     last_fault_at: datetime | None
     last_fault: str
+    how_far: str
+    tls: str
     slots: int
     slots_in_use: int
     sending: int
@@ -171,6 +174,8 @@ def _standing(
         last_store_at=node.last_store_at,
         last_fault_at=node.last_fault_at,
         last_fault=node.last_fault,
+        how_far=_how_far(node),
+        tls=node.tls,
         slots=node.slots,
         slots_in_use=slots_in_use,
         sending=sending,
@@ -183,3 +188,9 @@ def _standing(
         planned_for=WORK.get(node.planned_work, WORK["work"]) if planned else "",
         settings=tuple((one.label, in_words(name, getattr(node, name))) for name, one in SETTINGS.items()),
     )
+
+
+def _how_far(node: Node) -> str:
+    if not node.last_fault_step:
+        return ""
+    return reaching.how_far(reaching.Step(node.last_fault_step), with_tls=bool(node.tls))

@@ -51,7 +51,15 @@ class Node(Base):
     time (empty: always); after a passing fault it is tried again after `back_off` seconds at most (0: as the exchange
     does); `dscp_urgent` and `dscp_bulk` mark the packets of each lane (RFC 2474; 0: none).
 
+    `tls` is how connections that we open to it are secured: empty (not at all), "name" (its certificate comes from our
+    authorities and names `host`) or "certificate" (it comes from them and is the one of `certificate_sha256`, by which
+    the edge knows the Node as a sender, too). `preferred_syntaxes` are the transfer syntaxes (PS3.5 Section 10) in
+    which images had best leave for it, the best first: one whose pixels are not compressed with loss is converted to
+    the first that it takes, if that is uncompressed; everything else goes as it was received. C-GET offers them first.
+
     `confirm_by` is how it says that it has what it accepted: "query" (C-FIND), "commitment" or "both".
+
+    `last_fault_step` is the step of reaching it that failed last (a Step).
 
     `planned_from` and `planned_until` are its planned downtime, `planned_work` a key of WORK; `paced_until` is when its
     rate allows the next image.
@@ -70,6 +78,8 @@ class Node(Base):
     port: Mapped[int] = mapped_column(default=0)
     source_addresses: Mapped[list[Any]] = mapped_column(default=list)
     certificate_sha256: Mapped[str | None]
+    tls: Mapped[str] = mapped_column(default="", server_default="")
+    preferred_syntaxes: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     slots: Mapped[int] = mapped_column(default=4)
     urgent_slots: Mapped[int] = mapped_column(default=1, server_default="1")
     rate: Mapped[float] = mapped_column(default=0.0, server_default="0")
@@ -97,6 +107,7 @@ class Node(Base):
     last_store_at: Mapped[datetime | None]
     last_fault_at: Mapped[datetime | None]
     last_fault: Mapped[str] = mapped_column(default="")
+    last_fault_step: Mapped[str] = mapped_column(default="", server_default="")
     institution: Mapped[Institution] = relationship()
 
     @property

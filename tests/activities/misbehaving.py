@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ def misbehaving(
     with_find: bool = True,
     associations: int = 64,
     only_calling: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Misbehaving]:
     """A Node on a free port that takes `classes` in `syntaxes`, until the end of the block."""
     peer = Misbehaving(answer)
@@ -147,7 +149,7 @@ def misbehaving(
         (evt.EVT_RELEASED, peer.count, ["released"]),
         (evt.EVT_ABORTED, peer.count, ["aborted"]),
     ]
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     peer.port = server.server_address[1]
     try:
         yield peer

@@ -6,6 +6,7 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -36,9 +37,11 @@ class Authority:
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(own.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str) -> Pair:
+    def issue(self, name: str, *hosts: str, days: float = 1) -> Pair:
+        """For `hosts`, names or addresses; it expires in `days`, or has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
-        issued = self._build(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, authority=False)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issued = self._build(subject, key, authority=False, hosts=hosts or ("edge",), days=days)
         pair = Pair(
             self.folder / f"{name}.key",
             self.folder / f"{name}.crt",
@@ -48,7 +51,15 @@ class Authority:
         pair.certificate.write_bytes(issued.public_bytes(Encoding.PEM))
         return pair
 
-    def _build(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool) -> x509.Certificate:
+    def _build(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        authority: bool,
+        hosts: tuple[str, ...] = ("edge",),
+        days: float = 1,
+    ) -> x509.Certificate:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -56,12 +67,19 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("edge")]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_named(host) for host in hosts]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _named(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def client_context(trusted: Path, pair: Pair | None) -> ssl.SSLContext:

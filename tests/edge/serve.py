@@ -19,9 +19,10 @@ from typing import Any
 
 from dicom_edge import spool
 from dicom_edge.admission import Admission
-from dicom_edge.edge_main import Identity, run
+from dicom_edge.edge_main import run
 from dicom_edge.limits import Limits
 from dicom_edge.spool import Spool
+from models.tls import Identity
 
 
 def die_after_keep() -> None:

@@ -61,13 +61,13 @@ def test_a_node_is_changed_and_the_edges_know(iep: Iep, database: Database, regi
 
 def test_how_a_node_is_sent_to_is_set_and_counts_at_once(iep: Iep, database: Database, registry: Registry) -> None:
     words = "--rate 2.5 --bulk-window 19:00-07:00 --urgent-slots 2 --back-off 300 --dscp-urgent 46 --dscp-bulk 10"
-    done = iep("nodes", "set", "ZX2_PACS", "ZX2", *words.split())
+    done = iep("nodes", "set", "ZX2", "ZX2_PACS", *words.split())
     assert done.returncode == 0, done.stderr
     with database.begin() as session:
         node = session.get_one(Node, registry.nodes["ZX2_PACS"])
         assert (node.rate, node.bulk_window, node.urgent_slots) == (2.5, "19:00-07:00", 2)
         assert (node.back_off, node.dscp_urgent, node.dscp_bulk) == (300.0, 46, 10)
-    assert iep("nodes", "set", "ZX2_PACS", "ZX2", "--bulk-window", "always").returncode == 0
+    assert iep("nodes", "set", "ZX2", "ZX2_PACS", "--bulk-window", "always").returncode == 0
     with database.begin() as session:
         assert session.get_one(Node, registry.nodes["ZX2_PACS"]).bulk_window == ""
 
@@ -75,10 +75,10 @@ def test_how_a_node_is_sent_to_is_set_and_counts_at_once(iep: Iep, database: Dat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("nodes set ZX2_PACS ZX2 --rate fast", "Rate takes images a second, up to 10000; 0 for no limit."),
-        ("nodes set ZX2_PACS ZX2 --bulk-window 19-7", "Hours for bulk takes hours like 19:00-07:00, or always."),
-        ("nodes set ZX2_PACS ZX2 --dscp-bulk 64", "DSCP of the bulk lane takes a whole number from 0 to 63."),
-        ("nodes set ZX2_PACS ZX2 --confirm-by hope", "How it confirms takes query, commitment or both."),
+        ("nodes set ZX2 ZX2_PACS --rate fast", "Rate takes images a second, up to 10000; 0 for no limit."),
+        ("nodes set ZX2 ZX2_PACS --bulk-window 19-7", "Hours for bulk takes hours like 19:00-07:00, or always."),
+        ("nodes set ZX2 ZX2_PACS --dscp-bulk 64", "DSCP of the bulk lane takes a whole number from 0 to 63."),
+        ("nodes set ZX2 ZX2_PACS --confirm-by hope", "How it confirms takes query, commitment or both."),
         ("users add new ZX9 support --name N --password", "ZX9 is no Institution here; import it first."),
         ("users password nobody --password", "There is no account nobody."),
         ("users close nobody", "There is no account nobody."),
@@ -87,7 +87,7 @@ def test_how_a_node_is_sent_to_is_set_and_counts_at_once(iep: Iep, database: Dat
             "worklists add ZX2 ZX2_PACS --name Imaging",
             "ZX2 has a worklist Imaging already; choose another name.",
         ),
-        ("nodes set NONE ZX2 --port 104", "There is no Node ZX2/NONE; `iep nodes list` shows them."),
+        ("nodes set ZX2 NONE --port 104", "There is no Node ZX2/NONE; `iep nodes list` shows them."),
         ("nodes echo STORESCU", "STORESCU has no address: it only sends to the exchange."),
         ("agreements end ZX1 ZX9", "No agreement lets ZX1 send to ZX9."),
         ("agreements add ZX1 ZX9 --basis x", "ZX9 is no Institution here; import it first."),

@@ -101,6 +101,18 @@ def test_how_it_is_sent_to(officer: FlaskClient, database: Database, page: str) 
     assert "Slots kept for urgent 1" in shown
 
 
+def test_its_tls_and_the_step_that_fails_are_said(officer: FlaskClient, database: Database, page: str) -> None:
+    assert "by TLS" not in words(officer.get(page).text)
+    why = "The certificate of ZX2_PACS has expired; let its people renew it."
+    set_node(database, page, tls="certificate", last_fault=why, last_fault_step="tls", last_fault_at=now())
+    set_node(database, page, preferred_syntaxes=["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.1"])
+    shown = words(officer.get(page).text)
+    assert f"{why} Fails at TLS. Well before that: the name of its host, the connection (TCP)." in shown
+    assert "by TLS" in shown
+    assert "TLS on; checked by its registered certificate" in shown
+    assert "Preferred transfer syntaxes JPEG 2000 Lossless, Explicit VR Little Endian" in shown
+
+
 def test_an_officer_plans_a_downtime(officer: FlaskClient, database: Database, page: str) -> None:
     begins, ends = (now() + timedelta(hours=hours) for hours in (24, 26))
     answer = send(officer, page, f"{page}/plan-downtime", begins=local(begins), ends=local(ends), work="upgrade")
