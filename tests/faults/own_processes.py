@@ -91,9 +91,11 @@ class Replaced(Fault):
         assert standing.arrival
         assert standing.delivery
         for workflow_id in (f"arrival-{standing.arrival.id}", f"delivery-{standing.delivery.id}"):
-            assert asyncio.run(_troubles(self.exchange, workflow_id)) == []
+            troubles = asyncio.run(_troubles(self.exchange, workflow_id))
+            assert not troubles, troubles
         wire = self.recorder.wire()
-        assert {wire[uid] for uid in pushed.images} == {1}
+        twice = [uid for uid in pushed.images if wire[uid] != 1]
+        assert not twice, twice
 
 
 async def _troubles(exchange: Exchange, workflow_id: str) -> list[str]:
