@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from activities.border import acts
-from activities.completeness import Listed, listed, still_connected
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
 from models import manifests
 from models.answers import follow_late, open_answers, requests_answered_by, start_of
 from models.candidates import certain, note_for_arrival
+from models.completeness import Listed, listed, still_connected
 from models.db import Database
 from models.deliveries import default_worklist, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of

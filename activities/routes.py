@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from activities.completeness import of_its_images
+from models.completeness import of_its_images
 from models.dicom import facts_from_json
 from models.directory import routing_directory, rules_of
 from models.domain.identity import disagreement

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from activities.completeness import worth_a_look
+from models.completeness import worth_a_look
 from models.db import Database
 from models.domain.contracts import StudyGrew
 from models.tables import Arrival, now

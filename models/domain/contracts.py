@@ -52,10 +52,10 @@ class StudyGrew:
 
 @dataclass(frozen=True)
 class ArrivalOutlook:
-    """Whether the source can be asked what the study has, and whether sending starts early.
+    """Whether the source can be asked what the study has; `delivery_id` is set where sending starts early.
 
-    `delivery_id` is set when it does; `warning` when both sides must be told at once that the sender is not certain.
-    It is of no use to look before `wait_seconds` have passed, unless there is news.
+    `warning`: both sides must be told at once that the sender is not certain. Without news no look is of use before
+    `wait_seconds` have passed.
     """
 
     source_can_be_asked: bool = False
@@ -99,10 +99,7 @@ class RouteRequest:
 
 @dataclass(frozen=True)
 class RouteVerdict:
-    """`matches` are ids of the requests that the arrival certainly answers; they are offered to them first.
-
-    `late` are deliveries of images that come after their study was taken by a request.
-    """
+    """`matches`: requests that it certainly answers, offered to them first; `late`: what goes where the study went."""
 
     delivery_id: str = ""
     urgency: Urgency = Urgency.ROUTINE

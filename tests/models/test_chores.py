@@ -38,8 +38,8 @@ def test_a_node_is_changed_and_the_edges_know(iep: Iep, database: Database, regi
     done = iep(
         "nodes",
         "set",
-        "ZX2_PACS",
         "ZX2",
+        "ZX2_PACS",
         "--port",
         "104",
         "--slots",
