@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.archive import FolderArchive
-from models.db import Database
+from models.db import PATIENCE, Database
 from models.domain.errors import Permanent
 from models.presence import Presence
 from models.tls import Identity
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from temporal.gateway import Gateway
 
 
-def database(settings: Settings, *, pool_size: int = 5) -> Database:
+FOR_A_PAGE = 8.0
+"""Seconds after which a person is told rather that the records are not available."""
+
+
+def database(settings: Settings, *, pool_size: int = 5, patience: float = PATIENCE) -> Database:
     if settings.database_url is None:
         raise Permanent("IEP_DATABASE_URL is not set; give the address of the PostgreSQL database.")
-    return Database(settings.database_url.get_secret_value(), pool_size=pool_size)
+    return Database(settings.database_url.get_secret_value(), pool_size=pool_size, patience=patience)
 
 
 def presence(settings: Settings) -> Presence:
@@ -207,7 +211,7 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
     from temporal.relay import Relay
     from web.app import create_app
 
-    base, door = database(settings), _gateway(settings)
+    base, door = database(settings, patience=FOR_A_PAGE), _gateway(settings)
     return create_app(
         base,
         door,

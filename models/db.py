@@ -8,20 +8,29 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from models.connection import connect
 from models.domain.errors import Permanent
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_OF_MIGRATIONS = 0x1E9
 
 
-class Database:
-    """Short transactions on one PostgreSQL. A dead connection is noticed before it is used."""
+PATIENCE = 30.0
+GRACE = 2.0
+"""Seconds that a server which gives up a statement itself may take to say so."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+
+class Database:
+    """Short transactions on one PostgreSQL. A dead connection is noticed before it is used.
+
+    A statement may take `patience` seconds; a server that stands still costs little more, too.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, patience: float = PATIENCE) -> None:
         self.engine: Engine = create_engine(
             url,
             # What people typed, and what headers say, must not reach a log inside an exception.
@@ -31,8 +40,14 @@ class Database:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": 5,
-                "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+                "options": f"-c statement_timeout={int(1000 * patience)} "
+                "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
             },
+        )
+        event.listen(
+            self.engine,
+            "do_connect",
+            lambda dialect, record, address, options: connect(patience + GRACE, *address, **options),
         )
         self._session = sessionmaker(self.engine, expire_on_commit=False)
 

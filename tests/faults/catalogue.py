@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OWN = "tests/faults/test_own_processes.py"
+TROUBLES, AWAY = "tests/faults/test_troubles.py", "tests/faults/test_database_away.py"
 EDGE, KILLS, SENDING = "tests/edge/test_durability.py", "tests/faults/test_kills.py", "tests/activities/test_sending.py"
 PEERS, JOB, ODD = (
     "tests/activities/test_troubled_peers.py", "tests/end_to_end/test_main_job.py", "tests/ingest/test_odd_objects.py"
@@ -26,7 +26,7 @@ class Row:
 
 def _own(id: str, name: str, fault: str, holds: str, *more: str) -> Row:
     holds = f"{holds}; each image is there once with its pixels, and it ends confirmed"
-    return Row(id, fault, holds, (f"{OWN}::test_in_mid_study", *more), name)
+    return Row(id, fault, holds, (f"{TROUBLES}::test_in_mid_study", *more), name)
 
 
 def _killed(id: str, victim: str, fault: str, *more: str) -> Row:
@@ -54,10 +54,13 @@ ROWS = (
     _own("T3", "full engine", "The engine's database file cannot grow",
          "nothing is half accepted, and it goes on by itself"),
     _killed("D1", "postgresql", "PostgreSQL dies in mid-study (kill -9)"),
-    Row("D2", "PostgreSQL is stopped for a while", "receivers accept, and it goes on by itself",
-        (f"{JOB}::test_neither_engine_nor_database_is_asked",),
-        open="that a page says so and no threads pile up is not built yet"),
-    Row("D3", "PostgreSQL is frozen", "pages answer with a sentence, nothing hangs", open="not built yet"),
+    _own("D2", "stopped database", "PostgreSQL is stopped for a while",
+         "receivers accept, pages answer with a sentence, no threads pile up",
+         f"{JOB}::test_neither_engine_nor_database_is_asked", f"{AWAY}::test_pages_say_so_and_nothing_piles_up"),
+    _own("D3", "frozen database", "PostgreSQL is frozen",
+         "receivers accept, pages answer with a sentence, nothing hangs",
+         f"{AWAY}::test_pages_say_so_and_nothing_piles_up",
+         "tests/models/test_connection.py::test_a_server_that_stands_still_is_waited_for_no_longer"),
     Row("D5", "fsync fails", "it is not acknowledged", (f"{EDGE}::test_failed_fsync_is_not_acknowledged",)),
     Row("S1", "The spool is full amid an object", "the sender is told A700, and it mends itself",
         (f"{EDGE}::test_disk_full_amid_an_object", f"{EDGE}::test_low_spool")),
@@ -74,10 +77,10 @@ ROWS = (
     Row("N4", "The destination rejects for good or for now, or aborts", "each is told as what it is",
         (f"{PEERS}::test_rejected_for_good", f"{PEERS}::test_rejected_for_now",
          f"{PEERS}::test_an_abort_is_unknown_and_only_what_is_unknown_goes_again")),
-    Row("N5", "The destination takes connections and never answers", "it costs its timeout, and the slot is freed",
-        (f"{PEERS}::test_a_node_that_never_answers_costs_its_timeout_only",
+    _own("N5", "half-open connection", "The destination takes connections and never answers, or one becomes half-open",
+         "it costs its timeout, and the slot is freed",
+         f"{PEERS}::test_a_node_that_never_answers_costs_its_timeout_only",
          f"{PEERS}::test_a_node_that_takes_connections_and_says_nothing"),
-        open="a connection that becomes half-open on the way is not built yet"),
     _killed("N6", "recorder", "The destination stores, and dies before it answers (kill -9)",
             f"{PEERS}::test_an_image_stored_but_not_answered_is_sent_again_and_is_one"),
     Row("N7", "The destination says that it has stored, and has not", "it is found out and sent again",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -28,10 +29,14 @@ COMING_IN, GOING_OUT = "coming in", "going out"
 
 @dataclass(frozen=True)
 class Pushed:
-    """One study that was pushed while something happened; `images` are files by SOPInstanceUID."""
+    """One study that was pushed while something happened; `images` are files by SOPInstanceUID.
+
+    `mended_at` is when all was running again and all was pushed, in seconds of time.monotonic.
+    """
 
     study: Study
     images: dict[str, Path]
+    mended_at: float = 0.0
 
     @property
     def uid(self) -> str:
@@ -77,7 +82,7 @@ class Fault:
         if failed:
             raise failed[0]
         assert sender.acknowledged == set(images)
-        return pushed
+        return replace(pushed, mended_at=time.monotonic())
 
     def _strike_at(self, where: str, at: int, sender: RetryingSender, pushed: Pushed, failed: list[Exception]) -> None:
         try:
@@ -103,8 +108,10 @@ def suffer(fault: Fault, peers: Peers, seeds: tuple[int, ...], folder: Path) -> 
     """The fault once for each seed; everything must hold afterwards. Returns the figures."""
     exchange, recorder = fault.exchange, fault.recorder
     pushed = [fault.push(folder / str(seed), seed) for seed in seeds]
+    recovery = 0.0
     for one in pushed:
         ends_confirmed(exchange, one.study)
+        recovery = max(recovery, time.monotonic() - one.mended_at)
         assert count(peers, "ZX8_PACS", recorder.port, one.uid) == IMAGES
         for uid, path in one.images.items():
             is_whole(exchange, recorder, uid, path)
@@ -116,6 +123,7 @@ def suffer(fault: Fault, peers: Peers, seeds: tuple[int, ...], folder: Path) -> 
         "images": len(sends),
         "sends": sends.total(),
         "most sends of one": max(sends.values()),
+        "recovery, ms": round(1000 * recovery),
     }
 
 

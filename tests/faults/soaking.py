@@ -37,6 +37,7 @@ class Soak:
             "failed": sorted(int(seed) for seed, one in outcomes.items() if not one["held"]),
             "images": sum(one["images"] for one in held),
             "sends": sum(one["sends"] for one in held),
+            "recovery_ms": sorted(one["recovery, ms"] for one in held),
         }
         _write(self.published, _read(self.published) | {self.row: figures})
 

@@ -13,9 +13,9 @@ from tests.faults.catalogue import SOAKED
 from tests.faults.fault import suffer
 from tests.faults.invariants import assert_invariants
 from tests.faults.kills import Killed
-from tests.faults.own_processes import FAULTS
 from tests.faults.recording_pacs import RecordingPacs
 from tests.faults.soaking import Soak
+from tests.faults.troubles import TROUBLES
 
 FIRST = 101
 SEEDS = int(os.environ.get("IEP_SOAK_SEEDS") or "20")
@@ -27,7 +27,7 @@ CHOSEN = [victim for victim, row in SOAKED.items() if not ROWS or row in ROWS]
 @pytest.mark.parametrize("victim", CHOSEN)
 def test_many_seeds(victim: str, exchange: Exchange, recorder: RecordingPacs, peers: Peers, tmp_path: Path) -> None:
     soak = Soak(SOAKED[victim])
-    fault = FAULTS.get(victim, Killed)(exchange, recorder, victim)
+    fault = TROUBLES.get(victim, Killed)(exchange, recorder, victim)
     for seed in range(FIRST, FIRST + SEEDS):
         if str(seed) in soak.outcomes():
             continue
@@ -38,5 +38,5 @@ def test_many_seeds(victim: str, exchange: Exchange, recorder: RecordingPacs, pe
             soak.keep(seed, {"held": False, "images": 0, "sends": 0})
             soak.publish()
             raise
-        soak.keep(seed, {"held": True, "images": figures["images"], "sends": figures["sends"]})
+        soak.keep(seed, {"held": True} | figures)
     soak.publish()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
-from docs.faults import said
+from docs.faults import recovery, said
 from tests.faults import seeds
 from tests.faults.catalogue import ROWS
 from tests.faults.seeds import ROOT, drawn_seed
@@ -33,7 +34,7 @@ def test_the_seed_is_of_the_commit_unless_told(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_is_finished_is_kept_and_few_seeds_are_said(tmp_path: Path) -> None:
     kept, published = tmp_path / "kept.json", tmp_path / "published.json"
-    Soak("P1", kept, published).keep(101, {"held": True, "images": 60, "sends": 61})
+    Soak("P1", kept, published).keep(101, {"held": True, "images": 60, "sends": 61, "recovery, ms": 4200})
     again = Soak("P1", kept, published)
     assert list(again.outcomes()) == ["101"]
     again.keep(102, {"held": False, "images": 0, "sends": 0})
@@ -46,3 +47,6 @@ def test_what_is_finished_is_kept_and_few_seeds_are_said(tmp_path: Path) -> None
     assert "1 sent again" in words
     assert "Fewer" not in said(row, figures | {"seeds": list(range(101, 121))})
     assert said(row, None) == "CI only"
+    assert "recovery p50 4.2 s, p95 4.2 s" in said(row, json.loads(published.read_text())["P1"])
+    assert recovery(list(range(100, 2100, 100))) == "recovery p50 1.0 s, p95 1.9 s"
+    assert recovery([]) == "recovery not measured"

@@ -1,4 +1,4 @@
-"""The exchange's own processes in trouble, in mid-study: what was acknowledged is there once, and is confirmed."""
+"""Troubles that are no deaths, in mid-study: what was acknowledged is there once, and is confirmed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.conftest import Peers
 from tests.end_to_end.exchange import Exchange
 from tests.faults.fault import suffer
 from tests.faults.invariants import assert_invariants
-from tests.faults.own_processes import FAULTS
 from tests.faults.recording_pacs import RecordingPacs
 from tests.faults.seeds import drawn_seed
+from tests.faults.troubles import TROUBLES
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", TROUBLES)
 def test_in_mid_study(
     name: str,
     exchange: Exchange,
@@ -24,7 +24,7 @@ def test_in_mid_study(
     figures: dict[str, dict[str, int]],
     tmp_path: Path,
 ) -> None:
-    figures[name] = suffer(FAULTS[name](exchange, recorder, name), peers, (drawn_seed(),), tmp_path)
+    figures[name] = suffer(TROUBLES[name](exchange, recorder, name), peers, (drawn_seed(),), tmp_path)
 
 
 def test_everything_holds_afterwards(exchange: Exchange) -> None:
