@@ -24,6 +24,7 @@ from models.db import Database
 from models.domain.retrieval import MoveOutcome, RetrieveBy
 from models.domain.transfer_contracts import Retrieved
 from models.tables import Arrival, ArrivalInstance, Association, Transfer, TransferStudy, now
+from models.transfer_progress import progress
 
 SETTLE = 10.0
 """Seconds without a further image after which what an answer promised counts as not sent."""
@@ -63,13 +64,15 @@ class RetrievalActivities:
             counts = [manifests.count(session, study) for study in transfer.studies]
             here, total = sum(count.here for count in counts), sum(count.total for count in counts)
             vanished = any(count.total == 0 for count in counts)
+            stands = progress(session, transfer)
         refused = any(one.row.outcome is MoveOutcome.REFUSED for one in said) or vanished
         if vanished:
             sentence = f"{peer.name} does not list any image of a study any more. {here} of {total} came."
         else:
             sentence = _sentence(peer, here, total, said)
         complete = all(count.complete for count in counts)
-        return Retrieved(here, total, complete, "" if complete else sentence, refused and not complete)
+        moved = bool(stands.delivered or stands.failed)
+        return Retrieved(here, total, complete, "" if complete else sentence, refused and not complete, moved)
 
 
 class _Round:

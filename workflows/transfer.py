@@ -133,7 +133,8 @@ class Transfer:
                 return
             if report.complete:
                 self.journey.take(Event.RETRIEVED)
-                self.moved = True
+                # Of what ends from now on there will be word.
+                self.moved = self.moved or report.moved
                 return
             wait = next(waits, None) if report.here <= came else timedelta(0)
             if report.refused or wait is None:

@@ -25,7 +25,7 @@ class TransferStart:
 class Retrieved:
     """`here` of `total` images have come; `sentence` says what the PACS answers for the others.
 
-    `refused`: it will not send them however often it is asked.
+    `refused`: it will not send them however often it is asked. `moved`: a delivery of some has ended already.
     """
 
     here: int
@@ -33,6 +33,7 @@ class Retrieved:
     complete: bool
     sentence: str = ""
     refused: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _looks(fetching: Fetching) -> int:
 def test_a_delivery_that_is_refused_is_a_study_that_failed_and_comes_anew(fetching: Fetching, edge_port: int) -> None:
     with source_pacs(images(), edge_port) as pacs:
         transfer_id = fetching.listed(pacs.port)
-        fetching.retrieve(transfer_id)
+        assert not fetching.retrieve(transfer_id).moved
         (arrival,) = fetching.arrivals()
         fetching.seal(arrival)
         delivery_id = fetching.route(arrival).delivery_id
@@ -81,6 +81,7 @@ def test_a_delivery_that_is_refused_is_a_study_that_failed_and_comes_anew(fetchi
         assert fetching.progress(transfer_id).failed == 0
         fetching.record(delivery_id, "refused", "on-worklist", "refused", "delivery")
         assert _looks(fetching) == 1
+        assert fetching.retrieve(transfer_id).moved
         stands = fetching.progress(transfer_id)
         assert (stands.failed, stands.delivered) == (1, 0)
         assert stands.sentence.startswith("1 of 1 study did not get to ZX2")

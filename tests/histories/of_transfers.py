@@ -35,7 +35,7 @@ async def transfer_fulfilled(client: Client, world: World) -> None:
 async def transfer_parked_and_retried(client: Client, world: World) -> None:
     """Refused twice, then lost at the destination, then there."""
     no = Retrieved(1, 3, False, "1 of 3 came.", refused=True)
-    world.answers["retrieve"] = [no, no, Retrieved(3, 3, True)]
+    world.answers["retrieve"] = [no, no, Retrieved(3, 3, True, moved=True)]
     world.answers["transfer_progress"] = lambda _: _after(world.walk.count("transfer.retried"))
     handle = await sent(client, world)
     for times in (1, 2, 3):

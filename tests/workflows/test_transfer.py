@@ -37,6 +37,22 @@ async def test_what_is_listed_comes_and_is_delivered(stage: Stage) -> None:
     assert events <= 60
 
 
+async def test_nobody_looks_at_deliveries_before_one_has_ended(stage: Stage) -> None:
+    handle = await stage.transfer()
+    await stage.until_state(handle, "delivering")
+    await stage.forward(handle, timedelta(hours=1))
+    assert "transfer_progress" not in stage.world.done
+    await delivered(stage, handle)
+    assert await handle.result() == "fulfilled"
+    assert stage.world.done.count("transfer_progress") == 1
+
+
+async def test_what_had_ended_before_all_was_fetched_is_looked_at_at_once(stage: Stage) -> None:
+    stage.world.answers["retrieve"] = replace(ALL, moved=True)
+    stage.world.delivered = 1
+    assert await (await stage.transfer()).result() == "fulfilled"
+
+
 async def test_as_long_as_something_comes_it_goes_on_at_once(stage: Stage) -> None:
     stage.world.answers["retrieve"] = [replace(SOME, here=n) for n in (1, 2)] + [ALL]
     handle = await stage.transfer()
@@ -115,6 +131,7 @@ async def test_once_all_has_come_it_is_not_withdrawn(stage: Stage) -> None:
 async def test_a_delivery_that_was_refused_stops_it_and_a_retry_fetches_anew(stage: Stage) -> None:
     refused_once = TransferProgress(3, 3, True, 1, 0, 1, LOST)
     there = TransferProgress(3, 3, True, 1, 1, 0)
+    stage.world.answers["retrieve"] = replace(ALL, moved=True)
     stage.world.answers["transfer_progress"] = lambda _: there if "retried" in walk(stage) else refused_once
     handle = await stage.transfer()
     await stage.until_state(handle, "needs-attention")
@@ -143,7 +160,6 @@ async def test_what_was_missing_and_comes_by_itself_opens_it_again(stage: Stage)
 async def test_word_that_was_lost_is_made_up_for(stage: Stage) -> None:
     handle = await stage.transfer()
     await stage.until_state(handle, "delivering")
-    await stage.until(lambda: "transfer_progress" in stage.world.done)
     stage.world.delivered = 1
     await stage.forward(handle, timedelta(hours=6))
     assert await handle.result() == "fulfilled"
