@@ -1,4 +1,4 @@
-"""How tests share two processes: a file's tests stay together, and so do all that share the one demo."""
+"""How tests share processes: a file's tests stay together, and so do all that share the one demo."""
 
 from __future__ import annotations
 

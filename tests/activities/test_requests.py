@@ -49,7 +49,7 @@ def test_a_person_may_not_match_what_cannot_be(desk: Desk) -> None:
         session.get_one(ImageRequest, other).state = "withdrawn"
     for study_id, words in (
         (study.id, "No agreement lets ZX1 send to ZX3"),
-        (desk.study(other).id, "withdrawn now"),
+        (desk.study(other).id, "is withdrawn"),
         ("nobody's", "no such request"),
     ):
         with pytest.raises(ApplicationError, match=words) as refusal:
