@@ -59,6 +59,13 @@ def test_the_page_says_what_came_of_how_many_and_links_to_each_study(
     assert "Withdraw it" in text
 
 
+def test_what_keeps_itself_fresh_is_of_the_transfer_too(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "retrieving")
+    text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}/live").text
+    assert re.search(r'id="identity" hx-swap-oob.*?data-label="Images here".*?6 of 6.*?0 of 3', text, re.DOTALL)
+    assert "Patient details are no longer kept" not in text
+
+
 def test_who_sent_it_may_fetch_again_and_nobody_else(app: Flask, database: Database, registry: Registry) -> None:
     reference = fetched(database, registry, "needs-attention")
     client = sign_in(app, "officer.zx1")
