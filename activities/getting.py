@@ -6,6 +6,7 @@ C.4.2.1.5 and C.4.3.1.4). As there, what has come they do not say.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, product
@@ -17,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet
 from temporalio.exceptions import CancelledError
 
-from activities.handing_on import HandingOn, Onward
+from activities.handing_on import OUT_OF_RESOURCES, HandingOn, Onward
 from activities.moving import SILENT, Said, final_answer, goes_on
 from activities.peer import MOST_CONTEXTS, PeerAddress, association, contexts
 from activities.received_file import kept_in_files
@@ -107,10 +108,15 @@ def _answers(
     beat: Callable[[], None],
     cancelled: Callable[[], bool],
 ) -> Iterator[Said]:
+    over = threading.Event()
+
     def hand_on(event: Any) -> int:
-        beat()
         file = event.request._dataset_file
         try:
+            if over.is_set():
+                # What the peer had sent before it knew is read by the association's own thread.
+                return OUT_OF_RESOURCES
+            beat()
             if cancelled():
                 raise Ended(CancelledError("It was withdrawn."))
             return edge.store(file)
@@ -131,3 +137,5 @@ def _answers(
                     return
     except Ended as ended:
         raise ended.why from None
+    finally:
+        over.set()
