@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-ASKED_TOO_OFTEN = (
-    "Each word that the study has grown costs ten events: it asks whether all has come, though while its sender is "
-    "connected that is settled by other means."
-)
 CAUSES: dict[str, str] = {
-    "events of StudyArrival": ASKED_TOO_OFTEN,
-    "events of StudyArrival (fetched)": ASKED_TOO_OFTEN,
     "first image of a life-critical study behind bulk at full speed, over idle": (
         "Source, exchange, engine and destination share the cores: each step takes twice as long as when idle, the "
-        "fetching, the matching and the sending alike. It does not wait for an association."
+        "fetching, the matching and the sending alike. Whether it waits for an association as well is not settled."
     ),
 }
