@@ -127,23 +127,6 @@ def upgrade() -> None:
     op.create_index(op.f('ix_transfer_study_StudyInstanceUID'), 'transfer_study', ['StudyInstanceUID'], unique=False)
     op.create_index(op.f('ix_transfer_study_arrival_id'), 'transfer_study', ['arrival_id'], unique=False)
     op.create_index(op.f('ix_transfer_study_transfer_id'), 'transfer_study', ['transfer_id'], unique=False)
-    op.create_table('asked_commitment',
-    sa.Column('TransactionUID', sa.String(), nullable=False),
-    sa.Column('institution_id', sa.String(), nullable=False),
-    sa.Column('delivery_id', sa.String(), nullable=False),
-    sa.Column('node_id', sa.String(), nullable=False),
-    sa.Column('round', sa.Integer(), nullable=False),
-    sa.Column('references', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('failed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_asked_commitment_delivery_id')),
-    sa.ForeignKeyConstraint(['institution_id'], ['institution.ods_code'], name=op.f('fk_asked_commitment_institution_id')),
-    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_asked_commitment_node_id')),
-    sa.PrimaryKeyConstraint('TransactionUID', name=op.f('pk_asked_commitment'))
-    )
-    op.create_index(op.f('ix_asked_commitment_delivery_id'), 'asked_commitment', ['delivery_id'], unique=False)
     op.create_table('manifest_image',
     sa.Column('transfer_study_id', sa.String(), nullable=False),
     sa.Column('SOPInstanceUID', sa.String(), nullable=False),
@@ -156,26 +139,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('transfer_study_id', 'SOPInstanceUID', name=op.f('pk_manifest_image'))
     )
     op.add_column('delivery', sa.Column('waiting_until', sa.DateTime(timezone=True), nullable=True))
-    op.add_column('delivery', sa.Column('attempt', sa.Integer(), server_default='0', nullable=False))
     op.add_column('delivery', sa.Column('left_out_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('delivery', sa.Column('left_out_by', sa.String(), server_default='', nullable=False))
     op.add_column('delivery', sa.Column('left_out_because', sa.String(), server_default='', nullable=False))
     op.add_column('ledger', sa.Column('tries', sa.Integer(), server_default='0', nullable=False))
-    op.add_column('ledger', sa.Column('attempt', sa.Integer(), server_default='0', nullable=False))
     op.add_column('ledger', sa.Column('reason', sa.String(), server_default='', nullable=False))
     op.add_column('ledger', sa.Column('syntax', sa.String(), server_default='', nullable=False))
     op.add_column('ledger', sa.Column('uncompressed', sa.Boolean(), server_default='false', nullable=False))
     op.add_column('ledger', sa.Column('left_out', sa.Boolean(), server_default='false', nullable=False))
-    op.create_index('ix_local_patient_in_any_case', 'local_patient', ['institution_id', sa.literal_column('lower(patient_id)')], unique=False)
-    op.add_column('node', sa.Column('tls', sa.String(), server_default='', nullable=False))
-    op.add_column('node', sa.Column('preferred_syntaxes', postgresql.JSONB(astext_type=sa.Text()), server_default='[]', nullable=False))
     op.add_column('node', sa.Column('urgent_slots', sa.Integer(), server_default='1', nullable=False))
     op.add_column('node', sa.Column('rate', sa.Double(), server_default='0', nullable=False))
     op.add_column('node', sa.Column('bulk_window', sa.String(), server_default='', nullable=False))
     op.add_column('node', sa.Column('back_off', sa.Double(), server_default='0', nullable=False))
     op.add_column('node', sa.Column('dscp_urgent', sa.Integer(), server_default='0', nullable=False))
     op.add_column('node', sa.Column('dscp_bulk', sa.Integer(), server_default='0', nullable=False))
-    op.add_column('node', sa.Column('confirm_by', sa.String(), server_default='query', nullable=False))
     op.add_column('node', sa.Column('retrieve_by', sa.String(), server_default='move', nullable=False))
     op.add_column('node', sa.Column('planned_from', sa.DateTime(timezone=True), nullable=True))
     op.add_column('node', sa.Column('planned_until', sa.DateTime(timezone=True), nullable=True))
@@ -183,7 +160,6 @@ def upgrade() -> None:
     op.add_column('node', sa.Column('paced_until', sa.DateTime(timezone=True), nullable=True))
     op.add_column('node', sa.Column('last_echo_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('node', sa.Column('last_store_at', sa.DateTime(timezone=True), nullable=True))
-    op.add_column('node', sa.Column('last_fault_step', sa.String(), server_default='', nullable=False))
     op.add_column('slot', sa.Column('due_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('transaction', sa.Column('due_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('transaction', sa.Column('due_told_at', sa.DateTime(timezone=True), nullable=True))
@@ -197,7 +173,6 @@ def downgrade() -> None:
     op.drop_column('transaction', 'due_told_at')
     op.drop_column('transaction', 'due_at')
     op.drop_column('slot', 'due_at')
-    op.drop_column('node', 'last_fault_step')
     op.drop_column('node', 'last_store_at')
     op.drop_column('node', 'last_echo_at')
     op.drop_column('node', 'paced_until')
@@ -205,30 +180,22 @@ def downgrade() -> None:
     op.drop_column('node', 'planned_until')
     op.drop_column('node', 'planned_from')
     op.drop_column('node', 'retrieve_by')
-    op.drop_column('node', 'confirm_by')
     op.drop_column('node', 'dscp_bulk')
     op.drop_column('node', 'dscp_urgent')
     op.drop_column('node', 'back_off')
     op.drop_column('node', 'bulk_window')
     op.drop_column('node', 'rate')
     op.drop_column('node', 'urgent_slots')
-    op.drop_column('node', 'preferred_syntaxes')
-    op.drop_column('node', 'tls')
-    op.drop_index('ix_local_patient_in_any_case', table_name='local_patient')
     op.drop_column('ledger', 'left_out')
     op.drop_column('ledger', 'uncompressed')
     op.drop_column('ledger', 'syntax')
     op.drop_column('ledger', 'reason')
-    op.drop_column('ledger', 'attempt')
     op.drop_column('ledger', 'tries')
     op.drop_column('delivery', 'left_out_because')
     op.drop_column('delivery', 'left_out_by')
     op.drop_column('delivery', 'left_out_at')
-    op.drop_column('delivery', 'attempt')
     op.drop_column('delivery', 'waiting_until')
     op.drop_table('manifest_image')
-    op.drop_index(op.f('ix_asked_commitment_delivery_id'), table_name='asked_commitment')
-    op.drop_table('asked_commitment')
     op.drop_index(op.f('ix_transfer_study_transfer_id'), table_name='transfer_study')
     op.drop_index(op.f('ix_transfer_study_arrival_id'), table_name='transfer_study')
     op.drop_index(op.f('ix_transfer_study_StudyInstanceUID'), table_name='transfer_study')
