@@ -26,6 +26,9 @@ from models.slots import LEASE, Claim
 from models.tables import now
 
 ASK_EVERY = 0.2
+ASK_SELDOM = 1.0
+"""Seconds between two questions for a slot: of who is next, and of who has many before it. Each locks the Node's row,
+and many who wait must not keep busy the machine that those who send need."""
 LONGEST_WAIT_FOR_SLOT = 30.0
 BUSY_IN_A_ROW = 3
 """A Node that is too busy for so many images one after the other is left alone."""
@@ -78,13 +81,15 @@ class Line:
         while not self.work.over.is_set():
             asked = time.monotonic()
             with self.database.begin() as session:
-                self.holds_slot = slots.ask(session, self.claim)
+                place = slots.ask(session, self.claim)
+            self.holds_slot = place.granted
             if self.holds_slot:
                 self._lease_ends = asked + LEASE.total_seconds()
+                self.work.nudge.set()
                 return True
             if time.monotonic() > deadline:
                 raise NoSlot(f"Every association that {self.consignment.peer.name} allows is in use.")
-            self.work.over.wait(ASK_EVERY)
+            self.work.over.wait(min(ASK_EVERY * (1 + place.ahead), ASK_SELDOM))
         return False
 
     def _associate(self) -> None:

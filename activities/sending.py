@@ -97,12 +97,16 @@ class Sender:
             if self._all_answered:
                 self._leave()
                 return ""
-            waiting = self.work.waiting.qsize()
-            if len(self.lines) < self.parallel and waiting > len(self.lines) * IMAGES_PER_ASSOCIATION:
+            if self._needs_another():
                 line = Line(self.database, self.archive, self.consignment, self.priority, self.work)
                 self.lines[pool.submit(line.run)] = line
             self.work.nudge.wait(LOOK_EVERY)
             self.work.nudge.clear()
+
+    def _needs_another(self) -> bool:
+        """An association more would help. One asks for a slot at a time: who waits for its first wants no second."""
+        enough = self.work.waiting.qsize() <= len(self.lines) * IMAGES_PER_ASSOCIATION
+        return len(self.lines) < self.parallel and not enough and all(line.holds_slot for line in self.lines.values())
 
     def _until_closed(self) -> None:
         """An image under way is waited for as long as it may take; what does not close then is left behind."""

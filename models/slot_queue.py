@@ -38,9 +38,12 @@ class SlotQueue:
 
     def may_take(self, one: Slot) -> bool:
         """Whether there is room for `one`, and nobody who waits comes before it."""
+        return self._has_room(one, self.granted) and not self.ahead_of(one)
+
+    def ahead_of(self, one: Slot) -> int:
+        """How many who wait come before `one`."""
         mine = self._rank(one)
-        waiting = (slot for slot in self.slots if not slot.granted and slot.holder != one.holder)
-        return self._has_room(one, self.granted) and all(mine <= self._rank(other) for other in waiting)
+        return sum(self._rank(slot) < mine for slot in self.slots if not slot.granted and slot.holder != one.holder)
 
     def giving_way(self) -> set[str]:
         """Which holders make room for deliveries that have no slot yet.

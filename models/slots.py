@@ -38,13 +38,21 @@ class Claim:
     due: datetime | None = None
 
 
-def ask(session: Session, claim: Claim) -> bool:
-    """Take a slot, or stay in the queue for one. To be repeated until True; each call keeps the place for PLACE."""
+@dataclass(frozen=True)
+class Place:
+    """Whether a slot was granted; where not, how many who wait come before."""
+
+    granted: bool
+    ahead: int = 0
+
+
+def ask(session: Session, claim: Claim) -> Place:
+    """Take a slot, or stay in the queue for one. To be repeated until granted; each call keeps the place for PLACE."""
     node, slots = _slots_of(session, claim.node_id)
     at = now()
     mine = next((slot for slot in slots if slot.holder == claim.holder), None)
     if mine is not None and mine.granted:
-        return True
+        return Place(granted=True)
     facts = {
         "node_id": claim.node_id,
         "holder": claim.holder,
@@ -56,14 +64,15 @@ def ask(session: Session, claim: Claim) -> bool:
     # Not added to the session: only what is asked of the queue.
     me = Slot(**facts, granted=False)
     others = [slot for slot in slots if slot.holder != claim.holder]
-    may = SlotQueue([*others, me], node.slots, node.urgent_slots, at).may_take(me)
+    queue = SlotQueue([*others, me], node.slots, node.urgent_slots, at)
+    may = queue.may_take(me)
     until = at + (LEASE if may else PLACE)
     session.execute(
         insert(Slot)
         .values(**facts, granted=may, until=until)
         .on_conflict_do_update(index_elements=["node_id", "holder"], set_={"granted": may, "until": until})
     )
-    return may
+    return Place(granted=True) if may else Place(granted=False, ahead=queue.ahead_of(me))
 
 
 def renew(session: Session, claim: Claim) -> bool:

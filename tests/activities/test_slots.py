@@ -38,7 +38,7 @@ class Queue:
 
     def ask(self, claim: Claim) -> bool:
         with self.parcels.database.begin() as session:
-            return slots.ask(session, claim)
+            return slots.ask(session, claim).granted
 
     def renew(self, claim: Claim) -> bool:
         with self.parcels.database.begin() as session:
