@@ -1,7 +1,8 @@
-"""`python -m models.decode_in_child FILE` prints a digest of what an object shows, whatever its transfer syntax.
+"""`python -m models.decode_in_child FILE ...` prints a digest of what each object shows, whatever its transfer syntax.
 
 Decoders of strangers' bytes run in a process of their own with bounded memory and processor time: they crash, and small
-files grow large. Nothing but the digest leaves it; any failure is an exit code.
+files grow large. Nothing but the digests leaves it; any failure is an exit code. Objects that are compared share one
+process: to start it takes longer than to decode most of them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ MEMORY = 3 * 1024**3
 """Bytes of address space, libraries included."""
 
 CPU_SECONDS = 60
+"""For each object."""
 
 DECODED_AT_MOST = 1024**3
 """Bytes; more is taken for a pixel bomb."""
 
 
-def confine() -> None:
-    """Limits this process for good."""
+def confine(objects: int = 1) -> None:
+    """Limits this process for good, which decodes so many objects."""
+    seconds = CPU_SECONDS * objects
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -85,5 +88,7 @@ def _add_elements(sha256: hashlib._Hash, data_set: Dataset) -> None:
 
 
 if __name__ == "__main__":
-    confine()
-    sys.stdout.write(digest(sys.argv[1]))
+    files = sys.argv[1:]
+    confine(len(files))
+    for file in files:
+        sys.stdout.write(f"{digest(file)}\n")

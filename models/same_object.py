@@ -121,32 +121,33 @@ def compare(first: Path, second: Path) -> Sameness:
     return _decoded(first, second)
 
 
-def content_digest(path: Path) -> str | None:
-    """What models.decode_in_child says of the object; None where it cannot be decoded within its bounds."""
-    command = [sys.executable, "-W", "ignore", "-m", "models.decode_in_child", str(path.absolute())]
+def content_digests(*paths: Path) -> list[str] | None:
+    """What models.decode_in_child says of the objects; None where one cannot be decoded within its bounds."""
+    files = [str(path.absolute()) for path in paths]
     try:
         child = subprocess.run(
-            command,
+            [sys.executable, "-W", "ignore", "-m", "models.decode_in_child", *files],
             cwd=Path(__file__).parents[1],
             env={"OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
+            timeout=PATIENCE * len(files),
             check=False,
         )
     except subprocess.TimeoutExpired:
         return None
-    said = child.stdout.decode("ascii", "replace")
-    return said if child.returncode == 0 and re.fullmatch(r"[0-9a-f]{64}", said) else None
+    said = child.stdout.decode("ascii", "replace").splitlines()
+    whole = child.returncode == 0 and len(said) == len(files)
+    return said if whole and all(re.fullmatch(r"[0-9a-f]{64}", line) for line in said) else None
 
 
 def _decoded(first: Path, second: Path) -> Sameness:
-    one = content_digest(first)
-    other = content_digest(second) if one else None
-    if one is None or other is None:
-        return Sameness.UNDECIDED
-    return Sameness.SAME_PIXELS if one == other else Sameness.OTHER_PIXELS
+    match content_digests(first, second):
+        case [one, other]:
+            return Sameness.SAME_PIXELS if one == other else Sameness.OTHER_PIXELS
+        case _:
+            return Sameness.UNDECIDED
 
 
 def _identity(part10: Part10) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from models import decode_in_child
-from models.same_object import Sameness, compare, content_digest
+from models.same_object import Sameness, compare, content_digests
 from tests.conftest import Peers
 from tests.models.objects import ct, write
 
@@ -141,7 +141,7 @@ def test_native_encodings_of_little_endian_need_no_decoding(
     first: Path, tmp_path: Path, syntax: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = write(tmp_path / "second", ct(**SMALL, PixelData=PIXELS), syntax)
-    monkeypatch.setattr("models.same_object.content_digest", lambda path: pytest.fail("decoded"))
+    monkeypatch.setattr("models.same_object.content_digests", lambda *paths: pytest.fail("decoded"))
     assert compare(first, second) is Sameness.SAME_PIXELS
 
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_decoded_is_undecided_and_counts_as_a_conflict(
 def test_a_pixel_bomb_is_not_decoded(tmp_path: Path) -> None:
     bomb = ct(Rows=65535, Columns=65535, NumberOfFrames="1000", PixelData=bytes(16))
     assert decode_in_child.decoded_size(bomb) > decode_in_child.DECODED_AT_MOST
-    assert content_digest(write(tmp_path / "bomb", bomb)) is None
+    assert content_digests(write(tmp_path / "bomb", bomb)) is None
 
 
 def test_the_child_is_confined_before_it_reads(first: Path) -> None:
