@@ -39,7 +39,11 @@ def associate(
     ]:
         entity.add_requested_context(abstract, list(transfer))
     options: dict[str, Any] = {"tls_args": (tls, "edge")} if tls else {}
-    return entity.associate("127.0.0.1", port, ae_title=called, bind_address=(source, 0), **options)
+    made = entity.associate("127.0.0.1", port, ae_title=called, bind_address=(source, 0), **options)
+    if made.is_established:
+        # An image is several writes: without this one waits 40 ms for the acknowledgement of another.
+        made.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 @contextmanager
