@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from temporal.gateway import Gateway
 
 
+MOVING = ("ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk")
+"""The parts without which something stands still."""
 FOR_A_PAGE = 8.0
 """Seconds after which a person is told rather that the records are not available."""
 
@@ -222,16 +224,22 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
         trusted_proxies=settings.trusted_proxies,
         dicom_port=settings.port("dicom"),
         recovery=Recovery(Relay(base, door)),
+        not_running=lambda: not_running(here, settings.parts),
     )
 
 
 def health(base: Database, door: Gateway, here: Presence, parts: str) -> dict[str, bool]:
     """Each of `parts` by name, with commas between them, and whether it is ready."""
-    return {
-        "database": base.is_ready(),
-        "engine": door.is_ready(),
-        **here.of(part.strip() for part in parts.split(",") if part.strip()),
-    }
+    return {"database": base.is_ready(), "engine": door.is_ready(), **here.of(_names(parts))}
+
+
+def not_running(here: Presence, parts: str) -> list[str]:
+    """Those of `parts` that move things on and are not there."""
+    return [part for part, is_here in here.of(MOVING).items() if not is_here and part in _names(parts)]
+
+
+def _names(parts: str) -> list[str]:
+    return [part.strip() for part in parts.split(",") if part.strip()]
 
 
 def _web_secret(settings: Settings) -> bytes:

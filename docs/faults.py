@@ -20,7 +20,8 @@ def lines() -> Iterator[str]:
     yield ""
     yield "What is done to the exchange, what must hold, which tests hold it in every run, and what the long runs"
     yield "(`make soak ROWS=P1,T1`) have found. Recovery is the time from when everything runs again and all is pushed"
-    yield "until the study is confirmed there; aimed at (p95): 10 s for a worker, 15 s for engine and database."
+    yield "until the study is confirmed there; aimed at (p95): 10 s for a worker, 15 s for engine and database. Rows"
+    yield "that trouble no process are their tests, run once for each seed."
     yield ""
     yield "| Row | Fault | Must hold | Held by | Long runs |"
     yield "|---|---|---|---|---|"
@@ -37,10 +38,16 @@ def said(row: Row, figures: dict[str, Any] | None) -> str:
     few = f" Fewer than {ENOUGH} seeds: too few to rely on." if len(seeds) < ENOUGH else ""
     broken = f"failed at {', '.join(map(str, failed))}" if failed else "all held"
     return (
-        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}): {broken}; {figures['images']} images,"
-        f" {figures['sends'] - figures['images']} sent again; {recovery(figures.get('recovery_ms', []))}.{few}"
+        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}): {broken}{_measured(row, figures)}.{few}"
         f" Commit {figures['commit']}; {figures['machine']}."
     )
+
+
+def _measured(row: Row, figures: dict[str, Any]) -> str:
+    if not row.victim:
+        return "; the tests named, each time as a whole"
+    again = figures["sends"] - figures["images"]
+    return f"; {figures['images']} images, {again} sent again; {recovery(figures.get('recovery_ms', []))}"
 
 
 def recovery(milliseconds: list[int]) -> str:

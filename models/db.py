@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -59,6 +57,10 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the tables to this version; two processes at once do it one after the other."""
+        # Only here: it takes longer to import than all else that a process needs of the database.
+        from alembic import command
+        from alembic.config import Config
+
         with self.engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_OF_MIGRATIONS})
             config = Config()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -68,6 +68,7 @@ def create_app(
     trusted_proxies: int = 0,
     dicom_port: int | None = None,
     recovery: Desk | None = None,
+    not_running: Callable[[], Collection[str]] = tuple,
 ) -> Flask:
     """The whole portal.
 
@@ -78,6 +79,7 @@ def create_app(
     is ready. `sign_in_tries` limits tries from one address, in Flask-Limiter's words; behind `trusted_proxies`
     it is the address that the first of these saw. `dicom_port` is the port that PACS push to.
     `recovery` is a temporal.recovery.Recovery, for the support desk; without it the desk shows our own records alone.
+    `not_running` names the parts that should move things on and are not there: every page says so while there are any.
     """
     limiter = Limiter(get_remote_address, storage_uri="memory://")
     app = framed(_settings(secret_key, secure_cookies), _signed_in, before_forms=limiter.init_app)
@@ -85,7 +87,7 @@ def create_app(
         # Each proxy adds the address that it saw; the last one says which scheme the browser speaks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     app.extensions[NAME] = Here(
-        database, gateway, health_of_parts, mailbox_folder, secure_cookies, dicom_port, recovery
+        database, gateway, health_of_parts, mailbox_folder, secure_cookies, dicom_port, recovery, not_running
     )
     guard(app)
     app.before_request(entries.must_be_typeable)
@@ -138,6 +140,7 @@ def _for_pages() -> dict[str, Any]:
         "fresh_at": local(at, seconds=True),
         "messages": get_flashed_messages,
         "status_banner": _status_banner,
+        "stands_still": lambda: bool(here().not_running()),
     }
 
 

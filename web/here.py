@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,7 +39,8 @@ class Desk(Protocol):
 class Here:
     """`health` answers for each part of the exchange whether it is ready; `mailbox` is the demo's folder of mails.
 
-    `dicom_port` is where PACS push to, for pages to name it.
+    `dicom_port` is where PACS push to, for pages to name it. `not_running` are the parts that should move things on
+    and are not there.
     """
 
     database: Database
@@ -49,6 +50,7 @@ class Here:
     secure_cookies: bool
     dicom_port: int | None = None
     recovery: Desk | None = None
+    not_running: Callable[[], Collection[str]] = tuple
 
 
 def here() -> Here:

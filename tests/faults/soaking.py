@@ -35,9 +35,9 @@ class Soak:
             "machine": machine(),
             "seeds": sorted(map(int, outcomes)),
             "failed": sorted(int(seed) for seed, one in outcomes.items() if not one["held"]),
-            "images": sum(one["images"] for one in held),
-            "sends": sum(one["sends"] for one in held),
-            "recovery_ms": sorted(one["recovery, ms"] for one in held),
+            "images": sum(one.get("images", 0) for one in held),
+            "sends": sum(one.get("sends", 0) for one in held),
+            "recovery_ms": sorted(one["recovery, ms"] for one in held if "recovery, ms" in one),
         }
         _write(self.published, _read(self.published) | {self.row: figures})
 

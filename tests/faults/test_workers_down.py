@@ -34,6 +34,7 @@ async def test_what_waits_is_said_while_all_workers_are_down(
             (received,) = exchange.in_state(study.study_instance_uid, "receiving")
             await officer.go(f"/transactions/{received.transaction.reference}")
             await officer.sees("3 images received from ZX1; waiting for the last one.")
+            await officer.sees("A part of the exchange is not running")
             await clinician.asks("ZX1", DILYS, "CT Thorax")
             await clinician.sees("ZX1 is being told.")
         await officer.sees("Confirmed: 3 of 3 are in ZX8_PACS, by its own answer.")

@@ -23,7 +23,7 @@ from models.tables import (
     now,
 )
 from tests.database import Registry
-from tests.web.portal import send, sign_in
+from tests.web.portal import make, send, sign_in
 from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_request
 from tests.web.support_desk import Recovery, app, gateway, look_for, parked, part_of, recovery
@@ -217,3 +217,20 @@ def test_nothing_links_to_the_engine_s_own_pages(app: Flask, parked: str) -> Non
         assert places
         assert all(place.startswith(("/", "#", "?", "tel:")) for place in places), "all of it is here"
         assert not any("/namespaces/" in place for place in places)
+
+
+def test_a_part_that_does_not_run_is_told_to_everybody_and_named_to_support(
+    database: Database, registry: Registry
+) -> None:
+    down: list[str] = []
+    app = make(database, not_running=lambda: down)
+    officer, support = sign_in(app, "officer.zx1"), sign_in(app, "support.zx3")
+    told = "A part of the exchange is not running"
+    assert told not in officer.get("/").text
+    assert "Not running on this host" not in support.get("/support").text
+    down.append("transfer-bulk")
+    assert told in officer.get("/").text
+    assert "transfer-bulk" not in officer.get("/").text
+    desk = support.get("/support").text
+    assert "Not running on this host: transfer-bulk." in desk
+    assert "nothing is overdue" not in desk

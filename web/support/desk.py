@@ -60,6 +60,7 @@ def shown(wrong: Wrong | None = None) -> str:
             "told": banner(session),
             "stuck": _stuck(session, troubled),
             "troubled_nodes": nodes,
+            "not_running": here().not_running(),
         }
     return render_template(
         "support/desk.html", title="Support", wrong=wrong, engine_answers=engine_answers, token=token, **facts
