@@ -86,8 +86,8 @@ def run_ingest(settings: Settings) -> None:
 
     base = database(settings)
     door = _gateway(settings)
-    ingest = Ingest(Spool(settings.spool_folder), FolderArchive(settings.archive_folder), base)
     announcer = Announcer(base, door.announce)
+    ingest = Ingest(Spool(settings.spool_folder), FolderArchive(settings.archive_folder), base, announcer.grew)
     stop = _until_told()
     speaking = threading.Thread(target=announcer.run, args=(stop,), name="announcer")
     speaking.start()

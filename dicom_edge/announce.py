@@ -20,6 +20,8 @@ from models.tables import Arrival, now
 log = logging.getLogger(__name__)
 Announce = Callable[[str, StudyGrew], None]
 LOOK_EVERY = 0.05
+SELDOM = 0.5
+"""How often it is looked for arrivals that have grown without a word of ingest's: others change them, too."""
 COME_BACK = 1.0
 SPACING = 0.25
 """After the first word, an arrival is looked at again when this fraction of its age has passed since."""
@@ -35,6 +37,12 @@ class Announcer:
         self.database = database
         self.announce = announce
         self._failed: set[str] = set()
+        self._grew = threading.Event()
+        self._behind = False
+
+    def grew(self) -> None:
+        """Something may have grown: look at once."""
+        self._grew.set()
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -43,7 +51,12 @@ class Announcer:
             except Exception as away:  # noqa: BLE001 - this thread must outlive whatever the engine says
                 log.warning("nothing is announced at present: %s", type(away).__name__)
                 stop.wait(COME_BACK)
-            stop.wait(LOOK_EVERY)
+            if self._behind:
+                # Not due yet, or not told: that is a matter of time.
+                stop.wait(LOOK_EVERY)
+            else:
+                self._grew.wait(SELDOM)
+            self._grew.clear()
 
     def round(self) -> int:
         """Announce what is due; how many arrivals that were. Raises the first failure, after trying the others."""
@@ -56,6 +69,7 @@ class Announcer:
                 .order_by(Arrival.id.in_(self._failed), Arrival.announced_at.nulls_first())
                 .limit(AT_ONCE)
             ).all()
+        self._behind = bool(behind)
         due = [arrival for arrival in behind if _is_due(arrival, at)]
         failures: list[Exception] = []
         told = 0

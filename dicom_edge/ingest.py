@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 GROUP = 25
 """Objects in one database transaction: few enough to be soon seen, enough to share the commit."""
 LOOK_EVERY = 0.05
+DEAD_EVERY = 1.0
+"""How often an empty spool is looked over all the same, for what dead edges left open."""
 COME_BACK = 1.0
 COMPARING = 5.0
 """Seconds of a round after which no further comparison is begun: meanwhile nothing else gets its rows."""
@@ -41,8 +43,12 @@ UNFITTING = Unreadable("It does not fit what the database has: perhaps its sende
 
 
 class Ingest:
-    def __init__(self, spool: Spool, archive: FolderArchive, database: Database) -> None:
+    def __init__(
+        self, spool: Spool, archive: FolderArchive, database: Database, grew: Callable[[], None] = lambda: None
+    ) -> None:
+        """`grew` is called after each round in which there may have been something to take over."""
         self.spool = spool
+        self.grew = grew
         self.archive = archive
         self.database = database
         self.sender = lru_cache(maxsize=1024)(spool.association)
@@ -52,13 +58,19 @@ class Ingest:
 
     def run(self, stop: threading.Event) -> None:
         """Take over whatever is acknowledged until `stop`; while database or archive are away, wait for them."""
+        due = 0.0
         while not stop.is_set():
+            if self.spool.is_empty() and time.monotonic() < due:
+                stop.wait(LOOK_EVERY)
+                continue
+            due = time.monotonic() + DEAD_EVERY
             try:
                 taken = self.round()
             except (SQLAlchemyError, OSError) as away:
                 log.warning("nothing can be taken over (%s); images stay in the spool", type(away).__name__)
                 stop.wait(COME_BACK)
             else:
+                self.grew()
                 # A round costs much the same for one object as for many: let some gather.
                 if taken < GROUP:
                     stop.wait(LOOK_EVERY)

@@ -114,6 +114,13 @@ class Spool:
 
     # Ingest's side
 
+    def is_empty(self) -> bool:
+        """Whether there is neither an object nor a fact to take over."""
+        return not any(
+            next(self._files(folder, suffix), None)
+            for folder, suffix in ((self.ready_folder, ".dcm"), (self._events, ".json"))
+        )
+
     def ready(self) -> list[Kept]:
         """The acknowledged objects, by association and then in the order of arrival."""
         found = []
