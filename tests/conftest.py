@@ -14,7 +14,7 @@ pytest_plugins = ["tests.database", "tests.end_to_end.exchange", "tests.side_by_
 
 PACKAGES = {
     "Orthanc": "orthanc",
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
     "dciodvfy": "dicom3tools",
     "strace": "strace",
 }
