@@ -42,7 +42,9 @@ def find(peer: PeerAddress, assoc: Association, level: str, **keys: str) -> Iter
         setattr(identifier, keyword, value)
     for answer, match in assoc.send_c_find(identifier, FIND):
         status = status_of(peer, answer)
-        if status in PENDING and match is not None:
+        if status in PENDING:
+            if match is None:
+                raise PeerRefuses(f"{peer.name} gave an answer that cannot be read.")
             yield match
         elif 0xA700 <= status <= 0xA7FF:
             raise PeerBusy(f"{peer.name} is too busy to be asked ({status:04X}).")

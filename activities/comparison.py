@@ -51,8 +51,10 @@ def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str
         different = f"It gives another PatientID for {others} of {manifest.total} images."
     if different:
         return Comparison(Verdict.DIFFERENT, present, manifest.total, different), missing
-    if missing:
+    if missing or not studies:
         detail = f"{peer.name} lists {present} of {manifest.total} images."
+        if present and not studies:
+            detail = f"{detail[:-1]}, but not their study: for which patient is not known."
         return Comparison(Verdict.MISSING, present, manifest.total, detail), missing
     return Comparison(Verdict.CONFIRMED, present, manifest.total, silent), []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pynetdicom.association import Association
 from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
@@ -118,6 +119,40 @@ def test_an_older_copy_under_other_identifiers(parcels: Parcels, tmp_path: Path)
         comparison = parcels.compare(old)
     assert (comparison.verdict, comparison.present) == (Verdict.DIFFERENT, 1)
     assert comparison.detail == "It gives another PatientID."
+
+
+def test_images_without_their_study_are_no_proof_of_the_patient(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PACS that has rows of images already, and none of the study yet."""
+    find = Misbehaving.find
+
+    def without_study(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
+        return iter(()) if event.identifier.QueryRetrieveLevel == "STUDY" else find(self, event)
+
+    monkeypatch.setattr(Misbehaving, "find", without_study)
+    delivery = parcels.release(*ten())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        comparison = parcels.compare(delivery)
+    assert (comparison.verdict, comparison.present, comparison.total) == (Verdict.MISSING, 10, 10)
+    assert comparison.detail.endswith("lists 10 of 10 images, but not their study: for which patient is not known.")
+
+
+def test_an_answer_that_cannot_be_read_confirms_nothing(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery = parcels.release(*ten())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        parcels.send(delivery)
+        # As pynetdicom hands over an identifier that it cannot decode.
+        answered = Association.send_c_find
+        monkeypatch.setattr(
+            Association, "send_c_find", lambda *words: ((status, None) for status, _ in answered(*words))
+        )
+        comparison = parcels.compare(delivery)
+    assert comparison.verdict is Verdict.UNVERIFIABLE
+    assert comparison.detail.endswith("gave an answer that cannot be read.")
 
 
 def test_keys_that_are_not_returned_are_not_compared(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
