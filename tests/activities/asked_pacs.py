@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,9 @@ class AskedPacs:
 
 @contextlib.contextmanager
 def asked_pacs(
-    answer: Callable[[AskedPacs, Any], Answers], models: tuple[str, ...] = (STUDY_ROOT,)
+    answer: Callable[[AskedPacs, Any], Answers],
+    models: tuple[str, ...] = (STUDY_ROOT,),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[AskedPacs]:
     """On a free port until the end of the block."""
     pacs = AskedPacs(answer)
@@ -47,7 +50,8 @@ def asked_pacs(
     entity.supported_contexts = []
     for model in models:
         entity.add_supported_context(model)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, pacs.find)])
+    handlers: list[Any] = [(evt.EVT_C_FIND, pacs.find)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     pacs.port = server.server_address[1]
     try:
         yield pacs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,11 +54,14 @@ class Listener:
 
 
 @contextmanager
-def listening(ae_title: str = "STORESCU", *, supports: str = StorageCommitmentPushModel) -> Iterator[Listener]:
+def listening(
+    ae_title: str = "STORESCU", *, supports: str = StorageCommitmentPushModel, tls: ssl.SSLContext | None = None
+) -> Iterator[Listener]:
     listener = Listener()
     entity = AE(ae_title)
     entity.add_supported_context(supports, scu_role=False, scp_role=True)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, listener.take)])
+    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, listener.take)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     listener.port = server.server_address[1]
     try:
         yield listener

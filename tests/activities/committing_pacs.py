@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,14 +56,14 @@ class Committing:
 
 
 @contextlib.contextmanager
-def committing(**given: Any) -> Iterator[Committing]:
+def committing(tls: ssl.SSLContext | None = None, **given: Any) -> Iterator[Committing]:
     """On a free port until the end of the block; it lists nothing when it is asked by C-FIND."""
     peer = Committing(**given)
     entity = AE("COMMITTING")
     entity.add_supported_context(StorageCommitmentPushModel)
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     handlers: list[Any] = [(evt.EVT_N_ACTION, peer.take), (evt.EVT_C_FIND, lambda event: iter(()))]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     peer.port = server.server_address[1]
     try:
         yield peer

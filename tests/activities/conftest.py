@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from activities.secured import OWN
 from models.db import Database
+from models.tls import Identity
 from tests.activities.desk import Desk
 from tests.activities.fetching import Fetching
 from tests.activities.getting import Getting, getting_by
 from tests.activities.orthanc import Orthanc, running_orthanc
 from tests.activities.parcels import Parcels
 from tests.activities.source_pacs import edge
+from tests.activities.trust import HOST, Trust
 from tests.conftest import Peers
 from tests.database import Registry
+from tests.edge.certificates import Authority
 from tests.ingest.conftest import filling
 from tests.ingest.filling import Filling
 
@@ -59,3 +64,11 @@ def edge_port(filling: Filling) -> Iterator[int]:
 def getting(filling: Filling) -> Iterator[Getting]:
     with getting_by(filling) as made:
         yield made
+
+
+@pytest.fixture
+def trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trust:
+    authority = Authority(tmp_path / "certificates")
+    own = authority.issue("exchange")
+    monkeypatch.setattr(OWN, "identity", Identity(own.key, own.certificate, authority.certificate))
+    return Trust(authority, authority.issue("pacs", HOST), tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,7 +169,12 @@ def edge(filling: Filling) -> Iterator[int]:
 
 @contextlib.contextmanager
 def source_pacs(
-    images: Sequence[Dataset], edge_port: int, moves: Moves = all_of_it, *, classes: Sequence[str] = (CT,)
+    images: Sequence[Dataset],
+    edge_port: int,
+    moves: Moves = all_of_it,
+    *,
+    classes: Sequence[str] = (CT,),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[SourcePacs]:
     """It gives images of these `classes` by C-GET."""
     pacs = SourcePacs(list(images), moves, edge_port)
@@ -184,7 +190,7 @@ def source_pacs(
         (evt.EVT_C_GET, pacs.get),
         (evt.EVT_DIMSE_SENT, pacs.note),
     ]
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
     pacs.port = server.server_address[1]
     try:
         yield pacs

@@ -8,8 +8,6 @@ import ssl
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,34 +24,13 @@ from models.tls import Identity, server_context
 from tests.activities.misbehaving import misbehaving
 from tests.activities.orthanc import free_port, running_orthanc
 from tests.activities.parcels import Parcels, fails, fault, ten
+from tests.activities.trust import HOST, Trust
 from tests.conftest import Peers
-from tests.edge.certificates import Authority, Pair
+from tests.edge.certificates import Authority
 from tests.eventually import eventually
 from tests.ingest.filling import small_ct
 
-HOST = "127.0.0.1"
 FIND = finder()
-
-
-@dataclass
-class Trust:
-    """An authority that both sides trust, and the certificate of the PACS."""
-
-    authority: Authority
-    pacs: Pair
-    folder: Path
-
-    def server(self, pair: Pair | None = None) -> ssl.SSLContext:
-        shown = pair or self.pacs
-        return server_context(Identity(shown.key, shown.certificate, self.authority.certificate))
-
-
-@pytest.fixture
-def trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trust:
-    authority = Authority(tmp_path / "certificates")
-    own = authority.issue("exchange")
-    monkeypatch.setattr(OWN, "identity", Identity(own.key, own.certificate, authority.certificate))
-    return Trust(authority, authority.issue("pacs", HOST), tmp_path)
 
 
 def address(port: int, tls: str = "name", **more: Any) -> PeerAddress:
