@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -231,11 +231,12 @@ def _must_not_be_sent_already(session: Session, row: BulkRow, uid: str, worklist
     raise NotAllowed(f"{other.reference} is sending the same study there already; look how that one ends.")
 
 
-def unfinished(session: Session, before: datetime) -> Sequence[str]:
-    """Sheets that were uploaded `before` and have rows that are still to be placed."""
-    return session.scalars(
+def unfinished(session: Session, before: datetime, only: Collection[str] = ()) -> Sequence[str]:
+    """Sheets that were uploaded `before` and have rows that are still to be placed; or those `only`."""
+    found = (
         select(BulkRow.sheet_id)
         .join(BulkSheet, BulkSheet.id == BulkRow.sheet_id)
         .where(BulkRow.state.in_(OPEN), BulkSheet.uploaded_at < before)
         .distinct()
-    ).all()
+    )
+    return session.scalars(found.where(BulkRow.sheet_id.in_(only)) if only else found).all()

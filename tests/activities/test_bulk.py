@@ -11,11 +11,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.bulk import AT_ONCE, BulkActivities
 from activities.inquiry import PATIENT_ROOT
-from models.bulk import send_again, upload
+from models.bulk import send_again, unfinished, upload
 from models.db import Database
 from models.domain.bulk_sheet import read_sheet
 from models.queries.sheets import RowFacts, facts, rows_of
-from models.tables import AuditEntry, BulkRow, BulkSheet, OutboxCommand, Transaction, Transfer, new_id
+from models.tables import AuditEntry, BulkRow, BulkSheet, OutboxCommand, Transaction, Transfer, new_id, now
 from tests.activities.asked_pacs import Searcher, always, asked_pacs, study
 from tests.activities.test_pacs_search import put
 from tests.database import Registry
@@ -261,3 +261,10 @@ def test_the_same_file_twice_sends_each_study_once_while_it_is_on_its_way(sender
         assert sender.again(second) == 1
         sender.place(second)
     assert len(sender.transfers()) == 2, "once it has ended it may be sent once more"
+
+
+def test_of_all_sheets_only_those_that_are_asked_about_are_looked_up(sender: Sender) -> None:
+    sheets = [sender.upload(row("2.25.771")) for _ in range(2)]
+    with sender.database.begin() as session:
+        assert set(unfinished(session, now())) == set(sheets)
+        assert unfinished(session, now(), sheets[:1]) == sheets[:1]
