@@ -144,7 +144,6 @@ def _settled(session: Session, arrival: Arrival, step: Transition, content: Cont
     if step.actor != EXCHANGE:
         # It went elsewhere than its transfer says, or nowhere.
         _let_look(session, _transfers_by(session, arrival.id))
-    if step.actor != EXCHANGE:
         session.execute(
             update(Candidate)
             .where(
