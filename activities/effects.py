@@ -58,7 +58,8 @@ def _released(session: Session, delivery: Delivery, step: Transition, content: C
     # A page checks what is entered. What slips through is not replaced by something else: the parcel is parked.
     usable = len(given) <= LONG_STRING and len(accession) <= SHORT_STRING and "\\" not in given + accession
     # Of two people released at once under one local ID the later is parked, too.
-    usable = usable and learn(session, delivery, given, step.at, same_person=content.get("same_person") == given)
+    same_person = content.get("same_person") == given
+    usable = usable and learn(session, delivery, given, step.content_id, step.at, same_person=same_person)
     delivery.identity = asdict(identity.local(given, accession, delivery.institution_id)) if usable else None
 
 
