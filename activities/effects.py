@@ -103,15 +103,22 @@ def _sent(session: Session, delivery: Delivery, step: Transition, content: Conte
 
 
 def _reassigned(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
-    if worklist is None or worklist.institution_id != delivery.institution_id:
-        return
-    there = select(Delivery.id).where(Delivery.parcel_id == delivery.parcel_id, Delivery.worklist_id == worklist.id)
-    if session.scalars(there).first() is not None:
+    worklist = reassigned_to(session, delivery, content)
+    if worklist is None:
+        # Who decided was told so beforehand, unless the same parcel has come there in that very moment.
         return
     delivery.worklist_id, delivery.worklist = worklist.id, worklist
     delivery.node_id, delivery.node = worklist.node_id, worklist.node
     delivery.identity = automatic_identity(session, delivery)
+
+
+def reassigned_to(session: Session, delivery: Delivery, content: Content) -> Worklist | None:
+    """The worklist that a person chose, where it is the Institution's and does not have the parcel already."""
+    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
+    if worklist is None or worklist.institution_id != delivery.institution_id:
+        return None
+    there = select(Delivery.id).where(Delivery.parcel_id == delivery.parcel_id, Delivery.worklist_id == worklist.id)
+    return None if session.scalars(there).first() else worklist
 
 
 def _ended(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
