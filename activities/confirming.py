@@ -85,16 +85,18 @@ class Confirming:
         if self.may_be_queried:
             return self._listed()
         words = f"{UNCOMMITTED} {why}".rstrip()
-        return self._noted(Comparison(Verdict.UNVERIFIABLE, 0, self.manifest.total, words), [])
+        # Without a reason that it gave, silence is all there is: that is no answer.
+        return self._noted(Comparison(Verdict.UNVERIFIABLE, 0, self.manifest.total, words), [], answered=bool(why))
 
     def _listed(self) -> Comparison:
         return self._noted(*compare(self.peer, self.manifest))
 
-    def _noted(self, comparison: Comparison, missing: list[str]) -> Comparison:
+    def _noted(self, comparison: Comparison, missing: list[str], *, answered: bool = True) -> Comparison:
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, self.delivery_id)
             delivery.present, delivery.missing = comparison.present, missing
-            delivery.node.last_answer_at = now()
+            if answered:
+                delivery.node.last_answer_at = now()
             said = remarks(stored_with(session, delivery))
         detail = " ".join(filter(None, (comparison.detail, said)))
         return replace(comparison, detail=detail, left_out=self.without)

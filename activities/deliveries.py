@@ -7,11 +7,14 @@ from datetime import UTC
 from sqlalchemy import select, update
 
 from activities.border import acts
+from activities.effects import content_of, reassigned_to
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, WorklistQuestion
 from models.domain.lifecycles.delivery import Event
 from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
+
+NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
 
 
 class DeliveryActivities:
@@ -37,11 +40,16 @@ class DeliveryActivities:
 
     @acts
     def moved_away(self, question: WorklistQuestion) -> str:
-        """Who reassigned it, and when, if it is not on that worklist any more; empty when it is. Only reads."""
+        """Who reassigned it, and when, if it is not on that worklist any more; or why it cannot wait on the one chosen.
+
+        Empty when nothing is against the decision. Only reads.
+        """
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
             if delivery.worklist_id == question.worklist_id:
-                return ""
+                content = content_of(session, question.content_id)
+                goes = "worklist_id" not in content or reassigned_to(session, delivery, content)
+                return "" if goes else NOT_THERE
             step = session.scalars(
                 select(TransitionRow)
                 .where(

@@ -58,7 +58,8 @@ def _released(session: Session, delivery: Delivery, step: Transition, content: C
     # A page checks what is entered. What slips through is not replaced by something else: the parcel is parked.
     usable = len(given) <= LONG_STRING and len(accession) <= SHORT_STRING and "\\" not in given + accession
     # Of two people released at once under one local ID the later is parked, too.
-    usable = usable and learn(session, delivery, given, step.at, same_person=content.get("same_person") == given)
+    same_person = content.get("same_person") == given
+    usable = usable and learn(session, delivery, given, step.content_id, step.at, same_person=same_person)
     delivery.identity = asdict(identity.local(given, accession, delivery.institution_id)) if usable else None
 
 
@@ -102,15 +103,22 @@ def _sent(session: Session, delivery: Delivery, step: Transition, content: Conte
 
 
 def _reassigned(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
-    if worklist is None or worklist.institution_id != delivery.institution_id:
-        return
-    there = select(Delivery.id).where(Delivery.parcel_id == delivery.parcel_id, Delivery.worklist_id == worklist.id)
-    if session.scalars(there).first() is not None:
+    worklist = reassigned_to(session, delivery, content)
+    if worklist is None:
+        # Who decided was told so beforehand, unless the same parcel has come there in that very moment.
         return
     delivery.worklist_id, delivery.worklist = worklist.id, worklist
     delivery.node_id, delivery.node = worklist.node_id, worklist.node
     delivery.identity = automatic_identity(session, delivery)
+
+
+def reassigned_to(session: Session, delivery: Delivery, content: Content) -> Worklist | None:
+    """The worklist that a person chose, where it is the Institution's and does not have the parcel already."""
+    worklist = session.get(Worklist, str(content.get("worklist_id", "")))
+    if worklist is None or worklist.institution_id != delivery.institution_id:
+        return None
+    there = select(Delivery.id).where(Delivery.parcel_id == delivery.parcel_id, Delivery.worklist_id == worklist.id)
+    return None if session.scalars(there).first() else worklist
 
 
 def _ended(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
@@ -144,7 +152,6 @@ def _settled(session: Session, arrival: Arrival, step: Transition, content: Cont
     if step.actor != EXCHANGE:
         # It went elsewhere than its transfer says, or nowhere.
         _let_look(session, _transfers_by(session, arrival.id))
-    if step.actor != EXCHANGE:
         session.execute(
             update(Candidate)
             .where(

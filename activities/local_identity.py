@@ -20,8 +20,8 @@ from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.local_patients import ANOTHERS_ID, arriving, bearers_of, learn, names_another, why_not_filed_as
-from models.tables import Delivery, Institution, Node, now
+from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
+from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
 """Seconds for each of connecting, association and answer: a person waits for the page."""
@@ -39,8 +39,9 @@ class LocalIdentityActivities:
         """Why it must not be released under the ID entered with the command; empty when nothing is known against it.
 
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
-        one that does not answer knows nothing. With nothing against it the ID is this patient's from now on, so that
-        of two people who enter it at once for two patients the later reads that it is another's.
+        one that does not answer knows nothing. With nothing against it the ID is kept for this patient while the
+        command is carried out, so that of two people who enter it at once for two patients the later reads that it is
+        another's; who it is of is learned when the release is recorded. Idempotent by command.
         """
         with self.database.begin() as session:
             content = content_of(session, question.content_id)
@@ -64,7 +65,8 @@ class LocalIdentityActivities:
             return refused
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
-            return "" if learn(session, delivery, given, now(), same_person=same_person) else ANOTHERS_ID
+            kept = reserve(session, delivery, given, question.content_id, same_person=same_person)
+        return "" if kept else ANOTHERS_ID
 
 
 def _can_be_asked(node: Node) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from models.domain.bulk_sheet import Sheet, SheetEntry, clean, read_rows
@@ -138,7 +138,9 @@ def open_rows(session: Session, sheet_id: str, most: int = 1_000_000) -> list[in
 
 def settle(session: Session, sheet_id: str) -> int:
     """How many rows are still to be placed, once the PACS has answered for the last of them."""
-    sheet, left = session.get_one(BulkSheet, sheet_id), len(open_rows(session, sheet_id))
+    # Locked before it is counted: rows that somebody sends again meanwhile are not taken for placed.
+    sheet = session.get_one(BulkSheet, sheet_id, with_for_update=True)
+    left = len(open_rows(session, sheet_id))
     sheet.fault, sheet.placed_at = "", sheet.placed_at if left else now()
     return left
 
@@ -211,6 +213,9 @@ def _worklist(session: Session, entry: SheetEntry) -> Worklist:
 
 def _must_not_be_sent_already(session: Session, row: BulkRow, uid: str, worklist: Worklist) -> None:
     """One study may be named twice, by its UID and by its accession number; and a sheet be uploaded twice."""
+    # Two sheets under way at once come one after the other here, or neither would see what the other is about to place.
+    the_same = func.hashtextextended(f"{row.institution_id} {worklist.id} {uid}", 0)
+    session.execute(select(func.pg_advisory_xact_lock(the_same)))
     other = session.execute(
         select(BulkRow.sheet_id, BulkRow.position, Transaction.reference)
         .join(Transfer, Transfer.id == BulkRow.transfer_id)
@@ -231,11 +236,12 @@ def _must_not_be_sent_already(session: Session, row: BulkRow, uid: str, worklist
     raise NotAllowed(f"{other.reference} is sending the same study there already; look how that one ends.")
 
 
-def unfinished(session: Session, before: datetime) -> Sequence[str]:
-    """Sheets that were uploaded `before` and have rows that are still to be placed."""
-    return session.scalars(
+def unfinished(session: Session, before: datetime, only: Collection[str] = ()) -> Sequence[str]:
+    """Sheets that were uploaded `before` and have rows that are still to be placed; or those `only`."""
+    found = (
         select(BulkRow.sheet_id)
         .join(BulkSheet, BulkSheet.id == BulkRow.sheet_id)
         .where(BulkRow.state.in_(OPEN), BulkSheet.uploaded_at < before)
         .distinct()
-    ).all()
+    )
+    return session.scalars(found.where(BulkRow.sheet_id.in_(only)) if only else found).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from models.domain.identity import (
     nhs_numbers,
 )
 from models.domain.nhs_number import ISSUER, parse_nhs_number
-from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node
+from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node, OutboxCommand, now
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
@@ -70,9 +70,14 @@ def arriving(session: Session, delivery: Delivery) -> PatientFacts:
 
 
 def bearers_of(session: Session, institution_id: str, patient_id: str) -> list[PatientFacts]:
-    """Whom the Institution is known to file under its own `patient_id`, in whatever case: many PACS do not tell."""
+    """Whom the Institution is known to file under its own `patient_id`, in whatever case: many PACS do not tell.
+
+    Whom somebody is just releasing under it counts as well.
+    """
     alike = select(LocalPatient).where(
-        LocalPatient.institution_id == institution_id, func.lower(LocalPatient.patient_id) == func.lower(patient_id)
+        LocalPatient.institution_id == institution_id,
+        func.lower(LocalPatient.patient_id) == func.lower(patient_id),
+        _is_known() | _is_reserved(),
     )
     return [facts_of(row) for row in session.scalars(alike)]
 
@@ -81,7 +86,7 @@ def known_patients(session: Session, institution_id: str, patient_ids: Collectio
     """By local ID: whom the Institution is known to file under it."""
     rows = session.scalars(
         select(LocalPatient).where(
-            LocalPatient.institution_id == institution_id, LocalPatient.patient_id.in_(patient_ids)
+            LocalPatient.institution_id == institution_id, LocalPatient.patient_id.in_(patient_ids), _is_known()
         )
     )
     return {row.patient_id: facts_of(row) for row in rows}
@@ -98,14 +103,33 @@ def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -
     found: dict[str, tuple[LocalPatient, ...]] = {}
     for row in session.scalars(
         select(LocalPatient)
-        .where(LocalPatient.institution_id == institution_id, LocalPatient.nhs_number.in_(numbers))
+        .where(LocalPatient.institution_id == institution_id, LocalPatient.nhs_number.in_(numbers), _is_known())
         .order_by(LocalPatient.learned_at.desc())
     ):
         found[row.nhs_number] = (*found.get(row.nhs_number, ()), row)
     return found
 
 
-def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *, same_person: bool = False) -> bool:
+def reserve(
+    session: Session, delivery: Delivery, patient_id: str, command_id: str, *, same_person: bool = False
+) -> bool:
+    """Keep `patient_id` for this patient while `command_id` is carried out; False when it is another person's.
+
+    Of two who enter it at once for two patients the later is told; what is not released in the end is forgotten.
+    """
+    patient, row = arriving(session, delivery), _locked(session, delivery.institution_id, patient_id, command_id)
+    if refused := why_not_filed_as(patient, [facts_of(row)]):
+        return same_person and refused == CALLED_OTHERWISE
+    if row.reserved_by:
+        row.reserved_by = command_id
+        _complete(row, patient)
+    session.flush()
+    return True
+
+
+def learn(
+    session: Session, delivery: Delivery, patient_id: str, command_id: str, at: datetime, *, same_person: bool = False
+) -> bool:
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
     `same_person`: somebody has looked, and who is called otherwise is the same patient. What an earlier release has
@@ -114,23 +138,44 @@ def learn(session: Session, delivery: Delivery, patient_id: str, at: datetime, *
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
         return False
-    key = (delivery.institution_id, patient_id)
-    # Of two who enter it at once the second waits here for the first.
-    session.execute(
-        insert(LocalPatient)
-        .values(institution_id=delivery.institution_id, patient_id=patient_id, learned_at=at)
-        .on_conflict_do_nothing()
-    )
-    row = session.get_one(LocalPatient, key, with_for_update=True)
+    row = _locked(session, delivery.institution_id, patient_id, command_id)
     if refused := why_not_filed_as(patient, [facts_of(row)]):
         # Somebody has looked, and may err: the record stays whose it is.
         return same_person and refused == CALLED_OTHERWISE
+    _complete(row, patient)
+    row.learned_at, row.reserved_by = at, None
+    session.flush()
+    return True
+
+
+def _locked(session: Session, institution_id: str, patient_id: str, command_id: str) -> LocalPatient:
+    """The row of a local ID, of nobody where it is new or the command that has reserved it did not release under it."""
+    # Of two who enter it at once the second waits here for the first.
+    session.execute(
+        insert(LocalPatient)
+        .values(institution_id=institution_id, patient_id=patient_id, learned_at=now(), reserved_by=command_id)
+        .on_conflict_do_nothing()
+    )
+    row = session.get_one(LocalPatient, (institution_id, patient_id), with_for_update=True)
+    command = session.get(OutboxCommand, row.reserved_by, populate_existing=True) if row.reserved_by else None
+    if row.reserved_by and (command is None or command.delivered_at):
+        row.nhs_number = row.PatientName = row.PatientBirthDate = ""
+    return row
+
+
+def _complete(row: LocalPatient, patient: PatientFacts) -> None:
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
     row.PatientName = patient.PatientName or row.PatientName
     row.PatientBirthDate = patient.PatientBirthDate or row.PatientBirthDate
-    row.learned_at = at
-    session.flush()
-    return True
+
+
+def _is_known() -> ColumnElement[bool]:
+    return LocalPatient.reserved_by.is_(None)
+
+
+def _is_reserved() -> ColumnElement[bool]:
+    """Once its command was carried out, and did not release under it, nothing is reserved any more."""
+    return exists().where(OutboxCommand.id == LocalPatient.reserved_by, OutboxCommand.delivered_at.is_(None))
 
 
 def facts_of(row: LocalPatient) -> PatientFacts:

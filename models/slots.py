@@ -92,7 +92,8 @@ def give_back(session: Session, claim: Claim) -> None:
 
 
 def _slots_of(session: Session, node_id: str) -> tuple[Node, list[Slot]]:
-    # The Node's row is the lock: grants at one Node are decided one after the other.
-    node = session.scalars(select(Node).where(Node.id == node_id).with_for_update()).one()
+    # The Node's row is the lock: grants at one Node are decided one after the other. Not FOR UPDATE: every row that
+    # names the Node holds a share of its key, and need not wait for them.
+    node = session.scalars(select(Node).where(Node.id == node_id).with_for_update(key_share=True)).one()
     session.execute(delete(Slot).where(Slot.node_id == node_id, Slot.until < now()))
     return node, list(session.scalars(select(Slot).where(Slot.node_id == node_id)))

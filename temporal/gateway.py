@@ -95,7 +95,7 @@ class Gateway:
 
     def start_sheet(self, start: SheetStart) -> None:
         """A sheet whose rows were all placed once starts anew: some of them are to be sent again."""
-        self._call(self._start(BulkSheet.run, start, f"sheet-{start.sheet_id}"))
+        self._call(self._start(BulkSheet.run, start, f"sheet-{start.sheet_id}", word="rows_sent"))
 
     def node_answered(self, delivery_id: str) -> None:
         """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
@@ -218,7 +218,9 @@ class Gateway:
         start: Any,
         workflow_id: str,
         again: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        word: str | None = None,
     ) -> None:
+        """With the signal `word`, if any, also to one that runs."""
         await (await self._connected()).start_workflow(
             run,
             start,
@@ -226,6 +228,7 @@ class Gateway:
             task_queue=WORKFLOWS,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=again,
+            start_signal=word,
             rpc_timeout=self._rpc_timeout,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -38,10 +38,12 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
 COME_BACK = 1.0
 SWEEP_EVERY = 60.0
+CARRY_FOR = 10.0
+"""Seconds after which a look has carried enough: with an engine that does not answer each command takes its time."""
 WAKE_AT_ONCE = 50
 """Deliveries that are told in one look that they may go on: commands of people are not kept waiting by thousands."""
 LOOK_AT_ONCE = 32
-"""Workflows that the engine is asked about at the same time."""
+"""Workflows that the engine is asked about at the same time, in one look: commands are carried in between."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
 Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart | SheetStart
@@ -53,30 +55,27 @@ class Relay:
         self.database = database
         self.gateway = gateway
         self.nightly = nightly
+        self.unswept: list[list[str]] = []
+        """What the sweep under way has still to look at."""
 
     def run(self, stop: threading.Event) -> None:
         due = time.monotonic()
         while not stop.is_set():
-            wait = LOOK_EVERY
-            try:
-                self.carry()
-                self.wake()
-                if time.monotonic() >= due:
-                    # What fails is not tried again at once: commands are carried in between.
-                    due = time.monotonic() + SWEEP_EVERY
-                    self.sweep()
-                    tell_what_is_overdue(self.database, self.gateway)
-                    self.arrange()
-                    self.forget()
-            except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on
-                log.warning("nothing is carried at present: %s", type(away).__name__)
-                wait = COME_BACK
-            stop.wait(wait)
+            acts: list[Callable[[], object]] = [self.carry, self.wake]
+            if time.monotonic() >= due:
+                # What fails is not tried again at once: commands are carried in between.
+                due = time.monotonic() + SWEEP_EVERY
+                acts += [self.forget, self.begin_sweep, self.tell, self.arrange]
+            went = [_went(act) for act in (*acts, self.sweep_on) if not stop.is_set()]
+            stop.wait(COME_BACK if not all(went) else 0 if self.unswept else LOOK_EVERY)
 
     def carry(self) -> int:
-        """Deliver what is due, in order; how many commands that were. A refusal is an answer too."""
-        carried = 0
-        while self._carry_one():
+        """Deliver what is due, in order, for CARRY_FOR at most; how many commands that were.
+
+        A refusal is an answer too.
+        """
+        carried, until = 0, time.monotonic() + CARRY_FOR
+        while time.monotonic() < until and self._carry_one():
             carried += 1
         return carried
 
@@ -102,8 +101,21 @@ class Relay:
 
     def sweep(self) -> int:
         """Start the workflow of every unfinished row that has none; how many that were."""
-        ids = list(self.unfinished())
-        return sum(self._sweep(ids[first : first + LOOK_AT_ONCE]) for first in range(0, len(ids), LOOK_AT_ONCE))
+        self.begin_sweep()
+        started = 0
+        while self.unswept:
+            started += self.sweep_on()
+        return started
+
+    def begin_sweep(self) -> None:
+        """List what is to be looked at; a sweep under way comes to its end first, or its last rows never had a turn."""
+        if not self.unswept:
+            ids = list(self.unfinished())
+            self.unswept = [ids[first : first + LOOK_AT_ONCE] for first in range(0, len(ids), LOOK_AT_ONCE)]
+
+    def sweep_on(self) -> int:
+        """Look at the next few of the sweep under way; how many were started. Should it fail, the others come next."""
+        return self._sweep(self.unswept.pop(0)) if self.unswept else 0
 
     def _sweep(self, workflow_ids: Collection[str]) -> int:
         missing = set(workflow_ids) - self.gateway.running(workflow_ids)
@@ -119,6 +131,10 @@ class Relay:
                 log.warning("%s was not running and is started again", workflow_id)
             self.drive(start)
         return len(starts)
+
+    def tell(self) -> None:
+        """Mail about what is not fulfilled in time."""
+        tell_what_is_overdue(self.database, self.gateway)
 
     def arrange(self) -> None:
         """Let the engine know what is done every night; once."""
@@ -201,8 +217,8 @@ class Relay:
             .join(Transaction, Transaction.id == Transfer.transaction_id)
             .where(Transfer.state.in_(TRANSFER.unfinished), Transfer.placed_at < settled)
         )
-        if only:
-            row_ids = [workflow_id.partition("-")[2] for workflow_id in only]
+        row_ids = [workflow_id.partition("-")[2] for workflow_id in only]
+        if row_ids:
             arrivals = arrivals.where(Arrival.id.in_(row_ids))
             deliveries = deliveries.where(Delivery.id.in_(row_ids))
             nodes = nodes.where(Node.id.in_(row_ids))
@@ -210,7 +226,7 @@ class Relay:
             transfers = transfers.where(Transfer.id.in_(row_ids))
             commitments = commitments.where(CommitmentRequest.id.in_(row_ids))
         with self.database.begin() as session:
-            sheets = bulk.unfinished(session, settled)
+            sheets = bulk.unfinished(session, settled, row_ids)
             return {
                 **{f"arrival-{row[0]}": ArrivalStart(*row) for row in session.execute(arrivals)},
                 **{
@@ -224,5 +240,14 @@ class Relay:
                     for row_id, urgency, state in session.execute(transfers)
                 },
                 **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
-                **{f"sheet-{row_id}": SheetStart(row_id) for row_id in sheets if not only or f"sheet-{row_id}" in only},
+                **{f"sheet-{row_id}": SheetStart(row_id) for row_id in sheets},
             }
+
+
+def _went(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except Exception as away:  # noqa: BLE001 - whatever it is, the relay goes on with what else there is
+        log.warning("%s does not get on at present: %s", act.__name__, type(away).__name__)
+        return False
+    return True

@@ -33,7 +33,9 @@ async def must_be_the_same_person(delivery_id: str, decision: Decision) -> None:
 async def must_be_where_it_was_seen(
     journey: Journey[State, Event], decision: Decision, moves: Callable[[], int]
 ) -> None:
-    """Refuses what was decided in view of a worklist that it has left; afterwards nothing may be awaited.
+    """Refuses what was decided in view of a worklist that it has left, or to let it wait where it cannot.
+
+    Afterwards nothing may be awaited.
 
     The database is asked, because a workflow that was run again does not know where it is. `moves` counts how often it
     was reassigned: who reassigns it while that is looked up was first, so that it is looked up again.
@@ -44,7 +46,9 @@ async def must_be_where_it_was_seen(
         await journey.recorded()
         looked_after = moves()
         moved = await workflow.execute_activity_method(
-            DeliveryActivities.moved_away, WorklistQuestion(journey.subject_id, worklist_id), **policies.DATABASE
+            DeliveryActivities.moved_away,
+            WorklistQuestion(journey.subject_id, worklist_id, decision.content_id),
+            **policies.DATABASE,
         )
         if moved:
             raise refusal(NotAllowed(moved))

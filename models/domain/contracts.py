@@ -142,10 +142,11 @@ class LocalIdentityQuestion:
 
 @dataclass(frozen=True)
 class WorklistQuestion:
-    """Whether a delivery is on the worklist still that a person saw it on."""
+    """Whether a delivery is on the worklist still that a person saw it on, and can go where `content_id` moves it."""
 
     delivery_id: str
     worklist_id: str
+    content_id: str = ""
 
 
 @dataclass(frozen=True)

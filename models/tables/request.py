@@ -119,7 +119,10 @@ class Draft(Base):
 
 
 class LocalPatient(Base):
-    """Whom an Institution files under which of its own Patient IDs, as it was told at a release."""
+    """Whom an Institution files under which of its own Patient IDs, as it was told at a release.
+
+    `reserved_by` is the command that would release under it: until that has released, it is known of nobody.
+    """
 
     __tablename__ = "local_patient"
     institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
@@ -128,6 +131,7 @@ class LocalPatient(Base):
     PatientName: Mapped[str] = mapped_column(default="")
     PatientBirthDate: Mapped[str] = mapped_column(default="")
     learned_at: Mapped[datetime]
+    reserved_by: Mapped[str | None]
 
 
 Index("ix_local_patient_nhs_number", LocalPatient.institution_id, LocalPatient.nhs_number)

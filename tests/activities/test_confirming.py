@@ -13,7 +13,8 @@ from activities.dicom import DicomActivities
 from dicom_edge.facts import CommitmentReported, utc_now
 from models.domain.confirming import COMMITTED, UNCOMMITTED
 from models.domain.contracts import CommandKind, Comparison, Verdict
-from models.tables import AskedCommitment, AuditEntry, Delivery, OutboxCommand
+from models.outbox import alarm_not_secured
+from models.tables import AskedCommitment, AuditEntry, Delivery, Node, OutboxCommand
 from tests.activities.committing_pacs import Committing, committing
 from tests.activities.misbehaving import misbehaving
 from tests.activities.parcels import TEN, Parcels, ten
@@ -148,6 +149,20 @@ def test_who_never_answers_is_not_verifiable_or_asked_by_query(parcels: Parcels,
         assert uncommitted(parcels, delivery) == Comparison(Verdict.UNVERIFIABLE, 0, 10, UNCOMMITTED)
         set_up(parcels, peer, query_back=True)
         assert uncommitted(parcels, delivery).detail == "ZX2_PACS lists 0 of 10 images."
+
+
+def test_silence_is_no_answer(parcels: Parcels, delivery: str) -> None:
+    """Else what could not be trusted before would be told anew each time."""
+    parcels.set_node(1, confirm_by="commitment", query_back=False, last_answer_at=None)
+    assert uncommitted(parcels, delivery).verdict is Verdict.UNVERIFIABLE
+    with parcels.database.begin() as session:
+        alarm_not_secured(session, parcels.node_id, "Its certificate is another one.")
+    assert uncommitted(parcels, delivery).verdict is Verdict.UNVERIFIABLE
+    with parcels.database.begin() as session:
+        assert session.get_one(Node, parcels.node_id).last_answer_at is None
+        alarm_not_secured(session, parcels.node_id, "Its certificate is another one.")
+        alerts = select(func.count()).select_from(AuditEntry).where(AuditEntry.act == "node.not-secured")
+        assert session.scalar(alerts) == 1
 
 
 def test_with_both_the_identity_is_asked_for_as_well(

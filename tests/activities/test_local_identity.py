@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.misc import is_dicom
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, names_another
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_ids, known_patients, names_another
 from models.outbox import post
-from models.tables import Delivery, Instance, LocalPatient, Node, new_id, now
+from models.tables import Delivery, Instance, LocalPatient, Node, OutboxCommand, new_id, now
 from tests.activities.misbehaving import misbehaving
 from tests.activities.parcels import Parcels
 from tests.demo.programs import Program, program
@@ -74,6 +74,23 @@ def released(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -
     parcels.environment.run(JournalActivities(parcels.database).record, (step,))
 
 
+def too_late(parcels: Parcels, delivery_id: str) -> None:
+    """As the page notes what the engine says to a release that came after another decision."""
+    with parcels.database.begin() as session:
+        session.execute(
+            update(OutboxCommand)
+            .where(OutboxCommand.subject_id == delivery_id)
+            .values(delivered_at=now(), refusal="Too late: it was refused by bob at 09:00 UTC and is now refused.")
+        )
+
+
+def known(parcels: Parcels) -> dict[str, str]:
+    """By local ID, under which name a patient is known to be filed."""
+    with parcels.database.begin() as session:
+        found = known_patients(session, "ZX2", set(session.scalars(select(LocalPatient.patient_id))))
+        return {patient_id: patient.PatientName for patient_id, patient in found.items()}
+
+
 def unlearned(parcels: Parcels) -> None:
     with parcels.database.begin() as session:
         session.query(LocalPatient).delete()
@@ -111,6 +128,32 @@ def test_of_two_who_enter_it_at_once_the_later_is_told_before_anything_is_releas
     assert check(parcels, first, "H123") == ""
     assert check(parcels, second, "H123") == ANOTHERS_ID
     assert check(parcels, first, "H123") == "", "whoever has it keeps it"
+
+
+def test_an_id_that_was_not_released_under_in_the_end_is_nobody_s(parcels: Parcels) -> None:
+    """One who mistypes and is told that somebody else was first has taught nothing."""
+    parcels.set_node(1, query_back=False)
+    mistyped, owner = parcels.release(image(AGNES | NUMBERED)), parcels.release(image(BORIS))
+    assert check(parcels, mistyped, "H123") == ""
+    assert known(parcels) == {}, "nothing was released yet"
+    assert check(parcels, owner, "H123") == ANOTHERS_ID
+    too_late(parcels, mistyped)
+    assert known(parcels) == {}
+    assert check(parcels, owner, "H123") == ""
+    assert check(parcels, mistyped, "H123") == ANOTHERS_ID
+    released(parcels, owner, "H123")
+    assert known(parcels) == {"H123": "SAMPLE^Boris"}
+    with parcels.database.begin() as session:
+        assert known_ids(session, "ZX2", {NUMBERED["PatientID"]}) == {}, "it is not proposed for whom it was mistyped"
+
+
+def test_what_was_known_stays_as_it_was_until_something_is_released(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES)), "H123")
+    renamed = parcels.release(image(AGNES | {"PatientName": "EXAMPLE^Agnes^M"}))
+    assert check(parcels, renamed, "H123") == ""
+    too_late(parcels, renamed)
+    assert known(parcels) == {"H123": "EXAMPLE^Agnes"}
 
 
 def test_an_id_in_another_case_is_no_other_id(parcels: Parcels) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.deliveries import NOT_THERE, DeliveryActivities
 from activities.requests import RequestActivities
-from models.domain.contracts import CommandKind
+from models.domain.contracts import CommandKind, WorklistQuestion
 from models.domain.request_contracts import MatchChoice, ReminderDue
 from models.tables import (
     Agreement,
+    Delivery,
     ImageRequest,
     Worklist,
     now,
@@ -122,3 +124,33 @@ def test_reassigned_waits_on_the_other_worklist_of_the_same_institution(desk: De
     assert desk.deliveries()[0].worklist_id == second.id
     desk.record("delivery", delivery.id, "reassigned", "on-worklist", content_id=elsewhere)
     assert desk.deliveries()[0].worklist_id == second.id
+
+
+def test_it_is_not_reassigned_to_where_the_same_images_wait_or_to_others(desk: Desk) -> None:
+    desk.route(desk.push(called="IEP_ZX3"))
+    (delivery,) = desk.deliveries()
+    with desk.database.begin() as session:
+        has_it, free = (
+            Worklist(institution_id="ZX3", name=name, node_id=delivery.node_id, is_default=False)
+            for name in ("Neuro", "Body")
+        )
+        session.add_all([has_it, free])
+        session.flush()
+        session.add(
+            Delivery(
+                institution_id="ZX3", transaction_id=delivery.transaction_id, parcel_id=delivery.parcel_id,
+                worklist_id=has_it.id, node_id=delivery.node_id, created_at=now(),
+            )
+        )  # fmt: skip
+        chosen = [
+            command(session, CommandKind.REASSIGN_DELIVERY, delivery.id, worklist_id=worklist_id)
+            for worklist_id in (has_it.id, desk.registry.worklists["ZX2"], "gone", free.id)
+        ]
+        released = command(session, CommandKind.RELEASE_DELIVERY, delivery.id, patient_id="H1")
+    said = [
+        desk.environment.run(
+            DeliveryActivities(desk.database).moved_away, WorklistQuestion(delivery.id, delivery.worklist_id, content)
+        )
+        for content in (*chosen, released, "")
+    ]
+    assert said == [NOT_THERE, NOT_THERE, NOT_THERE, "", "", ""]

@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from models import slots
 from models.domain.urgency import Urgency
 from models.slots import Claim
-from models.tables import Node, Slot, now
+from models.tables import Instance, LedgerEntry, Node, Slot, now
 from tests.activities.parcels import Parcels
 from tests.ingest.filling import next_study, small_ct
 
@@ -221,3 +221,14 @@ def test_eight_at_once_never_hold_more_than_there_are(parcels: Parcels) -> None:
     with parcels.database.begin() as session:
         assert session.scalars(select(Slot)).all() == []
         assert session.get_one(Node, parcels.node_id).slots == 3
+
+
+def test_a_grant_under_way_keeps_nothing_else_of_the_node_waiting(two: Queue) -> None:
+    claim = two.claim(two.delivery())
+    noted = {"delivery_id": claim.delivery_id, "node_id": claim.node_id, "status": 0, "accepted": True}
+    with two.parcels.database.begin() as session, two.parcels.database.begin() as other:
+        assert slots.ask(session, claim).granted
+        other.execute(text("SET LOCAL lock_timeout = '2s'"))
+        instance_id = other.scalars(select(Instance.id)).first()
+        other.add(LedgerEntry(instance_id=instance_id, answered_at=now(), **noted))
+        other.flush()

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from models.domain.transfer_contracts import SheetStart
+from temporal.gateway import Gateway
 from tests.workflows.fakes import PASSING
+from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage
+from tests.workflows.test_gateway import beside, gateway
 from workflows.bulk_sheet import BulkSheet
 from workflows.policies import WORKFLOWS
+
+__all__ = ["gateway"]
 
 
 async def begun(stage: Stage) -> Handle:
@@ -40,3 +45,21 @@ async def test_it_goes_again_when_failed_rows_are_sent_again(stage: Stage) -> No
     await (await begun(stage)).result()
     await (await begun(stage)).result()
     assert stage.world.done.count("place_rows") == 2
+
+
+async def test_rows_that_are_sent_again_while_it_is_about_to_end_are_placed(stage: Stage, gateway: Gateway) -> None:
+    start, ending = SheetStart(stage.world.sheet_id), Gate(0)
+    stage.world.answers["place_rows"] = [ending, 0]
+    await beside(gateway.start_sheet, start)
+    await ending.reached.wait()
+    await beside(gateway.start_sheet, start)
+    ending.opened.set()
+    await stage.client.get_workflow_handle(f"sheet-{start.sheet_id}").result()
+    assert stage.world.done.count("place_rows") == 2
+
+
+async def test_a_sheet_that_is_sent_is_looked_at_once(stage: Stage, gateway: Gateway) -> None:
+    stage.world.answers["place_rows"] = [0]
+    await beside(gateway.start_sheet, SheetStart(stage.world.sheet_id))
+    await stage.client.get_workflow_handle(f"sheet-{stage.world.sheet_id}").result()
+    assert stage.world.done.count("place_rows") == 1

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.arrivals import ArrivalActivities
-from activities.deliveries import DeliveryActivities
+from activities.deliveries import NOT_THERE, DeliveryActivities
 from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from activities.requests import RequestActivities
@@ -230,6 +230,21 @@ async def test_what_was_reassigned_is_not_sent_to_a_node_that_was_not_seen(excha
     assert (exchange.delivery().state, exchange.delivery().node_id) == ("on-worklist", node_id)
     assert await handle.execute_update(DeliveryWorkflow.release, Decision("bob", "", elsewhere)) == "sending"
     assert await handle.result() == "confirmed"
+
+
+async def test_nothing_says_that_it_moved_where_it_cannot_wait(exchange: Exchange) -> None:
+    with exchange.database.begin() as session:
+        arrived(session, exchange.registry, exchange.world, called="IEP_ZX3")
+    await (await exchange.arrival()).result()
+    await _until(exchange, "delivery.listed")
+    delivery = exchange.delivery()
+    with exchange.database.begin() as session:
+        others = exchange.registry.worklists["ZX2"]
+        elsewhere = command(session, CommandKind.REASSIGN_DELIVERY, delivery.id, worklist_id=others)
+    handle = exchange.client.get_workflow_handle(f"delivery-{delivery.id}")
+    decision = Decision("ann", elsewhere, f"on-worklist:{delivery.worklist_id}")
+    assert await refused(handle.execute_update(DeliveryWorkflow.reassign, decision)) == NOT_THERE
+    assert "delivery.reassigned" not in exchange.walk()
 
 
 async def test_each_retry_is_a_new_round(exchange: Exchange) -> None:
