@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from models.completeness import of_its_images
 from models.dicom import facts_from_json
-from models.directory import routing_directory, rules_of
+from models.directory import routing_directory
 from models.domain.identity import disagreement
 from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import State
-from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, Unrouted, route
+from models.domain.routing import HeldReason, Routed, Unrouted
+from models.named_route import named_route, names_nothing
 from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, TransferStudy, Worklist
 
@@ -32,10 +33,7 @@ def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
     conflict = identity_conflict(session, arrival)
     if conflict is not None:
         return conflict
-    said = session.scalars(of_its_images(arrival, Instance.routing).distinct())
-    evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
-    rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
-    return route(rules, evidence, routing_directory(session), arrival.institution_id)
+    return named_route(session, arrival)
 
 
 def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Routed | Unrouted:
@@ -46,6 +44,10 @@ def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Rou
     if conflict is not None:
         return conflict
     worklist, reference = study.transfer.worklist, study.transfer.transaction.reference
+    if arrival.node_id != study.transfer.node_id and not names_nothing(session, arrival):
+        # It came at the last moment: tied it stays, but a code that somebody wrote is not passed over.
+        named = f"Its images name a destination, and transfer {reference} says {worklist.institution_id}."
+        return Unrouted(HeldReason.CONFLICT, named)
     return _permitted(session, arrival, worklist) or Routed(
         worklist.institution_id, "transfer", f"{worklist.institution_id}, as transfer {reference} says."
     )

@@ -229,9 +229,9 @@ def test_what_a_pacs_sends_twice_after_all_has_come_opens_nothing(
         fetching.retrieve(fetching.listed(pacs.port))
     (arrival,) = fetching.arrivals()
     assert fetching.seal(arrival).sealed
-    filling.bring(*images(3), called="IEP")
+    filling.bring(*images(3), called="IEP", sender="ZX1_PACS")
     assert len(fetching.arrivals()) == 1
-    filling.bring(small_ct(77), called="IEP")
+    filling.bring(small_ct(77), called="IEP", sender="ZX1_PACS")
     assert len(fetching.arrivals()) == 2, "a new image of the study is late, not a second copy"
 
 
