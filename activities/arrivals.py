@@ -16,7 +16,7 @@ from models.answers import follow_late, open_answers, requests_answered_by, star
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
 from models.db import Database
-from models.deliveries import default_worklist, open_delivery, stop_deliveries
+from models.deliveries import default_worklist, delivery_to, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of
 from models.domain.contracts import (
     EXCHANGE,
@@ -109,21 +109,22 @@ class ArrivalActivities:
     def route(self, request: RouteRequest) -> RouteVerdict:
         """Where the whole arrival goes, by a person's choice or by the rules its transaction began with.
 
-        Opens the delivery (idempotent by arrival and worklist); a verdict with a reason opens nothing, and stops a
-        delivery that began early. By the rules it also keeps which requests the arrival may answer.
+        Opens the delivery (idempotent by arrival and Institution, or the worklist that a person chose); a verdict with
+        a reason opens nothing, and stops a delivery that began early. By the rules it also keeps which requests the
+        arrival may answer.
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
             chosen = chosen_worklist(session, request.content_id)
             if chosen is not None:
-                return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen)
+                return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen=chosen)
             fetched = manifests.brought_for(session, arrival)
             verdict = by_transfer(session, arrival, fetched) if fetched else by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
                 arrival.held_reason = verdict.reason.value
                 stop_deliveries(session, arrival.id, verdict.detail)
             found = note_for_arrival(session, arrival)
-            opened = _opened(session, arrival, verdict, fetched.transfer.worklist if fetched else None)
+            opened = _opened(session, arrival, verdict, usual=fetched.transfer.worklist if fetched else None)
             # A destination that is named and cannot be used, or two patients, contradict any request.
             if isinstance(verdict, Unrouted) and verdict.reason is not HeldReason.NO_ROUTE:
                 return opened
@@ -218,13 +219,26 @@ def _seconds(span: timedelta) -> str:
 
 
 def _opened(
-    session: Session, arrival: Arrival, verdict: Routed | Unrouted, chosen: Worklist | None = None
+    session: Session,
+    arrival: Arrival,
+    verdict: Routed | Unrouted,
+    *,
+    chosen: Worklist | None = None,
+    usual: Worklist | None = None,
 ) -> RouteVerdict:
     if isinstance(verdict, Unrouted):
         return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
-    worklist = chosen or default_worklist(session, verdict.destination)
+    worklist = chosen or _worklist_at(session, arrival, verdict.destination, usual)
     delivery = open_delivery(session, arrival, worklist, sealed=True)
     return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
+
+
+def _worklist_at(session: Session, arrival: Arrival, institution_id: str, usual: Worklist | None = None) -> Worklist:
+    """Where its delivery to that Institution is by now: somebody there may have reassigned it; else the `usual` one."""
+    there = delivery_to(session, arrival.id, institution_id, for_update=True)
+    if there is not None:
+        return there.worklist
+    return usual or default_worklist(session, institution_id)
 
 
 def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
@@ -233,7 +247,7 @@ def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
     verdict = route(rules, called, routing_directory(session), arrival.institution_id)
     if isinstance(verdict, Unrouted) or isinstance(by_rules(session, arrival), Unrouted):
         return ""
-    worklist = default_worklist(session, verdict.destination)
+    worklist = _worklist_at(session, arrival, verdict.destination)
     if not worklist.auto_release:
         return ""
     return open_delivery(session, arrival, worklist, sealed=False).id
