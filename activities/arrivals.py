@@ -12,12 +12,13 @@ from activities.border import acts
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
 from models import manifests
-from models.answers import follow_late, open_answers, requests_answered_by, start_of
+from models.answers import follow_late, open_answers, start_of
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
 from models.db import Database
 from models.deliveries import default_worklist, delivery_to, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of
+from models.domain.arrival_contracts import WhereItGoes
 from models.domain.contracts import (
     EXCHANGE,
     ArrivalOutlook,
@@ -135,20 +136,18 @@ class ArrivalActivities:
             return replace(opened, matches=matches, late=late)
 
     @acts
-    def left_over(self, arrival_id: str) -> list[str]:
+    def left_over(self, goes: WhereItGoes) -> list[str]:
         """Ids of the arrival's open deliveries to places where it does not go after all."""
         with self.database.begin() as session:
-            arrival = session.get_one(Arrival, arrival_id)
             others = (
                 select(Delivery.id)
                 .join(Parcel, Parcel.id == Delivery.parcel_id)
-                .where(Parcel.arrival_id == arrival.id, Delivery.state.not_in(DELIVERY.terminal))
+                .where(
+                    Parcel.arrival_id == goes.arrival_id,
+                    Delivery.id.not_in(goes.delivery_ids),
+                    Delivery.state.not_in(DELIVERY.terminal),
+                )
             )
-            if arrival.state == State.ROUTED:
-                others = others.where(Delivery.institution_id != arrival.transaction.destination_id)
-            elif arrival.state == State.MATCHED:
-                requesters = {request.institution_id for request in requests_answered_by(session, arrival.id)}
-                others = others.where(Delivery.institution_id.not_in(requesters))
             return list(session.scalars(others))
 
 
