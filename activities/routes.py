@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import manifests
 from models.completeness import of_its_images
 from models.dicom import facts_from_json
 from models.directory import routing_directory
@@ -37,7 +38,11 @@ def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
 
 
 def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Routed | Unrouted:
-    """Where the transfer that has fetched it says; what contradicts that is held like any other study."""
+    """Where the transfer that has fetched it says; what contradicts that is held like any other study.
+
+    So is what a PACS sent beyond the series that were picked: a delivery takes all of its arrival, and what the sender
+    left out on purpose goes nowhere unless a person says so.
+    """
     if arrival.standing != KNOWN:
         return by_rules(session, arrival)
     conflict = identity_conflict(session, arrival)
@@ -48,6 +53,10 @@ def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Rou
         # It came at the last moment: tied it stays, but a code that somebody wrote is not passed over.
         named = f"Its images name a destination, and transfer {reference} says {worklist.institution_id}."
         return Unrouted(HeldReason.CONFLICT, named)
+    if study.series and (more := manifests.beyond(session, study)):
+        images = "1 image" if more == 1 else f"{more} images"
+        said = f"{images} came that transfer {reference} did not pick; whoever assigns it lets these go, too."
+        return Unrouted(HeldReason.NOT_PICKED, said)
     return _permitted(session, arrival, worklist) or Routed(
         worklist.institution_id, "transfer", f"{worklist.institution_id}, as transfer {reference} says."
     )

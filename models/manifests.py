@@ -111,6 +111,20 @@ def count(session: Session, study: TransferStudy) -> Count:
     return Count(row[0], row[1], row[2] - row[1])
 
 
+def beyond(session: Session, study: TransferStudy) -> int:
+    """How many images the study's arrival has brought that nobody has asked for."""
+    is_listed = exists().where(
+        ManifestImage.transfer_study_id == study.id, ManifestImage.SOPInstanceUID == Instance.SOPInstanceUID
+    )
+    brought = (
+        select(func.count())
+        .select_from(ArrivalInstance)
+        .join(Instance, Instance.id == ArrivalInstance.instance_id)
+        .where(ArrivalInstance.arrival_id == study.arrival_id, ~is_listed)
+    )
+    return session.scalar(brought) or 0
+
+
 def missing(session: Session, study: TransferStudy) -> dict[str, tuple[list[str], bool]]:
     """By SeriesInstanceUID: the SOPInstanceUIDs that have not come, and whether these are all of the series."""
     rows = session.execute(
