@@ -12,12 +12,13 @@ from activities.border import acts
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
 from models import manifests
-from models.answers import follow_late, open_answers, requests_answered_by, start_of
+from models.answers import follow_late, open_answers, start_of
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
 from models.db import Database
-from models.deliveries import default_worklist, open_delivery, stop_deliveries
+from models.deliveries import default_worklist, delivery_to, open_delivery, stop_deliveries
 from models.directory import routing_directory, rules_of
+from models.domain.arrival_contracts import WhereItGoes
 from models.domain.contracts import (
     EXCHANGE,
     ArrivalOutlook,
@@ -109,21 +110,22 @@ class ArrivalActivities:
     def route(self, request: RouteRequest) -> RouteVerdict:
         """Where the whole arrival goes, by a person's choice or by the rules its transaction began with.
 
-        Opens the delivery (idempotent by arrival and worklist); a verdict with a reason opens nothing, and stops a
-        delivery that began early. By the rules it also keeps which requests the arrival may answer.
+        Opens the delivery (idempotent by arrival and Institution, or the worklist that a person chose); a verdict with
+        a reason opens nothing, and stops a delivery that began early. By the rules it also keeps which requests the
+        arrival may answer.
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
             chosen = chosen_worklist(session, request.content_id)
             if chosen is not None:
-                return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen)
+                return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen=chosen)
             fetched = manifests.brought_for(session, arrival)
             verdict = by_transfer(session, arrival, fetched) if fetched else by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
                 arrival.held_reason = verdict.reason.value
                 stop_deliveries(session, arrival.id, verdict.detail)
             found = note_for_arrival(session, arrival)
-            opened = _opened(session, arrival, verdict, fetched.transfer.worklist if fetched else None)
+            opened = _opened(session, arrival, verdict, usual=fetched.transfer.worklist if fetched else None)
             # A destination that is named and cannot be used, or two patients, contradict any request.
             if isinstance(verdict, Unrouted) and verdict.reason is not HeldReason.NO_ROUTE:
                 return opened
@@ -134,20 +136,18 @@ class ArrivalActivities:
             return replace(opened, matches=matches, late=late)
 
     @acts
-    def left_over(self, arrival_id: str) -> list[str]:
+    def left_over(self, goes: WhereItGoes) -> list[str]:
         """Ids of the arrival's open deliveries to places where it does not go after all."""
         with self.database.begin() as session:
-            arrival = session.get_one(Arrival, arrival_id)
             others = (
                 select(Delivery.id)
                 .join(Parcel, Parcel.id == Delivery.parcel_id)
-                .where(Parcel.arrival_id == arrival.id, Delivery.state.not_in(DELIVERY.terminal))
+                .where(
+                    Parcel.arrival_id == goes.arrival_id,
+                    Delivery.id.not_in(goes.delivery_ids),
+                    Delivery.state.not_in(DELIVERY.terminal),
+                )
             )
-            if arrival.state == State.ROUTED:
-                others = others.where(Delivery.institution_id != arrival.transaction.destination_id)
-            elif arrival.state == State.MATCHED:
-                requesters = {request.institution_id for request in requests_answered_by(session, arrival.id)}
-                others = others.where(Delivery.institution_id.not_in(requesters))
             return list(session.scalars(others))
 
 
@@ -218,13 +218,26 @@ def _seconds(span: timedelta) -> str:
 
 
 def _opened(
-    session: Session, arrival: Arrival, verdict: Routed | Unrouted, chosen: Worklist | None = None
+    session: Session,
+    arrival: Arrival,
+    verdict: Routed | Unrouted,
+    *,
+    chosen: Worklist | None = None,
+    usual: Worklist | None = None,
 ) -> RouteVerdict:
     if isinstance(verdict, Unrouted):
         return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
-    worklist = chosen or default_worklist(session, verdict.destination)
+    worklist = chosen or _worklist_at(session, arrival, verdict.destination, usual)
     delivery = open_delivery(session, arrival, worklist, sealed=True)
     return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
+
+
+def _worklist_at(session: Session, arrival: Arrival, institution_id: str, usual: Worklist | None = None) -> Worklist:
+    """Where its delivery to that Institution is by now: somebody there may have reassigned it; else the `usual` one."""
+    there = delivery_to(session, arrival.id, institution_id, for_update=True)
+    if there is not None:
+        return there.worklist
+    return usual or default_worklist(session, institution_id)
 
 
 def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
@@ -233,7 +246,7 @@ def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
     verdict = route(rules, called, routing_directory(session), arrival.institution_id)
     if isinstance(verdict, Unrouted) or isinstance(by_rules(session, arrival), Unrouted):
         return ""
-    worklist = default_worklist(session, verdict.destination)
+    worklist = _worklist_at(session, arrival, verdict.destination)
     if not worklist.auto_release:
         return ""
     return open_delivery(session, arrival, worklist, sealed=False).id

@@ -205,6 +205,7 @@ EFFECTS: dict[tuple[str, str], Callable[[Session, Any, Transition, Content], Non
     ("delivery", "found-unverifiable"): _ended,
     ("delivery", "refused"): _ended,
     ("delivery", "abandoned"): _ended,
+    ("delivery", "withdrawn"): _ended,
     ("arrival", "routed"): _settled,
     ("arrival", "matched"): _settled,
     ("arrival", "assigned"): _settled,

@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import manifests
 from models.completeness import of_its_images
 from models.dicom import facts_from_json
-from models.directory import routing_directory, rules_of
+from models.directory import routing_directory
 from models.domain.identity import disagreement
 from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import State
-from models.domain.routing import CALLED_AE_TITLE, Evidence, HeldReason, Routed, Unrouted, route
+from models.domain.routing import HeldReason, Routed, Unrouted
+from models.named_route import named_route, names_nothing
 from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, TransferStudy, Worklist
 
@@ -32,20 +34,29 @@ def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
     conflict = identity_conflict(session, arrival)
     if conflict is not None:
         return conflict
-    said = session.scalars(of_its_images(arrival, Instance.routing).distinct())
-    evidence: list[Evidence] = [{**header, CALLED_AE_TITLE: arrival.called_ae_title} for header in said]
-    rules = rules_of(session, arrival.institution_id, arrival.transaction.rules_version)
-    return route(rules, evidence, routing_directory(session), arrival.institution_id)
+    return named_route(session, arrival)
 
 
 def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Routed | Unrouted:
-    """Where the transfer that has fetched it says; what contradicts that is held like any other study."""
+    """Where the transfer that has fetched it says; what contradicts that is held like any other study.
+
+    So is what a PACS sent beyond the series that were picked: a delivery takes all of its arrival, and what the sender
+    left out on purpose goes nowhere unless a person says so.
+    """
     if arrival.standing != KNOWN:
         return by_rules(session, arrival)
     conflict = identity_conflict(session, arrival)
     if conflict is not None:
         return conflict
     worklist, reference = study.transfer.worklist, study.transfer.transaction.reference
+    if arrival.node_id != study.transfer.node_id and not names_nothing(session, arrival):
+        # It came at the last moment: tied it stays, but a code that somebody wrote is not passed over.
+        named = f"Its images name a destination, and transfer {reference} says {worklist.institution_id}."
+        return Unrouted(HeldReason.CONFLICT, named)
+    if study.series and (more := manifests.beyond(session, study)):
+        images = "1 image" if more == 1 else f"{more} images"
+        said = f"{images} came that transfer {reference} did not pick; whoever assigns it lets these go, too."
+        return Unrouted(HeldReason.NOT_PICKED, said)
     return _permitted(session, arrival, worklist) or Routed(
         worklist.institution_id, "transfer", f"{worklist.institution_id}, as transfer {reference} says."
     )

@@ -100,7 +100,8 @@ class Intake:
                 continue
             if instance is not None and (one.sender.association, instance.id) in brought:
                 continue
-            if instance is not None and instance.id in fetched and one.sender.called_ae_title == AE_TITLE:
+            sender = one.sender
+            if instance is not None and sender.called_ae_title == AE_TITLE and (instance.id, sender.node_id) in fetched:
                 continue
             study = self._study(one)
             if instance is None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.deliveries import default_worklist, open_delivery
+from models.deliveries import default_worklist, delivery_to, open_delivery
 from models.directory import routing_directory
 from models.domain.contracts import EXCHANGE, DeliveryStart
 from models.domain.lifecycles import ARRIVAL, DELIVERY
@@ -197,11 +197,7 @@ def _end(candidate: Candidate, delivery: Delivery | None) -> str:
 
 def _delivery_to(session: Session, arrival: Arrival, request: ImageRequest) -> Delivery:
     requester = request.institution_id
-    parcel = select(Parcel.id).where(Parcel.arrival_id == arrival.id)
-    # On whichever of the requester's worklists it is by now.
-    there = session.scalars(
-        select(Delivery).where(Delivery.parcel_id.in_(parcel), Delivery.institution_id == requester)
-    ).first()
+    there = delivery_to(session, arrival.id, requester, for_update=True)
     if there is not None:
         worklist, transaction = there.worklist, session.get_one(Transaction, there.transaction_id)
     else:

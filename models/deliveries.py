@@ -70,6 +70,21 @@ def open_delivery(
     return delivery
 
 
+def delivery_to(session: Session, arrival_id: str, institution_id: str, *, for_update: bool = False) -> Delivery | None:
+    """The latest delivery of an arrival's images to an Institution, on whichever of its worklists it is by now.
+
+    `for_update`: whoever reassigns it at this moment comes before or after.
+    """
+    found = (
+        select(Delivery)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .where(Parcel.arrival_id == arrival_id, Delivery.institution_id == institution_id)
+        .order_by(Delivery.created_at.desc())
+        .limit(1)
+    )
+    return session.scalars(found.with_for_update(of=Delivery) if for_update else found).first()
+
+
 def default_worklist(session: Session, institution_id: str) -> Worklist:
     return session.scalars(select(Worklist).where(Worklist.institution_id == institution_id, Worklist.is_default)).one()
 

@@ -13,6 +13,7 @@ from models.directory import AE_TITLE
 from models.domain.lifecycles.transfer import OPEN, State
 from models.domain.urgency import Urgency
 from models.most_urgent import earliest
+from models.named_route import names_nothing
 from models.tables import (
     Arrival,
     ArrivalInstance,
@@ -27,6 +28,7 @@ from models.tables import (
 
 BRINGING = (*OPEN, State.DELIVERING, State.FULFILLED)
 """States in which an arrival that was tied to a transfer goes where the transfer says."""
+NOT_BROUGHT: ColumnElement[bool] = TransferStudy.arrival_id.is_(None)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,20 @@ def count(session: Session, study: TransferStudy) -> Count:
     return Count(row[0], row[1], row[2] - row[1])
 
 
+def beyond(session: Session, study: TransferStudy) -> int:
+    """How many images the study's arrival has brought that nobody has asked for."""
+    is_listed = exists().where(
+        ManifestImage.transfer_study_id == study.id, ManifestImage.SOPInstanceUID == Instance.SOPInstanceUID
+    )
+    brought = (
+        select(func.count())
+        .select_from(ArrivalInstance)
+        .join(Instance, Instance.id == ArrivalInstance.instance_id)
+        .where(ArrivalInstance.arrival_id == study.arrival_id, ~is_listed)
+    )
+    return session.scalar(brought) or 0
+
+
 def missing(session: Session, study: TransferStudy) -> dict[str, tuple[list[str], bool]]:
     """By SeriesInstanceUID: the SOPInstanceUIDs that have not come, and whether these are all of the series."""
     rows = session.execute(
@@ -138,36 +154,66 @@ def missing_classes(session: Session, study: TransferStudy) -> set[str]:
 
 
 def brought_for(session: Session, arrival: Arrival) -> TransferStudy | None:
-    """The study of a transfer that the arrival brings, if it brings one. It is tied to it by UID, once.
+    """The study of a transfer that the arrival brings, if it brings one; it is tied to it by UID.
 
-    An arrival that was addressed to an Institution by its called AE title is a push of its own.
+    An arrival that was addressed to an Institution by its called AE title is a push of its own. What the transfer's
+    own Node sends is what it was asked for. Many a PACS stores under another AE title than the one that is asked, so
+    another Node's arrival counts too, but only while it names no destination: a push with a code goes where the code
+    says. It gives way once the transfer's own Node sends the study: then the other pushes by chance at the same time.
     """
     tied = select(TransferStudy).join(Transfer).where(TransferStudy.arrival_id == arrival.id)
     found = session.scalars(tied.where(Transfer.state.in_(BRINGING))).first()
-    if found is not None or arrival.sealed_at is not None or arrival.called_ae_title != AE_TITLE:
+    if arrival.sealed_at is not None or arrival.called_ae_title != AE_TITLE:
         return found
-    study = session.scalars(
+    if found is not None:
+        is_own = found.transfer.node_id == arrival.node_id
+        if is_own or found.state == "retrieved" or names_nothing(session, arrival):
+            return found
+        found.arrival_id = None
+        session.flush()
+    study = _waiting_for(session, arrival, Transfer.node_id == arrival.node_id, NOT_BROUGHT | _by_another(arrival))
+    if study is None:
+        study = _waiting_for(session, arrival, NOT_BROUGHT)
+        if study is None or not names_nothing(session, arrival):
+            return None
+    if study.arrival_id is not None and not look_again(session, study):
+        # Sealed meanwhile: that one has brought it.
+        return None
+    _tie(session, study, arrival)
+    return study
+
+
+def _by_another(arrival: Arrival) -> ColumnElement[bool]:
+    """Another Node's arrival is bringing it, and not all of it has come."""
+    others = select(Arrival.id).where(
+        Arrival.study_id == arrival.study_id,
+        Arrival.sealed_at.is_(None),
+        Arrival.node_id.is_distinct_from(arrival.node_id),
+    )
+    return TransferStudy.arrival_id.in_(others) & (TransferStudy.state != "retrieved")
+
+
+def _waiting_for(session: Session, arrival: Arrival, *conditions: ColumnElement[bool]) -> TransferStudy | None:
+    return session.scalars(
         select(TransferStudy)
         .join(Transfer)
         .where(
             TransferStudy.institution_id == arrival.institution_id,
             TransferStudy.StudyInstanceUID == arrival.study.StudyInstanceUID,
-            TransferStudy.arrival_id.is_(None),
             TransferStudy.listed_at.is_not(None),
             Transfer.state.in_(OPEN),
+            *conditions,
         )
         .order_by(Transfer.placed_at)
         .limit(1)
         .with_for_update(of=TransferStudy)
+        .execution_options(populate_existing=True)
     ).first()
-    if study is not None:
-        _tie(session, study, arrival)
-    return study
 
 
 def tie_open_arrival(session: Session, study: TransferStudy) -> None:
     """Tie the study to what is coming for it now, should that not have been done."""
-    if study.arrival_id is not None:
+    if study.arrival is not None and study.arrival.node_id == study.transfer.node_id:
         return
     coming = session.scalars(
         select(Arrival)
@@ -176,6 +222,7 @@ def tie_open_arrival(session: Session, study: TransferStudy) -> None:
             Study.institution_id == study.institution_id,
             Study.StudyInstanceUID == study.StudyInstanceUID,
             Arrival.sealed_at.is_(None),
+            Arrival.id.is_distinct_from(study.arrival_id),
         )
         .with_for_update(of=Arrival)
     )
@@ -196,19 +243,21 @@ def _tie(session: Session, study: TransferStudy, arrival: Arrival) -> None:
     session.flush()
 
 
-def look_again(session: Session, study: TransferStudy) -> None:
-    """Let the arrival's workflow be told at once that something has changed."""
+def look_again(session: Session, study: TransferStudy) -> bool:
+    """Let the arrival's workflow be told at once that something has changed; False where it is too late for that."""
     arrival = session.get(Arrival, study.arrival_id, with_for_update=True) if study.arrival_id else None
-    if arrival is not None and arrival.sealed_at is None:
-        arrival.generation += 1
-        arrival.announced_at = None
+    if arrival is None or arrival.sealed_at is not None:
+        return False
+    arrival.generation += 1
+    arrival.announced_at = None
+    return True
 
 
-def stragglers(session: Session, instance_ids: Collection[str]) -> set[str]:
-    """Which of these images have been brought by a sealed arrival for a transfer that is still under way.
+def stragglers(session: Session, instance_ids: Collection[str]) -> set[tuple[str, str | None]]:
+    """Which of these images a sealed arrival has brought for a transfer that is still under way, and from which Node.
 
-    A PACS that was asked twice, as after a worker's death, sends them twice. Where another transfer waits for the same
-    study they are not in vain.
+    A PACS that was asked twice, as after a worker's death, sends them twice; another Node that sends them pushes.
+    Where another transfer waits for the same study they are not in vain.
     """
     if not instance_ids:
         return set()
@@ -220,20 +269,19 @@ def stragglers(session: Session, instance_ids: Collection[str]) -> set[str]:
         other.id == waiting.transfer_id,
         other.state.in_(OPEN),
     )
-    return set(
-        session.scalars(
-            select(ArrivalInstance.instance_id)
-            .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
-            .join(TransferStudy, TransferStudy.arrival_id == Arrival.id)
-            .join(Transfer, Transfer.id == TransferStudy.transfer_id)
-            .where(
-                ArrivalInstance.instance_id.in_(instance_ids),
-                Arrival.sealed_at.is_not(None),
-                Transfer.state.in_((*OPEN, State.DELIVERING)),
-                ~is_waited_for,
-            )
+    rows = session.execute(
+        select(ArrivalInstance.instance_id, Arrival.node_id)
+        .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
+        .join(TransferStudy, TransferStudy.arrival_id == Arrival.id)
+        .join(Transfer, Transfer.id == TransferStudy.transfer_id)
+        .where(
+            ArrivalInstance.instance_id.in_(instance_ids),
+            Arrival.sealed_at.is_not(None),
+            Transfer.state.in_((*OPEN, State.DELIVERING)),
+            ~is_waited_for,
         )
     )
+    return {(row.instance_id, row.node_id) for row in rows}
 
 
 def transfer_of(session: Session, transaction: Transaction) -> Transfer | None:

@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from models import manifests
 from models.answers import ARRIVED, FAILED
+from models.deliveries import delivery_to
 from models.domain.lifecycles import ARRIVAL
 from models.domain.transfer_contracts import TransferProgress
-from models.tables import Arrival, Delivery, ManifestImage, Parcel, Transfer, TransferStudy
+from models.tables import Arrival, Delivery, ManifestImage, Transfer, TransferStudy
 
 
 def progress(session: Session, transfer: Transfer) -> TransferProgress:
@@ -73,12 +74,7 @@ def _is_lost(session: Session, transfer: Transfer, study: TransferStudy) -> bool
 
 
 def _delivery(session: Session, transfer: Transfer, study: TransferStudy) -> Delivery | None:
-    return session.scalars(
-        select(Delivery)
-        .join(Parcel, Parcel.id == Delivery.parcel_id)
-        .where(Parcel.arrival_id == study.arrival_id, Delivery.institution_id == transfer.worklist.institution_id)
-        .order_by(Delivery.created_at.desc())
-    ).first()
+    return delivery_to(session, study.arrival_id, transfer.worklist.institution_id) if study.arrival_id else None
 
 
 def _studies(count: int) -> str:

@@ -35,6 +35,7 @@ from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
 
 PATIENCE = DELIVERY.patience
+WITHDRAWN = "It was withdrawn: the study goes elsewhere, or nowhere."
 
 
 @workflow.defn(failure_exception_types=[ExchangeError])
@@ -156,8 +157,8 @@ class Delivery:
     @workflow.signal
     async def withdrawn(self, actor: str) -> None:
         """Its arrival goes elsewhere, or nowhere: nothing more is sent; what is there already is told."""
-        if (self.journey.state, Event.ABANDONED) in DELIVERY.table:
-            await self._decided(Event.ABANDONED, Decision(actor))
+        if (self.journey.state, Event.WITHDRAWN) in DELIVERY.table:
+            await self._decided(Event.WITHDRAWN, Decision(actor), WITHDRAWN)
 
     @workflow.signal
     def node_answered(self) -> None:
@@ -169,10 +170,10 @@ class Delivery:
         """Its Node has said what it commits itself to."""
         self.confirmation.reported = True
 
-    async def _decided(self, event: Event, decision: Decision) -> str:
+    async def _decided(self, event: Event, decision: Decision, detail: str = "") -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
         self._may(event, decision)
-        after = self.journey.take(event, decision.actor, content_id=decision.content_id)
+        after = self.journey.take(event, decision.actor, detail, decision.content_id)
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
         self.may_go_on = True
@@ -190,6 +191,9 @@ class Delivery:
 
     async def _list(self) -> None:
         listing = await self._listing()
+        if self.journey.state is not State.WAITING:
+            # It was withdrawn while its worklist was looked at.
+            return
         self.journey.take(Event.LISTED, detail=listing.detail)
         if listing.forwarded:
             self.journey.tell("delivery-forwarded")

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.arrivals import ArrivalActivities
     from activities.dicom import DicomActivities
     from activities.requests import RequestActivities
+    from models.domain.arrival_contracts import WhereItGoes
     from models.domain.contracts import (
         EXCHANGE,
         ArrivalOutlook,
@@ -108,7 +109,7 @@ class StudyArrival:
             after = self.journey.take(Event.ASSIGNED, decision.actor, verdict.detail, decision.content_id)
             await self.journey.recorded()
             await self._deliver(DeliveryStart(verdict.delivery_id, verdict.urgency))
-            await self._withdraw_others(decision.actor)
+            await self._withdraw_others(decision.actor, verdict.delivery_id)
         return after.value
 
     @assign.validator
@@ -243,7 +244,7 @@ class StudyArrival:
         await self.journey.recorded()
         for start in answered.deliveries:
             await self._deliver(start)
-        await self._withdraw_others(decision.actor)
+        await self._withdraw_others(decision.actor, *(start.delivery_id for start in answered.deliveries))
         return after.value
 
     async def _answered(self) -> Answered:
@@ -267,10 +268,10 @@ class StudyArrival:
             raise ApplicationError(verdict.detail, type="NotAllowed", non_retryable=True)
         return verdict
 
-    async def _withdraw_others(self, actor: str) -> None:
+    async def _withdraw_others(self, actor: str, *delivery_ids: str) -> None:
         """A delivery that began early, to where the study does not go after all, ends; both its sides are told."""
         left_over = await workflow.execute_activity_method(
-            ArrivalActivities.left_over, self.arrival_id, **policies.DATABASE
+            ArrivalActivities.left_over, WhereItGoes(self.arrival_id, delivery_ids), **policies.DATABASE
         )
         for delivery_id in left_over:
             handle = workflow.get_external_workflow_handle_for(Delivery.run, f"delivery-{delivery_id}")

@@ -36,6 +36,7 @@ class HeldReason(StrEnum):
     NO_WORKLIST = "no-worklist"
     IDENTITY_CONFLICT = "identity-conflict"
     CHANGED_AE_TITLE = "changed-ae-title"
+    NOT_PICKED = "not-picked"
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,6 @@ class Fetching:
             return session.scalars(select(Transfer)).one()
 
 
-def images(n: int = 6, series: int = 2) -> list[Dataset]:
+def images(n: int = 6, series: int = 2, **elements: Any) -> list[Dataset]:
     """Images of one study, spread over series."""
-    return [small_ct(number, SeriesInstanceUID=f"2.25.2{number % series}") for number in range(1, n + 1)]
+    return [small_ct(number, SeriesInstanceUID=f"2.25.2{number % series}", **elements) for number in range(1, n + 1)]

@@ -145,12 +145,12 @@ def _without_pending(dimse: Any) -> None:
 
 
 @contextlib.contextmanager
-def edge(filling: Filling) -> Iterator[int]:
-    """Where images arrive from ZX1's PACS, each taken over at once; the port."""
+def edge(filling: Filling, sender: str = "ZX1_PACS") -> Iterator[int]:
+    """Where images arrive from a Node of ZX1, each taken over at once; the port."""
 
     def store(event: Any) -> int:
         image = event.dataset
-        association = filling.open("IEP", "ZX1_PACS", node_id=filling.registry.nodes["ZX1_PACS"])
+        association = filling.open("IEP", sender, node_id=filling.registry.nodes[sender])
         filling.keep(association, image)
         filling.close(association)
         filling.ingest.round()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 from temporalio.exceptions import ApplicationError
 
 from models.domain.routing import HeldReason
-from models.tables import ManifestImage, Transaction
+from models.tables import Delivery, ManifestImage, Transaction
 from models.transfers import PickedStudy
 from tests.activities.fetching import STUDY, Fetching, images
 from tests.activities.misbehaving import CT, EXPLICIT
@@ -196,6 +197,31 @@ def test_only_the_series_that_was_picked_is_asked_for(fetching: Fetching, edge_p
     assert pacs.asked == [("SERIES", 3)]
 
 
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_what_was_not_picked_and_comes_all_the_same_goes_nowhere_without_a_person(
+    fetching: Fetching, edge_port: int, more: int
+) -> None:
+    def sends_others_too(n: int, level: str, wanted: list[Dataset]) -> tuple[Sequence[Dataset], int]:
+        others = [one for one in images() if one.SeriesInstanceUID != "2.25.21"]
+        return [*others[:more], *wanted], 0x0000
+
+    with source_pacs(images(), edge_port, sends_others_too) as pacs:
+        transfer_id = fetching.listed(pacs.port, PickedStudy(STUDY, ("2.25.21",)))
+        assert fetching.retrieve(transfer_id).complete
+    (arrival,) = fetching.arrivals()
+    assert fetching.seal(arrival).sealed
+    verdict = fetching.route(arrival)
+    assert bool(verdict.delivery_id) == (more == 0)
+    if more:
+        assert verdict.reason is HeldReason.NOT_PICKED
+        came = "1 image" if more == 1 else "3 images"
+        assert re.fullmatch(
+            rf"{came} came that transfer T-\S+ did not pick; whoever assigns it lets these go, too\.", verdict.detail
+        )
+        with fetching.database.begin() as session:
+            assert session.scalars(select(Delivery)).all() == []
+
+
 def test_what_was_pushed_and_sealed_before_comes_again_as_an_arrival_of_its_own(
     fetching: Fetching, filling: Filling, edge_port: int
 ) -> None:
@@ -229,9 +255,9 @@ def test_what_a_pacs_sends_twice_after_all_has_come_opens_nothing(
         fetching.retrieve(fetching.listed(pacs.port))
     (arrival,) = fetching.arrivals()
     assert fetching.seal(arrival).sealed
-    filling.bring(*images(3), called="IEP")
+    filling.bring(*images(3), called="IEP", sender="ZX1_PACS")
     assert len(fetching.arrivals()) == 1
-    filling.bring(small_ct(77), called="IEP")
+    filling.bring(small_ct(77), called="IEP", sender="ZX1_PACS")
     assert len(fetching.arrivals()) == 2, "a new image of the study is late, not a second copy"
 
 

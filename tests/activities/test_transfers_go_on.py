@@ -35,10 +35,7 @@ def test_what_was_missing_and_is_pushed_by_hand_lets_a_stopped_transfer_look(
         (arrival,) = fetching.arrivals()
         assert fetching.seal(arrival).sealed is False
         assert _looks(fetching) == 0
-        association = filling.open("IEP", "ZX1_PACS", node_id=filling.registry.nodes["ZX1_PACS"])
-        filling.keep(association, *images()[4:])
-        filling.close(association)
-        filling.ingest.round()
+        filling.bring(*images()[4:], called="IEP", sender="ZX1_PACS")
         assert fetching.progress(transfer_id).complete
         assert _is_announced(fetching, arrival), "what was missing may have come"
         assert fetching.seal(arrival).sealed

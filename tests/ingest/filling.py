@@ -105,9 +105,15 @@ class Filling:
             )
         )
 
-    def bring(self, *objects: Dataset | Path | bytes, called: str = "IEP_ZX2", syntax: str = EXPLICIT) -> None:
-        """A whole association, taken over by ingest."""
-        association = self.open(called)
+    def bring(
+        self,
+        *objects: Dataset | Path | bytes,
+        called: str = "IEP_ZX2",
+        syntax: str = EXPLICIT,
+        sender: str = "STORESCU",
+    ) -> None:
+        """A whole association of a Node of ZX1, taken over by ingest."""
+        association = self.open(called, sender, node_id=self.registry.nodes[sender])
         self.keep(association, *objects, syntax=syntax)
         self.close(association)
         self.ingest.round()

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from models.domain.confirming import COMMITTED, UNCOMMITTED
+from models.domain.decisions import RULES
 from models.domain.errors import NotAllowed
 from models.domain.lifecycle import Lifecycle
 from models.domain.lifecycles import LIFECYCLES
-from models.domain.lifecycles.delivery import State
+from models.domain.lifecycles.delivery import DELIVERY, Event, State
 from models.domain.sentences import SENTENCES, Facts, sentence
 
 AnyLifecycle = Lifecycle[Any, Any]
@@ -106,6 +107,18 @@ def test_the_table_is_followed_and_every_other_step_refused(lifecycle: AnyLifecy
             else:
                 with pytest.raises(NotAllowed, match=rf"^This {lifecycle.name} is {state.value};"):
                     lifecycle.after(state, event)
+
+
+def test_what_the_exchange_alone_may_cause_is_offered_to_nobody() -> None:
+    offered = {(rule.lifecycle, rule.event) for rule in RULES.values()}
+    for lifecycle in LIFECYCLES.values():
+        for event, meaning in lifecycle.meanings.items():
+            assert meaning.who != "the exchange" or (lifecycle.name, event) not in offered
+
+
+def test_a_delivery_is_withdrawn_wherever_something_may_still_be_sent_or_seen() -> None:
+    # What was sent whole was routed for good.
+    assert {state for state in DELIVERY.unfinished if (state, Event.WITHDRAWN) not in DELIVERY.table} == {State.SENT}
 
 
 def test_only_a_node_never_ends() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from models.domain.arrival_contracts import WhereItGoes
 from models.domain.contracts import (
     Answer,
     AnswerRequest,
@@ -173,8 +174,8 @@ class Fakes:
         return await self._act("route", request.arrival_id, request)  # type: ignore[no-any-return]
 
     @activity.defn(name="ArrivalActivities.left_over")
-    async def left_over(self, arrival_id: str) -> list[str]:
-        return await self._act("left_over", arrival_id, arrival_id)  # type: ignore[no-any-return]
+    async def left_over(self, goes: WhereItGoes) -> list[str]:
+        return await self._act("left_over", goes.arrival_id, goes)  # type: ignore[no-any-return]
 
     @activity.defn(name="DicomActivities.count_at_source")
     async def count_at_source(self, arrival_id: str) -> int:

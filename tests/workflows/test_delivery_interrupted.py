@@ -178,3 +178,27 @@ async def test_a_cancelled_workflow_ends_its_sending_and_leaves_the_row_as_it_wa
     assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
     assert gate.cancelled
     assert stage.world.walk[-1] == "delivery.released"
+
+
+async def test_what_is_withdrawn_while_its_worklist_is_looked_up_never_gets_there(stage: Stage) -> None:
+    looking = stage.world.answers["list"] = Gate(Listing(True, "by itself"))
+    handle = await stage.delivery()
+    await looking.reached.wait()
+    await handle.signal(Delivery.withdrawn, "ann")
+    await stage.until_state(handle, "abandoned")
+    looking.opened.set()
+    assert await handle.result() == "abandoned"
+    assert stage.world.walk == ["delivery.withdrawn"]
+    assert stage.world.told == ["delivery-abandoned"]
+
+
+async def test_who_decides_too_late_about_what_was_withdrawn_reads_so(stage: Stage) -> None:
+    handle = await on_worklist(stage)
+    gate = stage.world.answers["record"] = Gate()
+    await handle.signal(Delivery.withdrawn, "ann")
+    await gate.reached.wait()
+    said = await refused(handle.execute_update(Delivery.release, by("bob")))
+    assert said.startswith("Too late: it was withdrawn by ann at ")
+    gate.opened.set()
+    assert await handle.result() == "abandoned"
+    assert "send" not in stage.world.done

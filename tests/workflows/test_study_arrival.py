@@ -9,7 +9,16 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from models.domain.contracts import ArrivalOutlook, Comparison, Listing, RouteVerdict, Sealed, SendReport, Verdict
+from models.domain.arrival_contracts import WhereItGoes
+from models.domain.contracts import (
+    ArrivalOutlook,
+    Comparison,
+    Listing,
+    RouteVerdict,
+    Sealed,
+    SendReport,
+    Verdict,
+)
 from models.domain.routing import HeldReason
 from models.domain.urgency import Urgency
 from tests.workflows.fakes import PASSING, PERMANENT, World
@@ -86,22 +95,29 @@ async def test_images_that_contradict_each_other_hold_what_is_already_under_way(
     assert await stage.handle_of_delivery.query("state") == "needs-attention"
 
 
+@pytest.mark.parametrize("is_listed", [False, True], ids=["stopped", "on the worklist"])
 @pytest.mark.parametrize("decision", [StudyArrival.assign, StudyArrival.refuse])
-async def test_what_went_early_to_where_it_does_not_belong_is_withdrawn(stage: Stage, decision: Any) -> None:
+async def test_what_went_early_to_where_it_does_not_belong_is_withdrawn(
+    stage: Stage, decision: Any, is_listed: bool
+) -> None:
     """Decided otherwise, the early delivery ends and both its sides are told: nobody else could move it."""
     stage.world.answers["outlook"] = ArrivalOutlook(delivery_id=stage.world.delivery_id)
     elsewhere = RouteVerdict(f"{stage.world.delivery_id}-2", Urgency.ROUTINE, detail="ZX3, chosen by a person.")
     stage.world.answers["route"] = [CONFLICT, elsewhere]
     stage.world.answers["left_over"] = lambda _: [stage.world.delivery_id]
     stage.world.answers["send"] = SendReport(1, 3, "Two patients. 1 of 3 are already there.")
+    if is_listed:
+        stage.world.answers["list"] = Listing(False, "")
     handle = await stage.arrival()
     await stage.until_state(handle, "held")
-    await stage.until(lambda: "delivery-parked" in stage.world.told)
+    await stage.until(lambda: ("delivery-on-worklist" if is_listed else "delivery-parked") in stage.world.told)
     await handle.execute_update(decision, by("ann", "c1"))
     assert await stage.handle_of_delivery.result() == "abandoned"
     assert "delivery-abandoned" in stage.world.told
-    step = next(step for step in stage.world.steps if step.event == "abandoned")
-    assert step.actor == "ann"
+    step = next(step for step in stage.world.steps if step.event == "withdrawn")
+    assert (step.actor, step.detail) == ("ann", "It was withdrawn: the study goes elsewhere, or nowhere.")
+    kept = (elsewhere.delivery_id,) if decision is StudyArrival.assign else ()
+    assert ("left_over", WhereItGoes(stage.world.arrival_id, kept)) in stage.world.given
 
 
 async def test_a_person_assigns_a_held_study(stage: Stage) -> None:

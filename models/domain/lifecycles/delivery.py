@@ -39,6 +39,7 @@ class Event(StrEnum):
     LEFT_OUT = "left-out"
     REDIRECTED = "redirected"
     ABANDONED = "abandoned"
+    WITHDRAWN = "withdrawn"
 
 
 S, E = State, Event
@@ -68,6 +69,11 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         (S.NEEDS_ATTENTION, E.ABANDONED): S.ABANDONED,
         (S.DIFFERS_AT_DESTINATION, E.RETRIED): S.SENDING,
         (S.DIFFERS_AT_DESTINATION, E.ABANDONED): S.ABANDONED,
+        (S.WAITING, E.WITHDRAWN): S.ABANDONED,
+        (S.ON_WORKLIST, E.WITHDRAWN): S.ABANDONED,
+        (S.SENDING, E.WITHDRAWN): S.ABANDONED,
+        (S.NEEDS_ATTENTION, E.WITHDRAWN): S.ABANDONED,
+        (S.DIFFERS_AT_DESTINATION, E.WITHDRAWN): S.ABANDONED,
     },
     meanings={
         E.LISTED: Meaning("the exchange", "The parcel is on the destination's worklist; its people are told."),
@@ -93,6 +99,9 @@ DELIVERY: Lifecycle[State, Event] = Lifecycle(
         ),
         E.REDIRECTED: Meaning("the destination's PACS officer, or support", "Sent to another of its Nodes."),
         E.ABANDONED: Meaning("either side's PACS officer, or support", "It ends here; both sides are told."),
+        E.WITHDRAWN: Meaning(
+            "the exchange", "Its study goes elsewhere, or nowhere: nothing more is sent, and both sides are told."
+        ),
     },
     patience={
         S.WAITING: timedelta(minutes=1),
