@@ -7,10 +7,6 @@ hundred attempts. A history that grows long all the same goes on in a new one.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from datetime import timedelta
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
@@ -33,8 +29,7 @@ from workflows import policies
 from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
 from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
-
-PATIENCE = DELIVERY.patience
+from workflows.node_wait import NodeWait
 
 
 @workflow.defn(failure_exception_types=[ExchangeError])
@@ -44,8 +39,8 @@ class Delivery:
         self.journey = Journey(DELIVERY, start.delivery_id, start.state)
         self.start = start
         self.sent_again = False
-        self.may_go_on = False
-        self.confirmation = Confirmation(start)
+        self.node = NodeWait(self.journey)
+        self.confirmation = Confirmation(start, self.node)
         self.moves = 0
         self.underway: ActivityHandle[SendReport] | None = None
 
@@ -162,12 +157,14 @@ class Delivery:
     @workflow.signal
     def node_answered(self) -> None:
         """Its Node may be used again."""
-        self.may_go_on = True
+        self.node.may_go_on = True
 
     @workflow.signal
     def commitment_reported(self) -> None:
         """Its Node has said what it commits itself to."""
         self.confirmation.reported = True
+        # What it has said needs no further asking, even of a Node that is held.
+        self.node.may_go_on = True
 
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
@@ -175,7 +172,7 @@ class Delivery:
         after = self.journey.take(event, decision.actor, content_id=decision.content_id)
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
-        self.may_go_on = True
+        self.node.may_go_on = True
         if self.underway is not None:
             self.underway.cancel()
             self.underway = None
@@ -208,22 +205,18 @@ class Delivery:
         return listing.automatic
 
     async def _send(self) -> None:
-        slow = asyncio.create_task(self._tell_if_slow())
         waits = policies.waits_for_node()
-        try:
+        with self.node.told_if_slow():
             while self.journey.state is State.SENDING and not workflow.info().is_continue_as_new_suggested():
                 if await self._attempt():
-                    await self._node_answered_within(next(waits))
-        finally:
-            slow.cancel()
+                    await self.node.within(next(waits))
 
     async def _attempt(self) -> bool:
         """One sending, which the engine repeats while what stops it may pass; True: its Node is away."""
         await self.journey.recorded()
         if self.journey.state is not State.SENDING:
             return False
-        # From here on a word counts, also one that comes before the attempt is over.
-        self.may_go_on = False
+        self.node.may_go_on = False
         sending = self.underway = workflow.start_activity_method(
             DicomActivities.send,
             Sending(self.start.delivery_id, self.start.urgency),
@@ -233,8 +226,7 @@ class Delivery:
         try:
             report = await sending
             stopped, node_away = report.sentence, report.node_away
-            if report.planned_until:
-                self.journey.tell("delivery-waits-for-downtime", once_for=report.planned_until)
+            self.node.tell_of_downtime(report.planned_until)
         except ActivityError as failure:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise
@@ -249,14 +241,6 @@ class Delivery:
             self.journey.take(Event.SENT)
         return node_away
 
-    async def _node_answered_within(self, wait: timedelta) -> None:
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self.may_go_on, timeout=wait)
-
-    async def _tell_if_slow(self) -> None:
-        await workflow.sleep(PATIENCE[State.SENDING])
-        self.journey.tell("delivery-slow", each_time=True)
-
     async def _confirm(self) -> None:
         try:
             comparison = await self.confirmation.comparison()
@@ -266,6 +250,8 @@ class Delivery:
             self._park(f"It accepted every image, but whether it has them is not known. {sentence_of(failure)}")
             return
         match comparison.verdict:
+            case Verdict.NODE_AWAY:
+                return
             case Verdict.CONFIRMED:
                 whole = Event.CONFIRMED if not comparison.left_out else Event.CONFIRMED_IN_PART
                 self.journey.take(whole, detail=comparison.detail)

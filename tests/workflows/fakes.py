@@ -10,9 +10,8 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from models.domain.commitment_contracts import Answer, AnswerRequest
 from models.domain.contracts import (
-    Answer,
-    AnswerRequest,
     ArrivalOutlook,
     Comparison,
     DeliveryStart,
