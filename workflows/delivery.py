@@ -7,6 +7,8 @@ hundred attempts. A history that grows long all the same goes on in a new one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
@@ -25,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
     from models.domain.seen import Seen
+    from models.domain.urgency import Urgency
 from workflows import policies
 from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
 from workflows.confirmation import Confirmation
@@ -61,7 +64,7 @@ class Delivery:
             if ended:
                 self.journey.tell(f"delivery-{self.journey.state.value}")
         if not ended:
-            workflow.continue_as_new(DeliveryStart(start.delivery_id, start.urgency, self.journey.state.value))
+            workflow.continue_as_new(replace(self.start, state=self.journey.state.value))
         return self.journey.state.value
 
     @workflow.query
@@ -166,6 +169,13 @@ class Delivery:
         # What it has said needs no further asking, even of a Node that is held.
         self.node.may_go_on = True
 
+    @workflow.signal
+    def urgency_raised(self, urgency: Urgency) -> None:
+        """It answers what is more urgent than it was when it began: its next image goes as urgently."""
+        if urgency.priority < self.start.urgency.priority:
+            self.start = self.confirmation.start = replace(self.start, urgency=urgency)
+            self._interrupt()
+
     async def _decided(self, event: Event, decision: Decision) -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
         self._may(event, decision)
@@ -173,11 +183,15 @@ class Delivery:
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
         self.node.may_go_on = True
+        self._interrupt()
+        await self.journey.recorded()
+        return after.value
+
+    def _interrupt(self) -> None:
+        """An attempt under way finishes its image and reports nothing any more."""
         if self.underway is not None:
             self.underway.cancel()
             self.underway = None
-        await self.journey.recorded()
-        return after.value
 
     def _may(self, event: Event, decision: Decision) -> None:
         self.journey.may(event, Seen.of(decision.seen).state)
@@ -231,7 +245,7 @@ class Delivery:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise
             stopped, node_away = sentence_of(failure), False
-        # Whatever it reports, a person has decided meanwhile: it may have sent to another Node.
+        # Whatever it reports, it was interrupted: it may have sent to another Node than a person wants.
         if self.underway is not sending:
             return False
         self.underway = None
