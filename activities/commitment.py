@@ -14,7 +14,7 @@ from activities.border import acts
 from activities.peer import PeerAddress, association, status_of
 from models.archive import FolderArchive
 from models.db import Database
-from models.domain.contracts import Answer, AnswerRequest
+from models.domain.commitment_contracts import Answer, AnswerRequest
 from models.domain.errors import NodeHeld, PeerBusy, PeerRefuses
 from models.domain.lifecycles.node import State as NodeState
 from models.domain.statuses import Outcome, meaning

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from activities.gate import Gate
 from activities.peer import PeerAddress, association, status_of
+from activities.readiness import must_be_askable
 from models.commitments import Reported, Standing, standing, take_report
 from models.db import Database
 from models.domain.errors import PeerBusy, PeerRefuses
@@ -51,7 +52,7 @@ class Asking:
     def ask(self, wanted: Mapping[str, str]) -> Standing:
         """How it stands after whatever was not asked for yet was asked for; `wanted` has each image's SOP class.
 
-        Raises PeerUnreachable, PeerBusy or PeerRefuses.
+        Raises PeerUnreachable, PeerBusy or PeerRefuses; of a Node that is away NodeHeld or NodeDown.
         """
         for portion in _portions(sorted(self.standing(wanted).open)):
             self._ask({uid: wanted[uid] for uid in portion})
@@ -62,6 +63,7 @@ class Asking:
         transaction = generate_uid(prefix=None)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, self.delivery_id)
+            must_be_askable(delivery.node)
             session.add(
                 AskedCommitment(
                     TransactionUID=transaction,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from activities.committing import Asking
 from activities.comparison import Manifest, compare
 from activities.peer import PeerAddress
+from activities.readiness import must_be_askable
 from models.db import Database
 from models.deliveries import left_out, stored_with, total_of
 from models.domain.confirming import COMMITTED, UNCOMMITTED
@@ -81,7 +82,11 @@ class Confirming:
         return self._noted(Comparison(Verdict.CONFIRMED, kept, total, COMMITTED), [])
 
     def uncommitted(self, why: str = "") -> Comparison:
-        """By C-FIND where that is possible; else it cannot be verified, for the reason `why`."""
+        """By C-FIND where that is possible; else it cannot be verified, for the reason `why`.
+
+        Not while its Node is away: what it could not say meanwhile is not held against it.
+        """
+        self._must_be_askable()
         if self.may_be_queried:
             return self._listed()
         words = f"{UNCOMMITTED} {why}".rstrip()
@@ -89,7 +94,12 @@ class Confirming:
         return self._noted(Comparison(Verdict.UNVERIFIABLE, 0, self.manifest.total, words), [], answered=bool(why))
 
     def _listed(self) -> Comparison:
+        self._must_be_askable()
         return self._noted(*compare(self.peer, self.manifest))
+
+    def _must_be_askable(self) -> None:
+        with self.database.begin() as session:
+            must_be_askable(session.get_one(Delivery, self.delivery_id).node)
 
     def _noted(self, comparison: Comparison, missing: list[str], *, answered: bool = True) -> Comparison:
         with self.database.begin() as session:

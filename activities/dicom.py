@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
@@ -17,7 +19,7 @@ from activities.shares import Shares
 from activities.there_already import note_what_is_there
 from models.archive import FolderArchive
 from models.db import Database
-from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport
+from models.domain.contracts import Comparison, NodeFacts, Sending, SendReport, Verdict
 from models.domain.errors import ExchangeError, NodeDown, NodeHeld, OutsideWindow, Passing, PeerUnreachable, Permanent
 from models.domain.lifecycles.node import State as NodeState
 from models.domain.reaching import Step
@@ -102,14 +104,29 @@ class DicomActivities:
     def compare(self, delivery_id: str) -> Comparison:
         """Ask the destination what it has, the way its Node confirms. Writes what is missing; changes nothing there.
 
-        Where it is to commit itself, it is asked once in each round, and the answer is `awaited`.
+        Where it is to commit itself, it is asked once in each round, and the answer is `awaited`. While it is away it
+        is not asked; the database notes that the delivery waits for it.
         """
-        return Confirming(self.database, delivery_id).compare()
+        return self._asked(delivery_id, Confirming.compare)
 
     @acts
     def compare_uncommitted(self, delivery_id: str) -> Comparison:
         """What can be said without the commitment that did not come. Writes as `compare` does."""
-        return Confirming(self.database, delivery_id).uncommitted()
+        return self._asked(delivery_id, Confirming.uncommitted)
+
+    def _asked(self, delivery_id: str, ask: Callable[[Confirming], Comparison]) -> Comparison:
+        """As of `send`: that the Node is away is an answer, not an error."""
+        try:
+            comparison = ask(Confirming(self.database, delivery_id))
+        except (NodeDown, NodeHeld) as away:
+            return Comparison(Verdict.NODE_AWAY, 0, 0, planned_until=self._note(delivery_id, away, None))
+        except Passing as fault:
+            self._note(delivery_id, fault, None)
+            raise
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
+        return comparison
 
     @acts
     def count_at_source(self, arrival_id: str) -> int:

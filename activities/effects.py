@@ -99,7 +99,7 @@ def _redirected(session: Session, delivery: Delivery, step: Transition, content:
 
 
 def _sent(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    delivery.fault, delivery.fault_at = "", None
+    delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
 
 
 def _reassigned(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:

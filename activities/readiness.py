@@ -1,4 +1,4 @@
-"""Whether a Node may be sent to now, and how: read at each attempt, so that a change needs no restart."""
+"""Whether a Node may be sent to or asked now, and how: read at each attempt, so that a change needs no restart."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ from models.tables import Node
 def must_be_usable(node: Node, urgency: Urgency, at: datetime) -> None:
     """Raises why nothing goes to `node` at present: NodeHeld, NodeDown, OutsideWindow, or Permanent without address."""
     must_not_be_kept_back(node, urgency, at)
+    _must_answer(node)
+
+
+def must_be_askable(node: Node) -> None:
+    """Raises why `node` is asked nothing at present, as `must_be_usable` does: at any hour, for questions are short."""
+    _must_not_be_held(node)
+    _must_answer(node)
+
+
+def _must_answer(node: Node) -> None:
     if node.state == State.DOWN:
         if node.last_fault_step == Step.TLS:
             # Waiting alone does not mend it.
@@ -30,17 +40,21 @@ def must_not_be_kept_back(node: Node, urgency: Urgency, at: datetime) -> None:
 
     What is under way is finished then, and nothing more begun.
     """
+    _must_not_be_held(node)
+    window = BulkWindow.of(node.bulk_window) if urgency.can_wait else None
+    local = at.astimezone(ZoneInfo(node.institution.time_zone))
+    if window is not None and not window.is_open(local):
+        opens = window.next_opening(local)
+        raise OutsideWindow(f"{node.name} takes bulk from {window.opens:%H:%M} to {window.closes:%H:%M} only.", opens)
+
+
+def _must_not_be_held(node: Node) -> None:
     if node.state == State.HELD:
         raise NodeHeld(f"{node.name} is held; its PACS officer resumes it on the Nodes page.")
     if node.state == State.IN_DOWNTIME:
         raise NodeHeld(f"{node.name} is down for planned work; it goes on by itself afterwards.")
     if node.slots < 1:
         raise NodeHeld(f"{node.name} allows no association at present.")
-    window = BulkWindow.of(node.bulk_window) if urgency.can_wait else None
-    local = at.astimezone(ZoneInfo(node.institution.time_zone))
-    if window is not None and not window.is_open(local):
-        opens = window.next_opening(local)
-        raise OutsideWindow(f"{node.name} takes bulk from {window.opens:%H:%M} to {window.closes:%H:%M} only.", opens)
 
 
 def mark_of(node: Node, urgency: Urgency) -> int:

@@ -19,6 +19,9 @@ from models.domain.lifecycles.node import AWAY
 from models.most_urgent import MOST_URGENT_FIRST
 from models.tables import Delivery, Node, Transaction, now
 
+WAITS_IN = (State.SENDING, State.SENT)
+"""For what is still to be sent, or to be asked whether it has what it accepted."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -34,7 +37,7 @@ def may_go_on(session: Session, most: int) -> list[Waiting]:
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .where(
             Delivery.waiting_since.is_not(None),
-            Delivery.state == State.SENDING,
+            Delivery.state.in_(WAITS_IN),
             Node.state.not_in(AWAY),
             Node.slots > 0,
             or_(Delivery.waiting_until.is_(None), Delivery.waiting_until <= now()),

@@ -22,10 +22,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models import outbox
 from models.db import Database
+from models.domain.commitment_contracts import CommitmentStart
 from models.domain.contracts import (
     ArrivalStart,
     CommandKind,
-    CommitmentStart,
     DeliveryStart,
     NodeStart,
     StudyGrew,

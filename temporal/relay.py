@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from models import bulk, outbox, waiting
 from models.db import Database
-from models.domain.contracts import ArrivalStart, CommitmentStart, DeliveryStart, NodeStart
+from models.domain.commitment_contracts import CommitmentStart
+from models.domain.contracts import ArrivalStart, DeliveryStart, NodeStart
 from models.domain.errors import Passing
 from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST, TRANSFER
 from models.domain.request_contracts import RequestStart

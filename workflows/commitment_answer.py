@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities.commitment import CommitmentActivities
-    from models.domain.contracts import Answer, AnswerRequest, CommitmentStart
+    from models.domain.commitment_contracts import Answer, AnswerRequest, CommitmentStart
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.commitment import COMMITMENT, Event
 from workflows import policies

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.dicom import DicomActivities
     from models.domain.contracts import Comparison, DeliveryStart, Verdict
 from workflows import policies
+from workflows.node_wait import NodeWait
 
 # A destination that indexes late is asked again after these many seconds before an image counts as missing.
 ASK_AGAIN = (1.0, 3.0, 10.0, 30.0, 60.0)
@@ -21,12 +22,29 @@ Compare = Callable[[DicomActivities, str], Comparison]
 class Confirmation:
     """`reported` is set when the Node has said what it commits itself to; the rows say what."""
 
-    def __init__(self, start: DeliveryStart) -> None:
+    def __init__(self, start: DeliveryStart, node: NodeWait) -> None:
         self.start = start
+        self.node = node
         self.reported = False
 
     async def comparison(self) -> Comparison:
-        """What the destination says. ActivityError when it does not answer."""
+        """What the destination says, once it is not away; that it still is, when the history has grown long.
+
+        ActivityError when it does not answer. No patience runs while it is away: each asking has its own.
+        """
+        comparison = await self._asked()
+        if comparison.verdict is not Verdict.NODE_AWAY:
+            return comparison
+        waits = policies.waits_for_node()
+        with self.node.told_if_slow():
+            while comparison.verdict is Verdict.NODE_AWAY and not workflow.info().is_continue_as_new_suggested():
+                self.node.tell_of_downtime(comparison.planned_until)
+                await self.node.within(next(waits))
+                comparison = await self._asked()
+        return comparison
+
+    async def _asked(self) -> Comparison:
+        self.node.may_go_on = False
         comparison = await self._compare()
         return await self._committed() if comparison.verdict is Verdict.AWAITED else comparison
 

@@ -7,9 +7,7 @@ hundred attempts. A history that grows long all the same goes on in a new one.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from datetime import timedelta
+from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -29,12 +27,13 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
     from models.domain.seen import Seen
+    from models.domain.urgency import Urgency
 from workflows import policies
 from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
 from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
+from workflows.node_wait import NodeWait
 
-PATIENCE = DELIVERY.patience
 WITHDRAWN = "It was withdrawn: the study goes elsewhere, or nowhere."
 
 
@@ -45,8 +44,8 @@ class Delivery:
         self.journey = Journey(DELIVERY, start.delivery_id, start.state)
         self.start = start
         self.sent_again = False
-        self.may_go_on = False
-        self.confirmation = Confirmation(start)
+        self.node = NodeWait(self.journey)
+        self.confirmation = Confirmation(start, self.node)
         self.moves = 0
         self.underway: ActivityHandle[SendReport] | None = None
 
@@ -67,7 +66,7 @@ class Delivery:
             if ended:
                 self.journey.tell(f"delivery-{self.journey.state.value}")
         if not ended:
-            workflow.continue_as_new(DeliveryStart(start.delivery_id, start.urgency, self.journey.state.value))
+            workflow.continue_as_new(replace(self.start, state=self.journey.state.value))
         return self.journey.state.value
 
     @workflow.query
@@ -163,12 +162,21 @@ class Delivery:
     @workflow.signal
     def node_answered(self) -> None:
         """Its Node may be used again."""
-        self.may_go_on = True
+        self.node.may_go_on = True
 
     @workflow.signal
     def commitment_reported(self) -> None:
         """Its Node has said what it commits itself to."""
         self.confirmation.reported = True
+        # What it has said needs no further asking, even of a Node that is held.
+        self.node.may_go_on = True
+
+    @workflow.signal
+    def urgency_raised(self, urgency: Urgency) -> None:
+        """It answers what is more urgent than it was when it began: its next image goes as urgently."""
+        if urgency.priority < self.start.urgency.priority:
+            self.start = self.confirmation.start = replace(self.start, urgency=urgency)
+            self._interrupt()
 
     async def _decided(self, event: Event, decision: Decision, detail: str = "") -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
@@ -176,12 +184,16 @@ class Delivery:
         after = self.journey.take(event, decision.actor, detail, decision.content_id)
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
-        self.may_go_on = True
+        self.node.may_go_on = True
+        self._interrupt()
+        await self.journey.recorded()
+        return after.value
+
+    def _interrupt(self) -> None:
+        """An attempt under way finishes its image and reports nothing any more."""
         if self.underway is not None:
             self.underway.cancel()
             self.underway = None
-        await self.journey.recorded()
-        return after.value
 
     def _may(self, event: Event, decision: Decision) -> None:
         self.journey.may(event, Seen.of(decision.seen).state)
@@ -212,22 +224,18 @@ class Delivery:
         return listing.automatic
 
     async def _send(self) -> None:
-        slow = asyncio.create_task(self._tell_if_slow())
         waits = policies.waits_for_node()
-        try:
+        with self.node.told_if_slow():
             while self.journey.state is State.SENDING and not workflow.info().is_continue_as_new_suggested():
                 if await self._attempt():
-                    await self._node_answered_within(next(waits))
-        finally:
-            slow.cancel()
+                    await self.node.within(next(waits))
 
     async def _attempt(self) -> bool:
         """One sending, which the engine repeats while what stops it may pass; True: its Node is away."""
         await self.journey.recorded()
         if self.journey.state is not State.SENDING:
             return False
-        # From here on a word counts, also one that comes before the attempt is over.
-        self.may_go_on = False
+        self.node.may_go_on = False
         sending = self.underway = workflow.start_activity_method(
             DicomActivities.send,
             Sending(self.start.delivery_id, self.start.urgency),
@@ -237,13 +245,12 @@ class Delivery:
         try:
             report = await sending
             stopped, node_away = report.sentence, report.node_away
-            if report.planned_until:
-                self.journey.tell("delivery-waits-for-downtime", once_for=report.planned_until)
+            self.node.tell_of_downtime(report.planned_until)
         except ActivityError as failure:
             if is_cancelled_exception(failure) and self.underway is sending:
                 raise
             stopped, node_away = sentence_of(failure), False
-        # Whatever it reports, a person has decided meanwhile: it may have sent to another Node.
+        # Whatever it reports, it was interrupted: it may have sent to another Node than a person wants.
         if self.underway is not sending:
             return False
         self.underway = None
@@ -252,14 +259,6 @@ class Delivery:
         elif not node_away:
             self.journey.take(Event.SENT)
         return node_away
-
-    async def _node_answered_within(self, wait: timedelta) -> None:
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self.may_go_on, timeout=wait)
-
-    async def _tell_if_slow(self) -> None:
-        await workflow.sleep(PATIENCE[State.SENDING])
-        self.journey.tell("delivery-slow", each_time=True)
 
     async def _confirm(self) -> None:
         try:
@@ -270,6 +269,8 @@ class Delivery:
             self._park(f"It accepted every image, but whether it has them is not known. {sentence_of(failure)}")
             return
         match comparison.verdict:
+            case Verdict.NODE_AWAY:
+                return
             case Verdict.CONFIRMED:
                 whole = Event.CONFIRMED if not comparison.left_out else Event.CONFIRMED_IN_PART
                 self.journey.take(whole, detail=comparison.detail)

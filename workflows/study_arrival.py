@@ -11,14 +11,11 @@ import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
-    WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
-from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.arrivals import ArrivalActivities
@@ -41,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.lifecycles.arrival import ARRIVAL, Event, State
     from models.domain.request_contracts import Answered, MatchAnswer, MatchChoice, StudyMatched
 from workflows import policies
-from workflows.delivery import Delivery
+from workflows.deliveries_of_arrival import begin, raise_urgency, withdraw
 from workflows.image_request import ImageRequest
 from workflows.journey import Journey, answer_of
 
@@ -212,9 +209,8 @@ class StudyArrival:
         await self.journey.recorded()
         routed = (DeliveryStart(verdict.delivery_id, verdict.urgency),) if verdict.delivery_id else ()
         starts = {start.delivery_id: start for start in (*routed, *answered.deliveries)}
-        for delivery_id, start in starts.items():
-            if delivery_id != under_way:
-                await self._deliver(start)
+        for start in starts.values():
+            await self._deliver(start, under_way)
 
     async def _offered(self, request_ids: tuple[str, ...], by: Decision = THE_EXCHANGE) -> Answered:
         """The deliveries to those who took the study. None of them moves before it has said so."""
@@ -274,25 +270,15 @@ class StudyArrival:
             ArrivalActivities.left_over, WhereItGoes(self.arrival_id, delivery_ids), **policies.DATABASE
         )
         for delivery_id in left_over:
-            handle = workflow.get_external_workflow_handle_for(Delivery.run, f"delivery-{delivery_id}")
-            try:
-                await handle.signal(Delivery.withdrawn, actor)
-            except ApplicationError:
-                workflow.logger.info("delivery %s has ended already", delivery_id)
+            await withdraw(delivery_id, actor)
 
     def _hold(self, event: Event, detail: str) -> None:
         self.journey.take(event, detail=detail)
         self.journey.tell("arrival-held", detail)
 
-    async def _deliver(self, start: DeliveryStart) -> None:
-        try:
-            await workflow.start_child_workflow(
-                Delivery.run,
-                start,
-                id=f"delivery-{start.delivery_id}",
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-            )
-        except WorkflowAlreadyStartedError:
-            # This run was reset: the delivery goes its own way already, or has come to its end.
-            workflow.logger.info("delivery %s was started before", start.delivery_id)
+    async def _deliver(self, start: DeliveryStart, under_way: str = "") -> None:
+        if start.delivery_id != under_way and await begin(start):
+            return
+        # It began early. What it turns out to answer may be more urgent than it was then.
+        if self.outlook is not None and start.urgency.priority < self.outlook.urgency.priority:
+            await raise_urgency(start)

@@ -1,9 +1,17 @@
-"""By whose word a delivery is confirmed, or why it is not, as its step keeps it and as its sentence says it."""
+"""By whose word a delivery is confirmed, or why it is not (yet), as its step keeps it and its sentence says it."""
 
 from __future__ import annotations
 
 COMMITTED = "By its storage commitment; identity not compared."
 UNCOMMITTED = "It has not committed to them."
+
+
+def being_asked(node: str, accepted: str, them: str, without: str, why_not: str, *, is_away: bool) -> str:
+    """The sentence of a delivery whose images are all sent; `why_not` it is not asked at present, as far as is said."""
+    if why_not or is_away:
+        rest = f": {why_not}" if why_not else "; it goes on by itself."
+        return f"{node} accepted {accepted}{without}; whether it has {them} cannot be asked at present{rest}"
+    return f"{node} accepted {accepted}; it is being asked whether it has {them}{without}."
 
 
 def by_its_word(detail: str, without: str = "") -> str:

@@ -195,11 +195,15 @@ class Verdict(StrEnum):
     DIFFERENT = "different"
     UNVERIFIABLE = "unverifiable"
     AWAITED = "awaited"
+    NODE_AWAY = "node-away"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The destination's own answer against what was sent, without `left_out` images; `final` if it will stay so."""
+    """The destination's own answer against what was sent, without `left_out` images; `final` if it will stay so.
+
+    Of a Node that is away, `planned_until` is as in a SendReport.
+    """
 
     verdict: Verdict
     present: int
@@ -207,6 +211,7 @@ class Comparison:
     detail: str = ""
     left_out: int = 0
     final: bool = False
+    planned_until: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,28 +238,6 @@ class NoticeRequest:
     kind: str
     subject_id: str
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class CommitmentStart:
-    request_id: str
-
-
-@dataclass(frozen=True)
-class AnswerRequest:
-    """`in_any_case`: what is not kept by now is answered as failed; else it is waited for, and nothing is said."""
-
-    request_id: str
-    in_any_case: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`said` is whether the sender was told; `failed` of `total` images are not kept."""
-
-    said: bool
-    failed: int
-    total: int
 
 
 class CommandKind(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models.domain.confirming import by_its_word, in_vain
+from models.domain.confirming import being_asked, by_its_word, in_vain
 from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request, transfer
 
 
@@ -32,6 +32,7 @@ class Facts:
     """How many of the images a person has decided not to send; by whom, when and why."""
     detail: str = ""
     fault: str = ""
+    node_is_away: bool = False
     down_for: str = ""
     down_until: str = ""
     """What the Node's planned downtime is for, and the clock time of its end."""
@@ -241,8 +242,8 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"its PACS officer releases {_them(f.total)}. {f.detail}".rstrip()
     ),
     ("delivery", D.SENDING): _sending,
-    ("delivery", D.SENT): lambda f: (
-        f"{f.node} accepted {_accepted(f)[0]}; it is being asked whether it has {_accepted(f)[1]}{_without(f)}."
+    ("delivery", D.SENT): lambda f: being_asked(
+        f.node, *_accepted(f), _without(f), _in_downtime(f) if f.down_until else f.fault, is_away=f.node_is_away
     ),
     ("delivery", D.NEEDS_ATTENTION): lambda f: (
         f"{_why(f'Stopped at {f.present} of {f.total}', f.detail)} "

@@ -22,11 +22,12 @@ from models.queries.steps import Step
 from models.queries.transactions import Listed, listed_where
 from models.queries.viewer import Viewer
 from models.tables import Delivery, Node, Slot, Transaction, TransitionRow, now
+from models.waiting import WAITS_IN
 
 HISTORY = 50
 MOST_SHOWN = 20
 PARKED = (DeliveryState.NEEDS_ATTENTION, DeliveryState.DIFFERS_AT_DESTINATION)
-IS_WAITING = and_(Delivery.state == DeliveryState.SENDING, Delivery.waiting_since.is_not(None))
+IS_WAITING = and_(Delivery.state.in_(WAITS_IN), Delivery.waiting_since.is_not(None))
 
 
 @dataclass(frozen=True)

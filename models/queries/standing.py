@@ -191,6 +191,7 @@ def _standing(
         left_out_by=_by(counted, called, zone, because=in_detail and typed) if counted else "",
         detail=held_because(detail, fit) if _is_held(transaction) else detail,
         fault=delivery.fault if delivery and in_detail else "",
+        node_is_away=delivery is not None and delivery.waiting_since is not None,
         down_for=down_for,
         down_until=down_until,
         since=clock_words(transaction.state_since, zone, now()) if zone else "",

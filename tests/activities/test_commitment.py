@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.commitment import CommitmentActivities
-from models.domain.contracts import Answer, AnswerRequest
+from models.domain.commitment_contracts import Answer, AnswerRequest
 from models.tables import CommitmentRequest, Instance, Node, now
 from tests.activities.commitment_listener import Listener, listening
 from tests.edge.conftest import closed_sockets

@@ -14,8 +14,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.commitment import CommitmentActivities
 from activities.secured import OWN
+from models.domain.commitment_contracts import Answer, AnswerRequest
 from models.domain.confirming import COMMITTED
-from models.domain.contracts import Answer, AnswerRequest
 from models.tables import CommitmentRequest, Node
 from tests.activities.asked_pacs import Searcher, always, asked_pacs, study, uids
 from tests.activities.commitment_listener import listening

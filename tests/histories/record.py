@@ -20,10 +20,9 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from models.domain.commitment_contracts import Answer, CommitmentStart
 from models.domain.contracts import (
-    Answer,
     ArrivalOutlook,
-    CommitmentStart,
     Comparison,
     DowntimePlan,
     Listing,

@@ -138,8 +138,10 @@ def test_every_state_has_a_sentence_and_no_sentence_is_without_its_state() -> No
         replace(FACTS, detail=""),
         replace(FACTS, detail="No route is known", fault="It did not answer "),
         replace(FACTS, present=1, total=1),
+        replace(FACTS, fault="", node_is_away=True),
+        replace(FACTS, down_for="planned work", down_until="06:00"),
     ],
-    ids=["all", "no fault", "no detail", "no full stops", "one image"],
+    ids=["all", "no fault", "no detail", "no full stops", "one image", "away", "in downtime"],
 )
 def test_a_sentence_is_one_or_two_plain_sentences(lifecycle: str, state: StrEnum, facts: Facts) -> None:
     said = sentence(lifecycle, state, facts)

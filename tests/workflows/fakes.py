@@ -11,9 +11,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from models.domain.arrival_contracts import WhereItGoes
+from models.domain.commitment_contracts import Answer, AnswerRequest
 from models.domain.contracts import (
-    Answer,
-    AnswerRequest,
     ArrivalOutlook,
     Comparison,
     DeliveryStart,

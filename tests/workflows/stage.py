@@ -17,7 +17,8 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from models.domain.contracts import ArrivalStart, CommitmentStart, Decision, DeliveryStart, NodeStart, StudyGrew
+from models.domain.commitment_contracts import CommitmentStart
+from models.domain.contracts import ArrivalStart, Decision, DeliveryStart, NodeStart, StudyGrew
 from models.domain.request_contracts import RequestStart
 from models.domain.transfer_contracts import TransferStart
 from models.domain.urgency import Urgency

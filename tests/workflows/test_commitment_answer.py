@@ -12,7 +12,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.journal import JournalActivities
 from models.db import Database
-from models.domain.contracts import EXCHANGE, Answer, AnswerRequest, CommandKind, Transition
+from models.domain.commitment_contracts import Answer, AnswerRequest
+from models.domain.contracts import EXCHANGE, CommandKind, Transition
 from models.tables import AuditEntry, CommitmentRequest, OutboxCommand, now
 from temporal.relay import Relay
 from tests.database import Registry

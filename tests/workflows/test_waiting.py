@@ -46,13 +46,13 @@ async def timers_fired(handle: Handle) -> int:
     return sum(event.event_type == EventType.EVENT_TYPE_TIMER_FIRED for event in history.events)
 
 
-async def is_waiting(handle: Handle) -> None:
+async def is_waiting(handle: Handle, timers: int = 2) -> None:
     """Returns once the delivery has been answered that its Node is away, and has begun to wait."""
     deadline = time.monotonic() + DEADLINE
     while True:
         events = (await handle.fetch_history()).events
-        # One timer for the whole of its sending, the second for the wait.
-        if sum(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in events) == 2:
+        # One timer for the whole of its sending or of its being asked, another for the wait.
+        if sum(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in events) == timers:
             return
         assert time.monotonic() < deadline, [EventType.Name(event.event_type) for event in events]
 
@@ -163,9 +163,9 @@ class Waiters:
             raise PeerUnreachable("The engine is not answering.")
         self.told.append(delivery_id)
 
-    def waits(self, number: int, urgency: Urgency = Urgency.ROUTINE) -> str:
+    def waits(self, number: int, urgency: Urgency = Urgency.ROUTINE, state: str = "sending") -> str:
         with self.database.begin() as session:
-            row = delivering(session, self.registry, World(str(number)), state="sending", urgency=urgency)
+            row = delivering(session, self.registry, World(str(number)), state=state, urgency=urgency)
             row.waiting_since = now()
             return row.id
 
@@ -208,6 +208,13 @@ def test_the_urgent_are_told_first_then_who_waits_longest_and_not_all_at_once(
     waiters.node(state="up")
     assert (waiters.relay.wake(), waiters.relay.wake()) == (2, 1)
     assert waiters.told == [stroke, first, second]
+
+
+def test_what_is_sent_and_not_confirmed_is_told_as_well(waiters: Waiters) -> None:
+    sent = waiters.waits(1, state="sent")
+    assert waiters.relay.wake() == 0
+    waiters.node(state="up")
+    assert (waiters.relay.wake(), waiters.told) == (1, [sent])
 
 
 def test_one_that_the_engine_does_not_know_keeps_no_other_waiting(waiters: Waiters) -> None:
