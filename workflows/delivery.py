@@ -41,7 +41,7 @@ WITHDRAWN = "It was withdrawn: the study goes elsewhere, or nowhere."
 class Delivery:
     @workflow.init
     def __init__(self, start: DeliveryStart) -> None:
-        self.journey = Journey(DELIVERY, start.delivery_id, start.state)
+        self.journey = Journey(DELIVERY, start.delivery_id, start.state, start.untold)
         self.start = start
         self.sent_again = False
         self.node = NodeWait(self.journey)
@@ -66,7 +66,7 @@ class Delivery:
             if ended:
                 self.journey.tell(f"delivery-{self.journey.state.value}")
         if not ended:
-            workflow.continue_as_new(replace(self.start, state=self.journey.state.value))
+            workflow.continue_as_new(replace(self.start, state=self.journey.state.value, untold=self.journey.untold))
         return self.journey.state.value
 
     @workflow.query

@@ -7,6 +7,7 @@ only say that it is worth looking. A history that grows long goes on in a new on
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -39,7 +40,7 @@ NONE_OF_THEM = "Each study or report has its own reason."
 class ImageRequest:
     @workflow.init
     def __init__(self, start: RequestStart) -> None:
-        self.journey = Journey(REQUEST, start.request_id, start.state)
+        self.journey = Journey(REQUEST, start.request_id, start.state, start.untold)
         self.request_id = start.request_id
         self.taken: set[str] = set()
         self.looking = False
@@ -60,7 +61,7 @@ class ImageRequest:
                         await self._wait_for_people()
             ended = self.journey.ended
         if not ended:
-            workflow.continue_as_new(RequestStart(start.request_id, self.journey.state.value))
+            workflow.continue_as_new(replace(start, state=self.journey.state.value, untold=self.journey.untold))
         return self.journey.state.value
 
     @workflow.query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -28,20 +28,31 @@ Answer = TypeVar("Answer")
 UNWRITABLE = timedelta(minutes=10)
 """Steps that the database refuses are offered again after this long: nothing goes on before it is written."""
 
+GOING_OUT = timedelta(seconds=10)
+"""How long mails that are going out as a history ends are waited for, so that none goes out twice."""
+
 
 class Journey(Generic[State, Event]):
     """One walk through one lifecycle. Steps are written in order, each once, by an ordinary activity.
 
     What was taken since the last write goes into the next one together: each activity adds six events to the history.
+    `untold` are the mails that an earlier history has left, and afterwards those that this one leaves.
     """
 
-    def __init__(self, lifecycle: Lifecycle[State, Event], subject_id: str, state: str = "") -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle[State, Event],
+        subject_id: str,
+        state: str = "",
+        untold: tuple[NoticeRequest, ...] = (),
+    ) -> None:
         self.lifecycle = lifecycle
         self.subject_id = subject_id
         self.state: State = type(lifecycle.initial)(state) if state else lifecycle.initial
         self._taken: list[Transition] = []
         self._written = 0
-        self._notices: list[asyncio.Task[None]] = []
+        self.untold = untold
+        self._notices: list[tuple[NoticeRequest, asyncio.Task[None]]] = []
 
     @property
     def ended(self) -> bool:
@@ -118,35 +129,50 @@ class Journey(Generic[State, Event]):
         """Mail the people concerned once what happened is recorded, once for each subject, for what it is
         `once_for`, or `each_time`.
 
-        Nothing waits for it but the end of the workflow: a mail host that is away delays no study.
+        Nothing waits for it but the end of the workflow: a mail host that is away delays no study. Where a new history
+        follows, it tells what is `untold`.
         """
         key = f"{kind}:{self.subject_id}"
         if once_for:
             key = f"{key}:{once_for}"
         elif each_time:
             key = f"{key}:{workflow.info().run_id}:{len(self._notices)}"
-        self._notices.append(asyncio.create_task(self._mail(NoticeRequest(key, kind, self.subject_id, detail))))
+        self._tell(NoticeRequest(key, kind, self.subject_id, detail))
+
+    def _tell(self, request: NoticeRequest) -> None:
+        self._notices.append((request, asyncio.create_task(self._mail(request))))
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[None]:
-        """Writes steps while the block runs; leaves when all handlers are done, all is written and all are told.
+        """Writes steps while the block runs; leaves when all handlers are done and all is written, at the end all told.
 
         All at the same moment: a decision that comes while the last mail goes out is written, too.
         """
         writer = asyncio.create_task(self._write())
+        for request in self.untold:
+            self._tell(request)
         try:
             yield
-            await workflow.wait_condition(self._settled)
+            if self.ended:
+                await workflow.wait_condition(lambda: self._settled() and self._all_told())
+            else:
+                await self._told_by_now()
+                await workflow.wait_condition(self._settled)
+            self.untold = tuple(request for request, mail in self._notices if not mail.done())
         finally:
-            for beside in (writer, *self._notices):
+            for beside in (writer, *(mail for _, mail in self._notices)):
                 beside.cancel()
 
     def _settled(self) -> bool:
-        return (
-            workflow.all_handlers_finished()
-            and self._written == len(self._taken)
-            and all(notice.done() for notice in self._notices)
-        )
+        return workflow.all_handlers_finished() and self._written == len(self._taken)
+
+    def _all_told(self) -> bool:
+        return all(mail.done() for _, mail in self._notices)
+
+    async def _told_by_now(self) -> None:
+        if not self._all_told():
+            with suppress(TimeoutError):
+                await workflow.wait_condition(self._all_told, timeout=GOING_OUT)
 
     async def _write(self) -> None:
         while True:

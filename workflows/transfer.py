@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ LOOK_AGAIN = timedelta(hours=6)
 class Transfer:
     @workflow.init
     def __init__(self, start: TransferStart) -> None:
-        self.journey = Journey(TRANSFER, start.transfer_id, start.state)
+        self.journey = Journey(TRANSFER, start.transfer_id, start.state, start.untold)
         self.start = start
         self.underway: ActivityHandle[Any] | None = None
         # Whatever may have happened before this run began.
@@ -54,7 +55,7 @@ class Transfer:
                         await self._follow()
             ended = self.journey.ended
         if not ended:
-            workflow.continue_as_new(TransferStart(start.transfer_id, start.urgency, self.journey.state.value))
+            workflow.continue_as_new(replace(start, state=self.journey.state.value, untold=self.journey.untold))
         return self.journey.state.value
 
     @workflow.query

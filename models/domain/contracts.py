@@ -151,9 +151,12 @@ class WorklistQuestion:
 
 @dataclass(frozen=True)
 class DeliveryStart:
+    """`state` and the mails that are `untold` carry on where an earlier run of the same workflow ended."""
+
     delivery_id: str
     urgency: Urgency
     state: str = ""
+    untold: tuple[NoticeRequest, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.domain.contracts import EXCHANGE, DeliveryStart
+from models.domain.contracts import EXCHANGE, DeliveryStart, NoticeRequest
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class RequestStart:
-    """`state` carries on where an earlier run of the same workflow ended."""
+    """`state` and the mails that are `untold` carry on where an earlier run of the same workflow ended."""
 
     request_id: str
     state: str = ""
+    untold: tuple[NoticeRequest, ...] = ()
 
 
 @dataclass(frozen=True)

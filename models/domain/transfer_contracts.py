@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.domain.contracts import NoticeRequest
 from models.domain.urgency import Urgency
 
 
@@ -14,11 +15,12 @@ class SearchStart:
 
 @dataclass(frozen=True)
 class TransferStart:
-    """`state` carries on where an earlier run of the same workflow ended."""
+    """`state` and the mails that are `untold` carry on where an earlier run of the same workflow ended."""
 
     transfer_id: str
     urgency: Urgency
     state: str = ""
+    untold: tuple[NoticeRequest, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from models.domain.contracts import DeliveryStart, SendReport
 from models.domain.request_contracts import RequestStart, StudyMatched
 from models.domain.urgency import Urgency
 from tests.engine import Server
-from tests.workflows.fakes import Fakes, World
-from tests.workflows.stage import Handle, by, working
+from tests.workflows.fakes import PASSING, Fakes, World
+from tests.workflows.stage import DEADLINE, Handle, by, working
 from workflows.delivery import Delivery
 from workflows.image_request import ImageRequest
 from workflows.policies import WORKFLOWS
@@ -85,3 +86,46 @@ async def test_a_delivery_that_is_tried_and_tried(short: Engine) -> None:
     events = [step.event for step in short.world.steps]
     assert events == ["listed", "released", *["parked", "retried"] * 10, "sent", "confirmed"]
     assert await runs(handle) > 1
+
+
+async def test_a_mail_host_that_is_away_stops_no_delivery(short: Engine) -> None:
+    world = short.world
+    world.answers["send"] = [*(SendReport(0, 3, "No.") for _ in range(4)), SendReport(3, 3)]
+    world.answers["tell"] = PASSING
+    start = DeliveryStart(world.delivery_id, Urgency.ROUTINE)
+    handle = await short.run(Delivery.run, start, f"delivery-{world.delivery_id}")
+    for tried in range(1, 5):
+        await until_walked(world, "delivery.parked", tried)
+        await handle.execute_update(Delivery.retry, by("ann"))
+    await until_walked(world, "delivery.confirmed")
+    assert await runs(handle) > 1
+    assert world.told == []
+    world.answers["tell"] = 1
+    assert await handle.result() == "confirmed"
+    assert world.told.count("delivery-parked") == len({notice.key for notice in world.notices}) - 1 == 4
+    assert "delivery-confirmed" in world.told
+
+
+async def test_a_mail_host_that_is_away_stops_no_request(short: Engine) -> None:
+    world = short.world
+    world.answers["tell"] = PASSING
+    handle = await short.run(ImageRequest.run, RequestStart(world.asked_id), f"request-{world.asked_id}")
+    await until_walked(world, "request.told")
+    for _ in range(5):
+        await handle.execute_update(ImageRequest.ask_back, by("ann"))
+        await handle.execute_update(ImageRequest.reply, by("cy"))
+    await handle.signal(ImageRequest.study_matched, StudyMatched(world.arrival_id))
+    world.delivered = 1
+    await handle.signal(ImageRequest.delivery_moved)
+    await until_walked(world, "request.fulfilled")
+    assert await runs(handle) > 1
+    world.answers["tell"] = 1
+    assert await handle.result() == "fulfilled"
+    assert (world.told.count("request-asked-back"), world.told.count("request-placed")) == (5, 1)
+
+
+async def until_walked(world: World, step: str, times: int = 1) -> None:
+    deadline = time.monotonic() + 2 * DEADLINE
+    while world.walk.count(step) < times:
+        assert time.monotonic() < deadline, world.walk
+        await asyncio.sleep(0.02)
