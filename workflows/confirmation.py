@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.dicom import DicomActivities
     from models.domain.contracts import Comparison, DeliveryStart, Verdict
+    from models.domain.lifecycles.delivery import State
 from workflows import policies
 from workflows.node_wait import NodeWait
 
@@ -40,8 +42,14 @@ class Confirmation:
             while comparison.verdict is Verdict.NODE_AWAY and not workflow.info().is_continue_as_new_suggested():
                 self.node.tell_of_downtime(comparison.planned_until)
                 await self.node.within(next(waits))
+                self._must_be_wanted()
                 comparison = await self._asked()
         return comparison
+
+    def _must_be_wanted(self) -> None:
+        """A wait that ends at the moment in which it is cancelled swallows that (asyncio.wait_for)."""
+        if self.node.journey.state is not State.SENT:
+            raise asyncio.CancelledError
 
     async def _asked(self) -> Comparison:
         self.node.may_go_on = False
@@ -54,6 +62,7 @@ class Confirmation:
         while (left := due - workflow.now()) > timedelta():
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self.reported, timeout=left)
+            self._must_be_wanted()
             if self.reported:
                 self.reported = False
                 comparison = await self._compare()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models.domain.contracts import Comparison, Verdict
+import pytest
+
+from models.domain.contracts import Comparison, Decision, Verdict
 from models.domain.urgency import Urgency
 from temporal.gateway import Gateway
 from tests.workflows.gate import Gate
@@ -72,3 +74,23 @@ async def test_a_commitment_is_waited_for_anew_once_its_node_is_back(stage: Stag
     stage.world.answers["compare"] = CONFIRMED
     await handle.signal(Delivery.commitment_reported)
     assert await handle.result() == "confirmed"
+
+
+@pytest.mark.parametrize("answer", [NOT_ASKED, Comparison(Verdict.AWAITED, 0, 3)])
+async def test_a_person_need_not_wait_for_a_node_that_says_nothing(stage: Stage, answer: Comparison) -> None:
+    stage.world.answers["compare"] = answer
+    handle = await stage.delivery()
+    await stage.until(lambda: "compare" in stage.world.done)
+    assert await handle.execute_update(Delivery.abandon, Decision("officer")) == "abandoned"
+    assert await handle.result() == "abandoned"
+
+
+async def test_what_was_sent_may_be_sent_to_another_node(stage: Stage) -> None:
+    gate = Gate(NOT_ASKED)
+    stage.world.answers["compare"] = [gate, CONFIRMED]
+    handle = await stage.delivery()
+    await gate.reached.wait()
+    assert await handle.execute_update(Delivery.redirect, Decision("officer")) == "sending"
+    gate.opened.set()
+    assert await handle.result() == "confirmed"
+    assert stage.world.done.count("send") == 2
