@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from demo.patients import DILYS
 from tests.conftest import Peers
@@ -34,7 +34,7 @@ async def test_what_waits_is_said_while_all_workers_are_down(
             (received,) = exchange.in_state(study.study_instance_uid, "receiving")
             await officer.go(f"/transactions/{received.transaction.reference}")
             await officer.sees("3 images received from ZX1; waiting for the last one.")
-            await officer.sees("A part of the exchange is not running")
+            await expect(officer.page.get_by_text("A part of the exchange is not running")).to_be_visible()
             await clinician.asks("ZX1", DILYS, "CT Thorax")
             await clinician.sees("ZX1 is being told.")
         await officer.sees("Confirmed: 3 of 3 are in ZX8_PACS, by its own answer.")

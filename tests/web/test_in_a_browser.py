@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import combinations, pairwise
 
@@ -16,7 +15,7 @@ from models.tables import Delivery, Node, Transaction, TransitionRow, new_id, no
 from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
-from tests.web.serving import Portal, serving
+from tests.web.serving import Portal
 
 BOXES = """() => [...document.querySelectorAll(".iep-course li")].map((box) => {
   const {left, right, top, bottom} = box.getBoundingClientRect();
@@ -55,10 +54,8 @@ def add_way(session: Session, one: Transaction, *states: str) -> None:
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
 @pytest.fixture
-def portal(database: Database, reference: str) -> Iterator[Portal]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as running:
-        yield running
+def portal(shared_portal: Portal, reference: str) -> Portal:
+    return shared_portal
 
 
 async def reach(page: Page, name: str) -> None:

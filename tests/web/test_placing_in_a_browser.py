@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import select
@@ -13,7 +11,7 @@ from models.tables import Draft, ImageRequest, WebSession, now
 from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded_requests import add_request
-from tests.web.serving import Portal, serving
+from tests.web.serving import Portal
 from web.sessions import IDLE
 
 
@@ -25,10 +23,8 @@ def open_request(database: Database, registry: Registry) -> str:
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
 @pytest.fixture
-def portal(database: Database, open_request: str) -> Iterator[Portal]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as running:
-        yield running
+def portal(shared_portal: Portal, open_request: str) -> Portal:
+    return shared_portal
 
 
 async def sign_in(page: Page, portal: Portal, path: str) -> None:

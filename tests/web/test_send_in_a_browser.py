@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,14 @@ from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded_requests import add_request
 from tests.web.seeded_search import CT, add_search, add_series
-from tests.web.serving import Portal, serving
+from tests.web.serving import Portal
 from tests.web.test_placing_in_a_browser import reach, type_into
 
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
 @pytest.fixture
-def portal(database: Database, registry: Registry) -> Iterator[Portal]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as running:
-        yield running
+def portal(shared_portal: Portal, registry: Registry) -> Portal:
+    return shared_portal
 
 
 async def sign_in(page: Page, portal: Portal, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from models.tables import Delivery, OutboxCommand, SupportAct, WebSession, new_i
 from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
-from tests.web.serving import Portal, serving
+from tests.web.serving import Portal
 from web.sessions import IDLE
 
 
@@ -58,10 +57,8 @@ def reference(database: Database, registry: Registry) -> str:
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
 @pytest.fixture
-def portal(database: Database, reference: str) -> Iterator[Portal]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as running:
-        yield running
+def portal(shared_portal: Portal, reference: str) -> Portal:
+    return shared_portal
 
 
 async def sign_in(page: Page, portal: Portal, username: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import select
@@ -15,7 +13,7 @@ from tests.database import PASSWORD, Registry
 from tests.web.browser import NARROW, WIDE, axe, overflow
 from tests.web.seeded import Seed
 from tests.web.seeded_requests import add_candidate, add_request
-from tests.web.serving import Portal, serving
+from tests.web.serving import Portal
 
 WITHOUT_NHS_NUMBER = PatientFacts("ZX1-0099", "", "PLACEHOLDER^Carl", "19700101", "M")
 
@@ -48,10 +46,8 @@ def references(database: Database, registry: Registry) -> list[str]:
 
 # Named before `browser_page` by every test: a browser that outlives the portal complains.
 @pytest.fixture
-def portal(database: Database, references: list[str]) -> Iterator[Portal]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with serving("tests.web.portal:from_environment", {"IEP_TEST_DATABASE": url}) as running:
-        yield running
+def portal(shared_portal: Portal, references: list[str]) -> Portal:
+    return shared_portal
 
 
 async def reach(page: Page, sought: str) -> None:
