@@ -47,7 +47,7 @@ class Confirmation:
         return comparison
 
     def _must_be_wanted(self) -> None:
-        """A wait that ends at the moment in which it is cancelled swallows that (asyncio.wait_for)."""
+        """What ends at the moment in which it is cancelled swallows that: a wait, and an activity, too."""
         if self.node.journey.state is not State.SENT:
             raise asyncio.CancelledError
 
@@ -75,6 +75,7 @@ class Confirmation:
             comparison = await workflow.execute_activity_method(
                 how, self.start.delivery_id, **policies.comparing(self.start.urgency)
             )
+            self._must_be_wanted()
             if comparison.verdict is not Verdict.MISSING or comparison.final or wait is None:
                 break
             await workflow.sleep(timedelta(seconds=wait))

@@ -18,7 +18,7 @@ from workflows.node_health import NodeHealth
 __all__ = ["short"]
 
 SILENT = NodeFacts(False, "It does not answer.")
-AN_HOUR = timedelta(hours=1)
+A_WHILE = timedelta(minutes=10)
 A_LITTLE_MORE = timedelta(seconds=1)
 
 
@@ -33,17 +33,17 @@ def now_for(span: timedelta) -> DowntimePlan:
 
 async def test_it_begins_later_ends_by_itself_and_the_node_is_asked_first(stage: Stage) -> None:
     handle = await stage.node()
-    assert await handle.execute_update(NodeHealth.plan, plan(AN_HOUR, AN_HOUR)) == "up"
-    await stage.forward(handle, AN_HOUR + A_LITTLE_MORE)
+    assert await handle.execute_update(NodeHealth.plan, plan(A_WHILE, A_WHILE)) == "up"
+    await stage.forward(handle, A_WHILE + A_LITTLE_MORE)
     await stage.until_state(handle, "in-downtime")
     looks = stage.world.done.count("look")
     # Neither its silence nor a fault changes anything meanwhile.
     stage.world.answers["look"] = SILENT
     await handle.signal(NodeHealth.fault_reported)
-    await stage.forward(handle, AN_HOUR / 2)
+    await stage.forward(handle, A_WHILE / 2)
     assert (await handle.query("state"), stage.world.done.count("look")) == ("in-downtime", looks)
     stage.world.answers["look"] = NodeFacts(True)
-    await stage.forward(handle, AN_HOUR / 2 + A_LITTLE_MORE)
+    await stage.forward(handle, A_WHILE / 2 + A_LITTLE_MORE)
     await stage.until_state(handle, "up")
     await stage.until(lambda: len(stage.world.steps) == 4)
     assert stage.world.walk == [f"node.{event}" for event in ("planned", "began", "ended", "answered")]
@@ -54,9 +54,9 @@ async def test_it_begins_later_ends_by_itself_and_the_node_is_asked_first(stage:
 async def test_one_that_is_not_back_at_its_end_is_down(stage: Stage) -> None:
     stage.world.answers["look"] = SILENT
     handle = await stage.node("down")
-    await handle.execute_update(NodeHealth.plan, now_for(AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, now_for(A_WHILE))
     await stage.until_state(handle, "in-downtime")
-    await stage.forward(handle, AN_HOUR)
+    await stage.forward(handle, A_WHILE)
     await stage.until_state(handle, "down")
     await stage.until(lambda: len(stage.world.steps) == 4)
     assert stage.world.walk == [f"node.{event}" for event in ("planned", "began", "ended", "failed")]
@@ -64,11 +64,11 @@ async def test_one_that_is_not_back_at_its_end_is_down(stage: Stage) -> None:
 
 async def test_a_person_ends_it_early(stage: Stage) -> None:
     handle = await stage.node()
-    await handle.execute_update(NodeHealth.plan, now_for(AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, now_for(A_WHILE))
     await stage.until_state(handle, "in-downtime")
     assert await handle.execute_update(NodeHealth.resume, by("bob")) == "probing"
     await stage.until_state(handle, "up")
-    await stage.forward(handle, 2 * AN_HOUR)
+    await stage.forward(handle, 2 * A_WHILE)
     assert await handle.query("state") == "up"
     assert "node.ended" not in stage.world.walk
     assert stage.world.walk.count("node.began") == 1
@@ -77,9 +77,9 @@ async def test_a_person_ends_it_early(stage: Stage) -> None:
 async def test_a_person_cancels_what_is_planned_and_nothing_begins(stage: Stage) -> None:
     handle = await stage.node()
     assert "No downtime is planned" in await refused(handle.execute_update(NodeHealth.cancel, by("ann")))
-    await handle.execute_update(NodeHealth.plan, plan(AN_HOUR, AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, plan(A_WHILE, A_WHILE))
     assert await handle.execute_update(NodeHealth.cancel, by("bob")) == "up"
-    await stage.forward(handle, 2 * AN_HOUR)
+    await stage.forward(handle, 2 * A_WHILE)
     await stage.until(lambda: stage.world.done.count("look") > 0)
     assert stage.world.walk == ["node.planned", "node.cancelled"]
     assert "No downtime is planned" in await refused(handle.execute_update(NodeHealth.cancel, by("ann")))
@@ -87,12 +87,12 @@ async def test_a_person_cancels_what_is_planned_and_nothing_begins(stage: Stage)
 
 async def test_it_is_given_another_end_while_it_lasts(stage: Stage) -> None:
     handle = await stage.node()
-    await handle.execute_update(NodeHealth.plan, now_for(AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, now_for(A_WHILE))
     await stage.until_state(handle, "in-downtime")
-    assert await handle.execute_update(NodeHealth.plan, now_for(3 * AN_HOUR)) == "in-downtime"
-    await stage.forward(handle, 2 * AN_HOUR)
+    assert await handle.execute_update(NodeHealth.plan, now_for(3 * A_WHILE)) == "in-downtime"
+    await stage.forward(handle, 2 * A_WHILE)
     assert await handle.query("state") == "in-downtime"
-    await stage.forward(handle, AN_HOUR)
+    await stage.forward(handle, A_WHILE)
     await stage.until_state(handle, "up")
     await stage.until(lambda: len(stage.world.steps) == 5)
     assert stage.world.walk == [f"node.{event}" for event in ("planned", "began", "planned", "ended", "answered")]
@@ -101,10 +101,10 @@ async def test_it_is_given_another_end_while_it_lasts(stage: Stage) -> None:
 
 async def test_who_holds_it_keeps_it_held_beyond_the_end(stage: Stage) -> None:
     handle = await stage.node()
-    await handle.execute_update(NodeHealth.plan, now_for(AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, now_for(A_WHILE))
     await stage.until_state(handle, "in-downtime")
     assert await handle.execute_update(NodeHealth.hold, by("bob")) == "held"
-    await stage.forward(handle, 2 * AN_HOUR)
+    await stage.forward(handle, 2 * A_WHILE)
     assert await handle.query("state") == "held"
     assert await handle.execute_update(NodeHealth.resume, by("bob")) == "probing"
     await stage.until_state(handle, "up")
@@ -113,8 +113,8 @@ async def test_who_holds_it_keeps_it_held_beyond_the_end(stage: Stage) -> None:
 
 async def test_one_that_is_resumed_within_its_downtime_is_down_again(stage: Stage) -> None:
     handle = await stage.node("held")
-    await handle.execute_update(NodeHealth.plan, plan(AN_HOUR, 3 * AN_HOUR))
-    await stage.forward(handle, 2 * AN_HOUR)
+    await handle.execute_update(NodeHealth.plan, plan(A_WHILE, 3 * A_WHILE))
+    await stage.forward(handle, 2 * A_WHILE)
     await handle.execute_update(NodeHealth.resume, by("bob"))
     await stage.until_state(handle, "in-downtime")
 
@@ -122,10 +122,10 @@ async def test_one_that_is_resumed_within_its_downtime_is_down_again(stage: Stag
 @pytest.mark.parametrize(
     ("begins", "lasts", "why"),
     [
-        (-3 * AN_HOUR, AN_HOUR, "The end has passed"),
-        (AN_HOUR, -AN_HOUR / 2, "It ends before it begins"),
-        (AHEAD + AN_HOUR, AN_HOUR, "more than 90 days"),
-        (AN_HOUR, LONGEST + AN_HOUR, "more than 14 days"),
+        (-3 * A_WHILE, A_WHILE, "The end has passed"),
+        (A_WHILE, -A_WHILE / 2, "It ends before it begins"),
+        (AHEAD + A_WHILE, A_WHILE, "more than 90 days"),
+        (A_WHILE, LONGEST + A_WHILE, "more than 14 days"),
     ],
 )
 async def test_times_that_cannot_be_are_refused(stage: Stage, begins: timedelta, lasts: timedelta, why: str) -> None:
@@ -136,9 +136,9 @@ async def test_times_that_cannot_be_are_refused(stage: Stage, begins: timedelta,
 
 async def test_another_cannot_be_planned_while_one_lasts(stage: Stage) -> None:
     handle = await stage.node()
-    await handle.execute_update(NodeHealth.plan, now_for(AN_HOUR))
+    await handle.execute_update(NodeHealth.plan, now_for(A_WHILE))
     await stage.until_state(handle, "in-downtime")
-    assert "has begun" in await refused(handle.execute_update(NodeHealth.plan, plan(2 * AN_HOUR, AN_HOUR)))
+    assert "has begun" in await refused(handle.execute_update(NodeHealth.plan, plan(2 * A_WHILE, A_WHILE)))
     assert await handle.query("state") == "in-downtime"
 
 
@@ -146,7 +146,7 @@ async def test_what_is_planned_outlives_a_history_that_grows_long(short: Engine)
     world = short.world
     handle = await short.run(NodeHealth.run, NodeStart(world.node_id), f"node-{world.node_id}")
     ends = datetime.now(UTC) + timedelta(hours=4)
-    await handle.execute_update(NodeHealth.plan, DowntimePlan("ann", "c1", ends - AN_HOUR, ends))
+    await handle.execute_update(NodeHealth.plan, DowntimePlan("ann", "c1", ends - A_WHILE, ends))
     for _ in range(12):
         await handle.execute_update(NodeHealth.hold, by("ann"))
         await handle.execute_update(NodeHealth.resume, by("bob"))
@@ -166,15 +166,15 @@ async def test_what_is_planned_outlives_a_history_that_grows_long(short: Engine)
 
 
 async def test_it_is_taken_up_from_the_row_of_the_node(stage: Stage) -> None:
-    ends = datetime.now(UTC) + AN_HOUR
+    ends = datetime.now(UTC) + A_WHILE
     handle: Handle = await stage.client.start_workflow(
         NodeHealth.run,
-        NodeStart(stage.world.node_id, "in-downtime", ends - 2 * AN_HOUR, ends),
+        NodeStart(stage.world.node_id, "in-downtime", ends - 2 * A_WHILE, ends),
         id=stage.node_workflow,
         task_queue="exchange",
     )
     assert await handle.query("state") == "in-downtime"
-    await stage.forward(handle, AN_HOUR)
+    await stage.forward(handle, A_WHILE)
     await stage.until_state(handle, "up")
     assert stage.world.walk[0] == "node.ended"
 

@@ -104,10 +104,10 @@ async def test_what_nobody_answers_expires(stage: Stage) -> None:
 
 
 async def test_what_came_in_part_ends_with_that(stage: Stage) -> None:
-    patient(stage, Urgency.URGENT, datetime.now(UTC))
+    patient(stage, Urgency.ROUTINE, datetime.now(UTC))
     handle = await placed(stage, studies=2)
     await came(stage, handle)
     await stage.until_state(handle, "partly-answered")
-    await stage.forward(handle, timedelta(days=4))
+    await stage.forward(handle, timedelta(days=15))
     await until_walk(stage, "told", "matched", "declined-in-part", "answered")
     assert stage.world.steps[-2].detail == "Not sent in time."
