@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.dicom import DicomActivities
@@ -32,8 +33,19 @@ class Confirmation:
     async def comparison(self) -> Comparison:
         """What the destination says, once it is not away; that it still is, when the history has grown long.
 
+        So it is, too, when a person has decided meanwhile and waits for the answer no longer.
         ActivityError when it does not answer. No patience runs while it is away: each asking has its own.
         """
+        asking = asyncio.create_task(self._said())
+        await workflow.wait_condition(lambda: asking.done() or not self._is_wanted())
+        if self._is_wanted():
+            return await asking
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ActivityError):
+            await asking
+        return Comparison(Verdict.NODE_AWAY, 0, 0)
+
+    async def _said(self) -> Comparison:
         comparison = await self._asked()
         if comparison.verdict is not Verdict.NODE_AWAY:
             return comparison
@@ -46,9 +58,12 @@ class Confirmation:
                 comparison = await self._asked()
         return comparison
 
+    def _is_wanted(self) -> bool:
+        return self.node.journey.state is State.SENT
+
     def _must_be_wanted(self) -> None:
         """What ends at the moment in which it is cancelled swallows that: a wait, and an activity, too."""
-        if self.node.journey.state is not State.SENT:
+        if not self._is_wanted():
             raise asyncio.CancelledError
 
     async def _asked(self) -> Comparison:

@@ -7,8 +7,6 @@ hundred attempts. A history that grows long all the same goes on in a new one.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from dataclasses import replace
 
 from temporalio import workflow
@@ -263,16 +261,8 @@ class Delivery:
         return node_away
 
     async def _confirm(self) -> None:
-        asking = asyncio.create_task(self.confirmation.comparison())
-        await workflow.wait_condition(lambda: asking.done() or self.journey.state is not State.SENT)
-        if self.journey.state is not State.SENT:
-            # A person waits for the answer no longer.
-            asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ActivityError):
-                await asking
-            return
         try:
-            comparison = await asking
+            comparison = await self.confirmation.comparison()
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise
