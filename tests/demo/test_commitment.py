@@ -11,6 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage
 from pynetdicom import AE, evt
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from demo.studies import Study
@@ -39,16 +40,21 @@ class Requester:
     def __init__(self) -> None:
         self.came = threading.Event()
         self.reports: list[tuple[int, Dataset]] = []
+        self.handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.take), (evt.EVT_DIMSE_SENT, self.said)]
 
     def take(self, event: Any) -> tuple[int, None]:
         self.reports.append((event.request.EventTypeID, event.event_information))
-        self.came.set()
         return 0x0000, None
+
+    def said(self, event: Any) -> None:
+        """Only what was answered has come: an association that is released before has no place for an answer."""
+        if isinstance(event.message, N_EVENT_REPORT_RSP):
+            self.came.set()
 
     def ask(self, port: int, request: Dataset, *, stay: bool, ae_title: str = "REQUESTER") -> int:
         ae = AE(ae_title)
         ae.add_requested_context(StorageCommitmentPushModel)
-        association = ae.associate("127.0.0.1", port, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.take)])
+        association = ae.associate("127.0.0.1", port, evt_handlers=self.handlers)
         assert association.is_established
         status, _ = association.send_n_action(
             request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
@@ -91,9 +97,7 @@ def test_commitment_on_a_new_association(tmp_path: Path, made: tuple[Path, Study
     requester = Requester()
     listening = AE("REQUESTER")
     listening.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
-    server = listening.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, requester.take)]
-    )
+    server = listening.start_server(("127.0.0.1", 0), block=False, evt_handlers=requester.handlers)
     port = server.server_address[1]
     arguments = ("--ae-title", "ZX1_PACS", "--folder", str(tmp_path / "pacs"), "--peer", f"REQUESTER=127.0.0.1:{port}")
     try:

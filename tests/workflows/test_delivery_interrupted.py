@@ -162,7 +162,7 @@ async def test_an_ended_delivery_says_what_happened(stage: Stage) -> None:
     handle = await stage.delivery()
     await gate.reached.wait()
     said = await refused(handle.execute_update(Delivery.abandon, by("ann")))
-    assert said.startswith("Too late: it was sent by the exchange at ")
+    assert said.startswith("Too late: it was confirmed by the exchange at ")
     assert said.endswith(" and is now confirmed.")
     gate.opened.set()
     assert await handle.result() == "confirmed"
