@@ -20,7 +20,6 @@ from models.tables import (
     Instance,
     ManifestImage,
     Study,
-    Transaction,
     Transfer,
     TransferStudy,
     now,
@@ -282,7 +281,3 @@ def stragglers(session: Session, instance_ids: Collection[str]) -> set[tuple[str
         )
     )
     return {(row.instance_id, row.node_id) for row in rows}
-
-
-def transfer_of(session: Session, transaction: Transaction) -> Transfer | None:
-    return session.scalars(select(Transfer).where(Transfer.transaction_id == transaction.id)).one_or_none()

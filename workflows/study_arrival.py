@@ -42,8 +42,6 @@ from workflows.deliveries_of_arrival import begin, raise_urgency, withdraw
 from workflows.image_request import ImageRequest
 from workflows.journey import Journey, answer_of
 
-# The longest that a sender may stay connected in silence before the study is taken as complete all the same.
-PATIENCE = ARRIVAL.patience
 # How long a request may take to say whether it takes the study; then the study goes on without it.
 ANSWERS_WITHIN = timedelta(minutes=5)
 THE_EXCHANGE = Decision(EXCHANGE)
