@@ -181,7 +181,11 @@ class Ingest:
     def _compared(self, known: str, fresh: str) -> Sameness:
         try:
             return compare(self.archive.path(known), self.archive.path(fresh))
-        except (Unreadable, OSError):
+        except Unreadable:
+            return Sameness.UNDECIDED
+        except OSError as error:
+            if error.errno in OF_THE_MACHINE:
+                raise
             return Sameness.UNDECIDED
 
     def _one_by_one(self, group: Sequence[Taken], verdict: Compare) -> None:

@@ -7,8 +7,6 @@ pixels that are compressed are decoded in a process of their own, which compares
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from pydicom.datadict import dictionary_VR
 
 from models.data_set import DataSet
+from models.decoders import DECODERS
 from models.domain.errors import Permanent
 from models.domain.syntaxes import IMPLICIT, Pixels, syntax_of
 from models.elements import DEEPEST, Element, Unreadable
@@ -23,8 +22,6 @@ from models.encoding import Encoding, tag_of
 from models.harmonised import Harmonised, meta
 from models.part10 import Part10, opened
 
-PATIENCE = 120.0
-"""Seconds for one object to be decoded."""
 AT_ONCE = 1024 * 1024
 EXTENDED_OFFSETS = (0x7FE00001, 0x7FE00002)
 """They speak of fragments that are no more."""
@@ -48,8 +45,8 @@ def converted(outgoing: Harmonised, syntax: str) -> Iterator[Harmonised]:
                 write(descriptor, part10, syntax, {})
             elif pixels is Pixels.FIXED:
                 raise Unconvertible(f"{syntax_of(part10.TransferSyntaxUID).name} is not converted.")
-        if pixels is not Pixels.NATIVE:
-            _decoded(outgoing.path, descriptor, syntax)
+        if pixels is not Pixels.NATIVE and not DECODERS.decompress(Path(outgoing.path), descriptor, syntax):
+            raise Unconvertible("Its pixels cannot be decoded.")
         yield Harmonised(f"/proc/self/fd/{descriptor}", outgoing.SOPClassUID, outgoing.SOPInstanceUID, syntax)
     finally:
         os.close(descriptor)
@@ -113,29 +110,6 @@ def _vr(element: Element, signed: bool) -> str:
 
 def _signed(data_set: DataSet) -> bool:
     return data_set.value(tag_of("PixelRepresentation")) == b"\1\0"
-
-
-def _decoded(source: str, descriptor: int, syntax: str) -> None:
-    read_from = os.open(source, os.O_RDONLY)
-    command = [sys.executable, "-W", "ignore", "-m", "models.decompress_in_child", str(read_from), str(descriptor)]
-    try:
-        child = subprocess.run(
-            [*command, syntax],
-            cwd=Path(__file__).parents[1],
-            env={"OPENBLAS_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(read_from, descriptor),
-            timeout=PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unconvertible("Its pixels take too long to be decoded.") from None
-    finally:
-        os.close(read_from)
-    if child.returncode:
-        raise Unconvertible("Its pixels cannot be decoded.")
 
 
 def _all(descriptor: int, content: bytes) -> None:

@@ -1,22 +1,23 @@
-"""`python -m models.decompress_in_child SOURCE TARGET SYNTAX` writes an object with its pixels decoded.
+"""An object with its pixels decoded, which ends well only when both objects, decoded, show the same.
 
-SOURCE and TARGET are open descriptors. It ends well only when both objects, decoded, show the same; bounded as
-models.decode_in_child is, for the same reasons.
+Runs where models.decode_in_child does.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from models.conversion import PIXEL_DATA, write
-from models.decode_in_child import DECODED_AT_MOST, confine, decoded_size, digest
+from models.decode_in_child import DECODED_AT_MOST, decoded_size, digest
 from models.encoding import tag_of
 from models.part10 import opened
 
 
 def decompress(source: str, descriptor: int, syntax: str) -> None:
-    """Raises ValueError where the result would not show the same, and whatever pydicom and its decoders raise."""
+    """Writes it to `descriptor`.
+
+    Raises ValueError where the result would not show the same, and whatever pydicom and its decoders raise.
+    """
     from pydicom import dcmread
     from pydicom.pixels.utils import decompress as decoded
 
@@ -41,8 +42,3 @@ def decompress(source: str, descriptor: int, syntax: str) -> None:
 
 def _even(text: str) -> bytes:
     return text.encode() + b" " * (len(text) % 2)
-
-
-if __name__ == "__main__":
-    confine()
-    decompress(f"/proc/self/fd/{sys.argv[1]}", int(sys.argv[2]), sys.argv[3])

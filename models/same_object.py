@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import struct
-import subprocess
-import sys
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,13 +10,11 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from models.data_set import DataSet
+from models.decoders import DECODERS
 from models.dicom import header_of
 from models.domain.identity import nhs_numbers
 from models.elements import PIXEL_ELEMENTS, UNDEFINED, Buffer, element_head
 from models.part10 import Part10, opened
-
-PATIENCE = 90.0
-"""Seconds for one object to be decoded."""
 
 NUMBERS = {
     "US": "H",
@@ -121,33 +116,11 @@ def compare(first: Path, second: Path) -> Sameness:
     return _decoded(first, second)
 
 
-def content_digests(*paths: Path) -> list[str] | None:
-    """What models.decode_in_child says of the objects; None where one cannot be decoded within its bounds."""
-    files = [str(path.absolute()) for path in paths]
-    try:
-        child = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "models.decode_in_child", *files],
-            cwd=Path(__file__).parents[1],
-            env={"OPENBLAS_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=PATIENCE * len(files),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    said = child.stdout.decode("ascii", "replace").splitlines()
-    whole = child.returncode == 0 and len(said) == len(files)
-    return said if whole and all(re.fullmatch(r"[0-9a-f]{64}", line) for line in said) else None
-
-
 def _decoded(first: Path, second: Path) -> Sameness:
-    match content_digests(first, second):
-        case [one, other]:
-            return Sameness.SAME_PIXELS if one == other else Sameness.OTHER_PIXELS
-        case _:
-            return Sameness.UNDECIDED
+    one, other = DECODERS.content_digest(first), DECODERS.content_digest(second)
+    if one is None or other is None:
+        return Sameness.UNDECIDED
+    return Sameness.SAME_PIXELS if one == other else Sameness.OTHER_PIXELS
 
 
 def _identity(part10: Part10) -> tuple[str, ...]:
