@@ -15,6 +15,9 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from demo.exchange import temporal_binary
 from tests.eventually import eventually
 
+PROMPT = ("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="20ms"')
+"""By itself the server lets a timer that ends within a second end with that second."""
+
 
 async def started() -> WorkflowEnvironment:
     """Time is real until a test calls `fast_forward`."""
@@ -23,7 +26,7 @@ async def started() -> WorkflowEnvironment:
         ts_config=TimeSkippingConfig(enabled=False),
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true", *PROMPT],
     )
 
 
@@ -56,7 +59,7 @@ class Server:
                 [
                     temporal_binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
                     "--port", str(self.port), "--db-filename", str(self.file), "--log-level", "error",
-                    "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2", *self.extra,
+                    "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2", *PROMPT, *self.extra,
                 ],
                 stdout=log,
                 stderr=log,

@@ -112,7 +112,8 @@ class Stage:
         deadline = time.monotonic() + DEADLINE
         while (now := await handle.query("state")) != state:
             assert time.monotonic() < deadline, f"{now}, after {self.world.done}"
-            await asyncio.sleep(0.01)
+            # A query keeps both engine and worker busy.
+            await asyncio.sleep(0.05)
 
     async def forward(self, handle: Handle, span: timedelta) -> None:
         """Let `span` pass for a workflow at once."""
