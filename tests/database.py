@@ -67,8 +67,11 @@ class Postgres:
         return True
 
     def execute(self, statement: str, database: str = SUPERUSER) -> None:
-        with psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True) as connection:
+        with self.connected(database) as connection:
             connection.execute(statement.encode())
+
+    def connected(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True)
 
 
 @pytest.fixture(scope="session")
@@ -105,12 +108,19 @@ def reused(postgres: Postgres) -> Iterator[Database]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def emptying(reused: Database, postgres: Postgres) -> Iterator[psycopg.Connection]:
+    """One connection for all of it: the server plans its statements once."""
+    with postgres.connected(str(reused.engine.url.database)) as connection:
+        yield connection
+
+
 @pytest.fixture
-def database(reused: Database, postgres: Postgres) -> Iterator[Database]:
+def database(reused: Database, emptying: psycopg.Connection) -> Iterator[Database]:
     """An empty database of the present version, for one test."""
     yield reused
     reused.close()
-    postgres.execute(EMPTY, str(reused.engine.url.database))
+    emptying.execute(EMPTY)
 
 
 @pytest.fixture
