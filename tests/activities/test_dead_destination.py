@@ -27,10 +27,10 @@ THREADS = 32
 
 
 @pytest.fixture
-def black_hole() -> Iterator[int]:
-    """Connections are taken, and nothing is ever said."""
+def black_hole() -> Iterator[socket.socket]:
+    """Connections are taken, and nothing is ever said; closed, it cuts them off."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
-        yield silent.getsockname()[1]
+        yield silent
 
 
 def delivery(parcels: Parcels) -> str:
@@ -45,8 +45,8 @@ def spare_node(parcels: Parcels, port: int) -> str:
         return node.id
 
 
-def test_the_others_are_sent_while_one_is_dead(parcels: Parcels, black_hole: int) -> None:
-    parcels.set_node(black_hole)
+def test_the_others_are_sent_while_one_is_dead(parcels: Parcels, black_hole: socket.socket) -> None:
+    parcels.set_node(black_hole.getsockname()[1])
     dead, healthy = [delivery(parcels) for _ in range(4)], [delivery(parcels) for _ in range(3)]
     activities = DicomActivities(parcels.database, parcels.archive)
 
@@ -65,6 +65,7 @@ def test_the_others_are_sent_while_one_is_dead(parcels: Parcels, black_hole: int
         sent = [worker.submit(send, one) for one in healthy]
         assert [future.result(60).accepted for future in sent] == [1, 1, 1]
         assert not all(future.done() for future in stuck), "the healthy did not wait for the dead"
+        black_hole.close()
         _all_fail(stuck)
     assert activities.shares.held[parcels.node_id] == 0
     assert parcels.slots() == []
