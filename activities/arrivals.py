@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from activities.border import acts
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
-from models import manifests
+from models import manifests, tying
 from models.answers import follow_late, open_answers, start_of
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
@@ -67,7 +67,7 @@ class ArrivalActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, arrival_id, with_for_update=True)
-            fetched = manifests.brought_for(session, arrival)
+            fetched = tying.brought_for(session, arrival)
             node = session.get(Node, arrival.node_id) if arrival.node_id else None
             if node is None or arrival.standing != KNOWN:
                 return ArrivalOutlook(
@@ -94,7 +94,7 @@ class ArrivalActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
-            fetched = manifests.brought_for(session, arrival) if arrival.sealed_at is None else None
+            fetched = tying.brought_for(session, arrival) if arrival.sealed_at is None else None
             if fetched is not None:
                 return _sealed_for(session, arrival, fetched)
             if arrival.sealed_at is None:
@@ -119,7 +119,7 @@ class ArrivalActivities:
             chosen = chosen_worklist(session, request.content_id)
             if chosen is not None:
                 return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen=chosen)
-            fetched = manifests.brought_for(session, arrival)
+            fetched = tying.brought_for(session, arrival)
             verdict = by_transfer(session, arrival, fetched) if fetched else by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
                 arrival.held_reason = verdict.reason.value
