@@ -44,8 +44,10 @@ class Facts:
     lost: int = 0
     possible: int = 0
     in_part: int = 0
+    held: int = 0
     """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there;
-    those of which a person has yet to say whether they answer it; those that got there without what was left out."""
+    those of which a person has yet to say whether they answer it; those that got there without what was left out.
+    Of a transfer also those that are held at its source."""
 
 
 Say = Callable[[Facts], str]
@@ -170,7 +172,10 @@ def _possible(f: Facts) -> str:
 
 
 def _waits(f: Facts) -> str:
-    """Whose move it is with what came in answer to a request; empty while the exchange goes on by itself."""
+    """Whose move it is with what came; empty while the exchange goes on by itself."""
+    if f.held:
+        rest = _waits(replace(f, held=0))
+        return f"{f.held} held at {f.source}, its PACS officer decides{f'; {rest}' if rest else '.'}"
     if f.stopped:
         return f"delivery of {f.stopped} has stopped, a PACS officer of {f.destination} or {f.source} decides."
     if f.on_worklist:

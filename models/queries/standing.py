@@ -201,6 +201,7 @@ def _standing(
         lost=coming.lost,
         possible=coming.possible,
         in_part=coming.in_part,
+        held=coming.held,
     )
     if request is not None:
         facts = _of_request(facts, request)
