@@ -16,7 +16,7 @@ from models.answers import follow_late, open_answers, start_of
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
 from models.db import Database
-from models.deliveries import default_worklist, delivery_to, open_delivery, stop_deliveries
+from models.deliveries import open_delivery, stop_deliveries, worklist_at
 from models.directory import routing_directory, rules_of
 from models.domain.arrival_contracts import WhereItGoes
 from models.domain.contracts import (
@@ -227,17 +227,9 @@ def _opened(
 ) -> RouteVerdict:
     if isinstance(verdict, Unrouted):
         return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
-    worklist = chosen or _worklist_at(session, arrival, verdict.destination, usual)
+    worklist = chosen or worklist_at(session, arrival.id, verdict.destination, usual)
     delivery = open_delivery(session, arrival, worklist, sealed=True)
     return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
-
-
-def _worklist_at(session: Session, arrival: Arrival, institution_id: str, usual: Worklist | None = None) -> Worklist:
-    """Where its delivery to that Institution is by now: somebody there may have reassigned it; else the `usual` one."""
-    there = delivery_to(session, arrival.id, institution_id, for_update=True)
-    if there is not None:
-        return there.worklist
-    return usual or default_worklist(session, institution_id)
 
 
 def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
@@ -246,7 +238,7 @@ def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
     verdict = route(rules, called, routing_directory(session), arrival.institution_id)
     if isinstance(verdict, Unrouted) or isinstance(by_rules(session, arrival), Unrouted):
         return ""
-    worklist = _worklist_at(session, arrival, verdict.destination)
+    worklist = worklist_at(session, arrival.id, verdict.destination)
     if not worklist.auto_release:
         return ""
     return open_delivery(session, arrival, worklist, sealed=False).id
