@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_ids, known_patients, names_another
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_ids, known_patients, names_another, reserve
 from models.outbox import post
+from models.purge import purge
 from models.tables import Delivery, Instance, LocalPatient, Node, OutboxCommand, new_id, now
 from tests.activities.misbehaving import misbehaving
 from tests.activities.parcels import Parcels
@@ -162,6 +164,53 @@ def test_an_id_in_another_case_is_no_other_id(parcels: Parcels) -> None:
     assert check(parcels, first, "H123a") == ""
     assert check(parcels, other, "h123A") == ANOTHERS_ID
     assert check(parcels, again, "h123A") == ""
+
+
+def test_of_two_who_enter_it_at_once_in_another_case_the_later_waits_and_is_told(parcels: Parcels) -> None:
+    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
+    answers: list[str] = []
+
+    def enter_another_case(command_id: str) -> None:
+        with parcels.database.begin() as session:
+            answers.append(reserve(session, session.get_one(Delivery, second), "abc1", command_id))
+
+    one, other = entered(parcels, first, "ABC1"), entered(parcels, second, "abc1")
+    with parcels.database.begin() as session:
+        assert reserve(session, session.get_one(Delivery, first), "ABC1", one) == ""
+        later = threading.Thread(target=enter_another_case, args=(other,))
+        later.start()
+        later.join(0.5)
+        assert answers == []
+    later.join()
+    assert answers == [ANOTHERS_ID]
+
+
+def test_who_was_a_moment_too_late_for_a_twin_s_id_reads_that_it_is_perhaps_a_twin_s(
+    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels.set_node(1, query_back=False)
+    first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
+
+    def nobody_yet(session: object, institution_id: str, patient_id: str) -> list[PatientFacts]:
+        return []
+
+    assert check(parcels, first, "H123") == ""
+    monkeypatch.setattr("activities.local_identity.bearers_of", nobody_yet)
+    assert check(parcels, twin, "H123") == CALLED_OTHERWISE
+
+
+def test_whom_nobody_released_under_an_id_is_forgotten_at_night(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    mistyped, waits, learned = (parcels.release(image(one)) for one in (AGNES, AGNES, BORIS))
+    assert check(parcels, mistyped, "H1") == ""
+    too_late(parcels, mistyped)
+    assert check(parcels, waits, "H2") == ""
+    released(parcels, learned, "H3")
+    with parcels.database.begin() as session:
+        session.add(LocalPatient(institution_id="ZX2", patient_id="H4", learned_at=now(), reserved_by="gone"))
+    purge(parcels.database, parcels.archive, days=30)
+    with parcels.database.begin() as session:
+        assert set(session.scalars(select(LocalPatient.patient_id))) == {"H2", "H3"}
 
 
 def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None:
