@@ -197,8 +197,8 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
             own = delivery.parcel.arrival.transaction
             return _Concerned(own, transaction.institution_id, delivery.institution_id, delivery)
         sides = transaction.institution_id, delivery.institution_id
-        people = {"requester": _asked_by(session, delivery), "sender": _sent_by(session, delivery)}
-        return _Concerned(transaction, *sides, delivery, **people)
+        asked_by, sent_by = _asked_by(session, delivery), _sent_by(session, delivery)
+        return _Concerned(transaction, *sides, delivery, requester=asked_by, sender=sent_by)
     asked = session.get(ImageRequest, request.subject_id)
     if asked is not None:
         person = session.get_one(Account, asked.placed_by)

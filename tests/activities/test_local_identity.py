@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_ids, known_patients, names_another, reserve
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_patients, names_another
 from models.outbox import post
-from models.purge import purge
 from models.tables import Delivery, Instance, LocalPatient, Node, OutboxCommand, new_id, now
 from tests.activities.misbehaving import misbehaving
 from tests.activities.parcels import Parcels
@@ -124,31 +122,6 @@ def test_a_release_teaches_whose_the_id_is(parcels: Parcels) -> None:
     assert check(parcels, again, "H123") == ""
 
 
-def test_of_two_who_enter_it_at_once_the_later_is_told_before_anything_is_released(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
-    assert check(parcels, first, "H123") == ""
-    assert check(parcels, second, "H123") == ANOTHERS_ID
-    assert check(parcels, first, "H123") == "", "whoever has it keeps it"
-
-
-def test_an_id_that_was_not_released_under_in_the_end_is_nobody_s(parcels: Parcels) -> None:
-    """One who mistypes and is told that somebody else was first has taught nothing."""
-    parcels.set_node(1, query_back=False)
-    mistyped, owner = parcels.release(image(AGNES | NUMBERED)), parcels.release(image(BORIS))
-    assert check(parcels, mistyped, "H123") == ""
-    assert known(parcels) == {}, "nothing was released yet"
-    assert check(parcels, owner, "H123") == ANOTHERS_ID
-    too_late(parcels, mistyped)
-    assert known(parcels) == {}
-    assert check(parcels, owner, "H123") == ""
-    assert check(parcels, mistyped, "H123") == ANOTHERS_ID
-    released(parcels, owner, "H123")
-    assert known(parcels) == {"H123": "SAMPLE^Boris"}
-    with parcels.database.begin() as session:
-        assert known_ids(session, "ZX2", {NUMBERED["PatientID"]}) == {}, "it is not proposed for whom it was mistyped"
-
-
 def test_what_was_known_stays_as_it_was_until_something_is_released(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     released(parcels, parcels.release(image(AGNES)), "H123")
@@ -166,53 +139,6 @@ def test_an_id_in_another_case_is_no_other_id(parcels: Parcels) -> None:
     assert check(parcels, again, "h123A") == ""
 
 
-def test_of_two_who_enter_it_at_once_in_another_case_the_later_waits_and_is_told(parcels: Parcels) -> None:
-    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
-    answers: list[str] = []
-
-    def enter_another_case(command_id: str) -> None:
-        with parcels.database.begin() as session:
-            answers.append(reserve(session, session.get_one(Delivery, second), "abc1", command_id))
-
-    one, other = entered(parcels, first, "ABC1"), entered(parcels, second, "abc1")
-    with parcels.database.begin() as session:
-        assert reserve(session, session.get_one(Delivery, first), "ABC1", one) == ""
-        later = threading.Thread(target=enter_another_case, args=(other,))
-        later.start()
-        later.join(0.5)
-        assert answers == []
-    later.join()
-    assert answers == [ANOTHERS_ID]
-
-
-def test_who_was_a_moment_too_late_for_a_twin_s_id_reads_that_it_is_perhaps_a_twin_s(
-    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parcels.set_node(1, query_back=False)
-    first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
-
-    def nobody_yet(session: object, institution_id: str, patient_id: str) -> list[PatientFacts]:
-        return []
-
-    assert check(parcels, first, "H123") == ""
-    monkeypatch.setattr("activities.local_identity.bearers_of", nobody_yet)
-    assert check(parcels, twin, "H123") == CALLED_OTHERWISE
-
-
-def test_whom_nobody_released_under_an_id_is_forgotten_at_night(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    mistyped, waits, learned = (parcels.release(image(one)) for one in (AGNES, AGNES, BORIS))
-    assert check(parcels, mistyped, "H1") == ""
-    too_late(parcels, mistyped)
-    assert check(parcels, waits, "H2") == ""
-    released(parcels, learned, "H3")
-    with parcels.database.begin() as session:
-        session.add(LocalPatient(institution_id="ZX2", patient_id="H4", learned_at=now(), reserved_by="gone"))
-    purge(parcels.database, parcels.archive, days=30)
-    with parcels.database.begin() as session:
-        assert set(session.scalars(select(LocalPatient.patient_id))) == {"H2", "H3"}
-
-
 def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
@@ -224,6 +150,7 @@ def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
 
 
+NUMBERED = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
 TWIN = AGNES | {"PatientName": "EXAMPLE^Berta"}
 
 
@@ -240,9 +167,6 @@ def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, twin).identity is None, "nor where both were released at once"
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
-
-
-NUMBERED = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
 
 
 @pytest.mark.parametrize("patient", [TWIN, TWIN | NUMBERED], ids=["no NHS number", "with one"])
