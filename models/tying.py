@@ -71,7 +71,7 @@ def contradicts(session: Session, arrival: Arrival, transfer: Transfer) -> bool:
 def _waiting_for(session: Session, arrival: Arrival, *, fetched: bool) -> Sequence[TransferStudy]:
     """Those that nothing brings, or what has to give way; of the arrival's own Node first."""
     is_own: ColumnElement[bool] = Transfer.node_id == arrival.node_id
-    to_be_taken = _by_a_push(arrival) if fetched else is_own & _by_a_push(arrival, Arrival.node_id != arrival.node_id)
+    to_be_taken = _by_a_push(arrival) if fetched else is_own & _by_a_push(arrival, _of_another_node(arrival))
     return session.scalars(
         select(TransferStudy)
         .join(Transfer)
@@ -86,6 +86,11 @@ def _waiting_for(session: Session, arrival: Arrival, *, fetched: bool) -> Sequen
         .with_for_update(of=TransferStudy)
         .execution_options(populate_existing=True)
     ).all()
+
+
+def _of_another_node(arrival: Arrival) -> ColumnElement[bool]:
+    # One whose AE title is not registered has none.
+    return Arrival.node_id.is_distinct_from(arrival.node_id)
 
 
 def _by_a_push(arrival: Arrival, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
