@@ -92,9 +92,13 @@ def run_ingest(settings: Settings) -> None:
     speaking = threading.Thread(target=announcer.run, args=(stop,), name="announcer")
     speaking.start()
     presence(settings).announce("ingest")
-    ingest.run(stop)
-    speaking.join()
-    door.close()
+    try:
+        ingest.run(stop)
+    finally:
+        # Whatever ended it ends the announcer too: a process that only half lives is not started again.
+        stop.set()
+        speaking.join()
+        door.close()
 
 
 def run_relay(settings: Settings) -> None:

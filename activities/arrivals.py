@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from activities.border import acts
 from activities.effects import chosen_worklist
 from activities.routes import KNOWN, by_a_person, by_rules, by_transfer
-from models import manifests
+from models import manifests, tying
 from models.answers import follow_late, open_answers, start_of
 from models.candidates import certain, note_for_arrival
 from models.completeness import Listed, listed, still_connected
 from models.db import Database
-from models.deliveries import default_worklist, delivery_to, open_delivery, stop_deliveries
+from models.deliveries import open_delivery, stop_deliveries, worklist_at
 from models.directory import routing_directory, rules_of
 from models.domain.arrival_contracts import WhereItGoes
 from models.domain.contracts import (
@@ -67,7 +67,7 @@ class ArrivalActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, arrival_id, with_for_update=True)
-            fetched = manifests.brought_for(session, arrival)
+            fetched = tying.brought_for(session, arrival)
             node = session.get(Node, arrival.node_id) if arrival.node_id else None
             if node is None or arrival.standing != KNOWN:
                 return ArrivalOutlook(
@@ -94,7 +94,7 @@ class ArrivalActivities:
         """
         with self.database.begin() as session:
             arrival = session.get_one(Arrival, request.arrival_id, with_for_update=True)
-            fetched = manifests.brought_for(session, arrival) if arrival.sealed_at is None else None
+            fetched = tying.brought_for(session, arrival) if arrival.sealed_at is None else None
             if fetched is not None:
                 return _sealed_for(session, arrival, fetched)
             if arrival.sealed_at is None:
@@ -119,7 +119,7 @@ class ArrivalActivities:
             chosen = chosen_worklist(session, request.content_id)
             if chosen is not None:
                 return _opened(session, arrival, by_a_person(session, arrival, chosen), chosen=chosen)
-            fetched = manifests.brought_for(session, arrival)
+            fetched = tying.brought_for(session, arrival)
             verdict = by_transfer(session, arrival, fetched) if fetched else by_rules(session, arrival)
             if isinstance(verdict, Unrouted):
                 arrival.held_reason = verdict.reason.value
@@ -227,17 +227,9 @@ def _opened(
 ) -> RouteVerdict:
     if isinstance(verdict, Unrouted):
         return RouteVerdict(reason=verdict.reason, detail=verdict.detail)
-    worklist = chosen or _worklist_at(session, arrival, verdict.destination, usual)
+    worklist = chosen or worklist_at(session, arrival.id, verdict.destination, usual)
     delivery = open_delivery(session, arrival, worklist, sealed=True)
     return RouteVerdict(delivery.id, Urgency(arrival.transaction.urgency), detail=verdict.basis)
-
-
-def _worklist_at(session: Session, arrival: Arrival, institution_id: str, usual: Worklist | None = None) -> Worklist:
-    """Where its delivery to that Institution is by now: somebody there may have reassigned it; else the `usual` one."""
-    there = delivery_to(session, arrival.id, institution_id, for_update=True)
-    if there is not None:
-        return there.worklist
-    return usual or default_worklist(session, institution_id)
 
 
 def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
@@ -246,7 +238,7 @@ def _early_delivery(session: Session, arrival: Arrival, rules: RuleSet) -> str:
     verdict = route(rules, called, routing_directory(session), arrival.institution_id)
     if isinstance(verdict, Unrouted) or isinstance(by_rules(session, arrival), Unrouted):
         return ""
-    worklist = _worklist_at(session, arrival, verdict.destination)
+    worklist = worklist_at(session, arrival.id, verdict.destination)
     if not worklist.auto_release:
         return ""
     return open_delivery(session, arrival, worklist, sealed=False).id

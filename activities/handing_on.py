@@ -14,8 +14,8 @@ from pynetdicom.association import Association
 from activities.backlog import limit_backlog
 from activities.peer import PeerAddress, association, contexts, status_of
 from activities.received_file import ReceivedFile
-from models.directory import AE_TITLE
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable, Permanent
+from models.domain.routing import AE_TITLE
 
 EDGE = "The exchange's own receiver"
 OUT_OF_RESOURCES = 0xA700
@@ -68,7 +68,9 @@ class HandingOn:
             self._open.close()
             self._assoc = self._associate()
         try:
-            status = status_of(self.onward.edge, self._assoc.send_c_store(file.path))
+            # As if the Node had moved it to the edge: it came at our request.
+            answer = self._assoc.send_c_store(file.path, originator_aet=AE_TITLE, originator_id=1)
+            status = status_of(self.onward.edge, answer)
         except (PeerUnreachable, RuntimeError) as fault:
             raise PeerBusy(f"{EDGE} does not answer.") from fault
         self._used = time.monotonic()

@@ -65,8 +65,7 @@ class LocalIdentityActivities:
             return refused
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
-            kept = reserve(session, delivery, given, question.content_id, same_person=same_person)
-        return "" if kept else ANOTHERS_ID
+            return reserve(session, delivery, given, question.content_id, same_person=same_person)
 
 
 def _can_be_asked(node: Node) -> bool:

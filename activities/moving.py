@@ -14,8 +14,8 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
 from temporalio.exceptions import CancelledError
 
 from activities.peer import PeerAddress, association, status_of
-from models.directory import AE_TITLE
 from models.domain.retrieval import MoveOutcome, MoveRow, move_meaning
+from models.domain.routing import AE_TITLE
 
 MOVE = StudyRootQueryRetrieveInformationModelMove
 SILENT = 300.0

@@ -141,6 +141,7 @@ class _Concerned:
     delivery: Delivery | None = None
     requester: str = ""
     sender: str = ""
+    is_fetched: bool = False
 
     @property
     def sides(self) -> dict[str, str]:
@@ -182,6 +183,7 @@ class _Concerned:
             "node": self.delivery.node.name if self.delivery else "",
             "count": str(accepted_of(session, self.delivery)) if self.delivery else "",
             "detail": request.detail,
+            "study": "A study from your PACS" if self.is_fetched else "A study that you pushed",
         }
 
 
@@ -195,8 +197,8 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
             own = delivery.parcel.arrival.transaction
             return _Concerned(own, transaction.institution_id, delivery.institution_id, delivery)
         sides = transaction.institution_id, delivery.institution_id
-        people = {"requester": _asked_by(session, delivery), "sender": _sent_by(session, delivery)}
-        return _Concerned(transaction, *sides, delivery, **people)
+        asked_by, sent_by = _asked_by(session, delivery), _sent_by(session, delivery)
+        return _Concerned(transaction, *sides, delivery, requester=asked_by, sender=sent_by)
     asked = session.get(ImageRequest, request.subject_id)
     if asked is not None:
         person = session.get_one(Account, asked.placed_by)
@@ -207,7 +209,13 @@ def _concerned(session: Session, request: NoticeRequest) -> _Concerned:
         return _Concerned(sent.transaction, sent.institution_id, sent.worklist.institution_id, sender=person.email)
     arrival = session.get_one(Arrival, request.subject_id)
     named = arrival.called_ae_title.removeprefix("IEP_")
-    return _Concerned(arrival.transaction, arrival.institution_id, arrival.transaction.destination_id or named)
+    to = arrival.transaction.destination_id or named
+    return _Concerned(arrival.transaction, arrival.institution_id, to, is_fetched=_is_fetched(session, arrival))
+
+
+def _is_fetched(session: Session, arrival: Arrival) -> bool:
+    """Whether it came for a transfer."""
+    return session.scalars(select(TransferStudy.id).where(TransferStudy.arrival_id == arrival.id)).first() is not None
 
 
 def _asked_by(session: Session, delivery: Delivery) -> str:

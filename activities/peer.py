@@ -20,9 +20,9 @@ from activities.outgoing import read_no_further_ahead
 from activities.quick_socket import make_quick, mark
 from activities.secured import OWN, Caller, Towards, towards
 from activities.tls_trouble import tls_trouble
-from models.directory import AE_TITLE
 from models.domain.errors import ExchangeError, NotSecured, PeerBusy, PeerRefuses, PeerUnreachable
 from models.domain.reaching import Step
+from models.domain.routing import AE_TITLE
 from models.tables import Node
 
 _config.STORE_SEND_CHUNKED_DATASET = True

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of
-from activities.routes import IF_IN_CONFLICT, ended_before, identity_conflict
+from activities.routes import IF_IN_CONFLICT, identity_conflict
 from models.answers import open_answers, progress, requests_answered_by, start_of
 from models.candidates import note_chosen, recognised
 from models.db import Database
-from models.deliveries import default_worklist
+from models.deliveries import delivery_to
 from models.domain.errors import NotAllowed
+from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.request import State
 from models.domain.request_contracts import (
     Answered,
@@ -69,9 +70,10 @@ class RequestActivities:
                 raise NotAllowed(f"{conflict.detail} {IF_IN_CONFLICT}")
             study_id = str(content_of(session, choice.content_id).get("requested_study_id", ""))
             request = note_chosen(session, arrival, study_id)
-            ended = ended_before(session, arrival, default_worklist(session, request.institution_id))
-            if ended:
-                raise NotAllowed(f"It was {ended} there before; push it again from your PACS.")
+            there = delivery_to(session, arrival.id, request.institution_id)
+            if there is not None and there.state in DELIVERY.terminal:
+                # On whichever of its worklists it was: what has ended is not delivered anew.
+                raise NotAllowed(f"It was {there.state} there before; push it again from your PACS.")
             return request.id
 
     @acts

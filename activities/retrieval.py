@@ -19,7 +19,7 @@ from activities.listing import images_listed
 from activities.moving import Said, move, remaining, whole
 from activities.peer import PeerAddress, association
 from activities.transfers import noting
-from models import manifests
+from models import manifests, tying
 from models.db import Database
 from models.domain.retrieval import MoveOutcome, RetrieveBy
 from models.domain.transfer_contracts import Retrieved
@@ -125,7 +125,7 @@ class _Round:
                 raise CancelledError("It was withdrawn.")
             with self.database.begin() as session:
                 study = session.get_one(TransferStudy, self.study_id)
-                manifests.tie_open_arrival(session, study)
+                tying.tie_open_arrival(session, study)
                 count = manifests.count(session, study)
                 coming = _is_coming(session, study, self.settle)
             if count.here != before:

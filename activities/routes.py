@@ -16,9 +16,10 @@ from models.domain.identity import disagreement
 from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.arrival import State
 from models.domain.routing import HeldReason, Routed, Unrouted
-from models.named_route import named_route, names_nothing
+from models.named_route import named_route
 from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, TransferStudy, Worklist
+from models.tying import contradicts
 
 KNOWN = "known"
 IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
@@ -49,9 +50,9 @@ def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Rou
     if conflict is not None:
         return conflict
     worklist, reference = study.transfer.worklist, study.transfer.transaction.reference
-    if arrival.node_id != study.transfer.node_id and not names_nothing(session, arrival):
+    if contradicts(session, arrival, study.transfer):
         # It came at the last moment: tied it stays, but a code that somebody wrote is not passed over.
-        named = f"Its images name a destination, and transfer {reference} says {worklist.institution_id}."
+        named = f"Its images name another destination, and transfer {reference} says {worklist.institution_id}."
         return Unrouted(HeldReason.CONFLICT, named)
     if study.series and (more := manifests.beyond(session, study)):
         images = "1 image" if more == 1 else f"{more} images"

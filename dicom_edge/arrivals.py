@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,10 +13,20 @@ from dicom_edge.facts import Association as Sender
 from dicom_edge.storable import storable
 from models.audit import record_act
 from models.domain.contracts import EXCHANGE
+from models.followed import followed
 from models.references import new_reference
 from models.tables import Arrival, ArrivalInstance, Instance, Study, Transaction, new_id
 
 Key = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One image of an arrival, by which association, and whether that moves it at our request."""
+
+    instance: Instance
+    association_id: str
+    fetched: bool
 
 
 class ArrivalBook:
@@ -25,7 +36,7 @@ class ArrivalBook:
         self.session = session
         self.at = at
         self._open: dict[Key, Arrival] = {}
-        self._added: dict[str, list[tuple[Instance, str]]] = {}
+        self._added: dict[str, dict[str, Brought]] = {}
 
     def open_arrival(self, sender: Sender, study: Study) -> Arrival:
         """The one unsealed arrival of this study from this sender to this called AE title, locked."""
@@ -45,8 +56,8 @@ class ArrivalBook:
         newest = select(Arrival.id).where(Arrival.study_id == study_id).order_by(Arrival.opened_at.desc()).limit(1)
         return self.session.scalars(newest).first()
 
-    def add(self, arrival: Arrival, instance: Instance, association_id: str) -> None:
-        self._added.setdefault(arrival.id, []).append((instance, association_id))
+    def add(self, arrival: Arrival, instance: Instance, association_id: str, *, fetched: bool) -> None:
+        self._added.setdefault(arrival.id, {})[instance.id] = Brought(instance, association_id, fetched)
 
     def close(self) -> None:
         """Write which images came. One that brought only known images moves on too: its sender is still busy."""
@@ -54,13 +65,18 @@ class ArrivalBook:
         for arrival in self._open.values():
             arrival.last_received_at = self.at
             arrival.generation += 1
-            added = {instance.id: (instance, by) for instance, by in self._added.get(arrival.id, ())}
-            if any(instance.complete_content for instance, _ in added.values()):
+            added = self._added.get(arrival.id, {}).values()
+            if any(one.instance.complete_content for one in added):
                 # It says what the whole study is: due at once, however lately the arrival was announced.
                 arrival.announced_at = None
             rows = [
-                {"arrival_id": arrival.id, "instance_id": instance.id, "association_id": association_id}
-                for instance, association_id in added.values()
+                {
+                    "arrival_id": arrival.id,
+                    "instance_id": one.instance.id,
+                    "association_id": one.association_id,
+                    "fetched": one.fetched,
+                }
+                for one in added
             ]
             known = set(
                 self.session.scalars(
@@ -98,7 +114,7 @@ class ArrivalBook:
             reference=new_reference(),
             kind="push",
             institution_id=institution_id,
-            follows_id=self._followed(key),
+            follows_id=followed(self.session, *key[:4]),
             lifecycle="arrival",
             state="receiving",
             state_since=self.at,
@@ -132,17 +148,3 @@ class ArrivalBook:
             at=self.at,
         )
         return arrival
-
-    def _followed(self, key: Key) -> str | None:
-        institution_id, study_id, calling, called, _ = key
-        return self.session.scalars(
-            select(Arrival.transaction_id)
-            .where(
-                Arrival.institution_id == institution_id,
-                Arrival.study_id == study_id,
-                Arrival.calling_ae_title == calling,
-                Arrival.called_ae_title == called,
-            )
-            .order_by(Arrival.opened_at.desc())
-            .limit(1)
-        ).first()

@@ -60,11 +60,11 @@ class Ingest:
         """Take over whatever is acknowledged until `stop`; while database or archive are away, wait for them."""
         due = 0.0
         while not stop.is_set():
-            if self.spool.is_empty() and time.monotonic() < due:
-                stop.wait(LOOK_EVERY)
-                continue
-            due = time.monotonic() + DEAD_EVERY
             try:
+                if self.spool.is_empty() and time.monotonic() < due:
+                    stop.wait(LOOK_EVERY)
+                    continue
+                due = time.monotonic() + DEAD_EVERY
                 taken = self.round()
             except (SQLAlchemyError, OSError) as away:
                 log.warning("nothing can be taken over (%s); images stay in the spool", type(away).__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,11 +17,11 @@ from dicom_edge.storable import storable
 from models.archive import Stored
 from models.audit import record_act
 from models.dicom import Header, Unreadable, facts_to_json
-from models.directory import AE_TITLE
 from models.domain.contracts import EXCHANGE
-from models.manifests import stragglers
+from models.domain.routing import AE_TITLE
 from models.same_object import Sameness
 from models.tables import ArrivalInstance, Association, HeldObject, Instance, Study, new_id, now
+from models.tying import stragglers
 
 Compare = Callable[[str, str], Sameness]
 """How the objects at two keys of the archive relate: the one known before, and the fresh one."""
@@ -100,13 +100,17 @@ class Intake:
                 continue
             if instance is not None and (one.sender.association, instance.id) in brought:
                 continue
-            sender = one.sender
-            if instance is not None and sender.called_ae_title == AE_TITLE and (instance.id, sender.node_id) in fetched:
+            if instance is not None and _is_straggler(one, instance, fetched):
                 continue
             study = self._study(one)
             if instance is None:
                 instance = known[one.known_by] = self._instance(study, one)
-            self.book.add(self.book.open_arrival(one.sender, study), instance, one.sender.association)
+            self.book.add(
+                self.book.open_arrival(one.sender, study),
+                instance,
+                one.sender.association,
+                fetched=one.taken.kept.fetched,
+            )
         self.book.close()
 
     def _associations(self, senders: Iterable[Sender]) -> None:
@@ -255,6 +259,12 @@ def _fit(group: Sequence[Taken]) -> Iterator[Fit]:
         sender, header = taken.sender, taken.header
         if sender is not None and sender.institution_id is not None and isinstance(header, Header):
             yield Fit(taken, sender, sender.institution_id, header)
+
+
+def _is_straggler(fit: Fit, instance: Instance, fetched: Mapping[tuple[str, str | None], bool]) -> bool:
+    """Whether it was asked for twice: where its first copy is known to have been, so must this one be."""
+    moved = fetched.get((instance.id, fit.sender.node_id))
+    return moved is not None and fit.sender.called_ae_title == AE_TITLE and (fit.taken.kept.fetched or not moved)
 
 
 def _known(session: Session, group: Sequence[Taken]) -> dict[tuple[str, str], Instance]:

@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from pynetdicom import evt
@@ -38,7 +37,9 @@ from dicom_edge.inspection import Flaw, Refused, inspect
 from dicom_edge.limits import Limits
 from dicom_edge.rejections import Rejections
 from dicom_edge.server import GuardedServer
+from dicom_edge.session import Session, is_fetched
 from dicom_edge.spool import Spool
+from models.domain.routing import AE_TITLE
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,6 @@ PROCESSING_FAILURE = 0x0110
 
 SETTLING_SECONDS = 5
 """What an association that has been aborted may take to end."""
-
-
-@dataclass
-class Session:
-    """One admitted association, as it goes."""
-
-    association: Association
-    recorded: bool = False
-    stored: int = 0
-    started: float = field(default_factory=time.monotonic)
 
 
 Read = Callable[[Association, Any, str], CommitmentAsked | CommitmentReported | ActionStatus]
@@ -83,7 +74,7 @@ class Listener:
         self._limits = limits
         self._rejections = Rejections()
         self._sessions: dict[Any, Session] = {}
-        self._entity = ApplicationEntity("IEP")
+        self._entity = ApplicationEntity(AE_TITLE)
         self._entity.add_supported_context(Verification)
         # As the provider for senders, and as the user of a destination that asks for the role of the provider.
         self._entity.add_supported_context(StorageCommitmentPushModel, TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
@@ -207,7 +198,7 @@ class Listener:
         session = self._sessions[event.assoc]
         request = event.request
         try:
-            self._record(session)
+            session.record(self._spool)
             incoming = request._dataset_file
             if not isinstance(incoming, Incoming):
                 return self._refuse(session, request, Refused(Flaw.NO_DATA_SET))
@@ -223,20 +214,14 @@ class Listener:
             )
             if isinstance(verdict, Refused):
                 return self._refuse(session, request, verdict)
-            self._spool.keep(incoming.path, session.association.association, session.stored + 1)
+            session.keep(self._spool, incoming.path, fetched=is_fetched(request))
         except OSError as error:
             log.error("association %s: not kept: errno %s", session.association.association, error.errno)
             return OUT_OF_RESOURCES
         except Exception as error:  # noqa: BLE001 pynetdicom would say nothing that is fit for the log
             log.critical("association %s: not kept: %s", session.association.association, type(error).__name__)
             return PROCESSING_FAILURE
-        session.stored += 1
         return SUCCESS
-
-    def _record(self, session: Session) -> None:
-        if not session.recorded:
-            self._spool.record_association(session.association)
-            session.recorded = True
 
     def _commit(self, event: Any) -> tuple[int, None]:
         """The status of one N-ACTION; 0x0000 only for a request that the spool has kept."""
@@ -266,7 +251,7 @@ class Listener:
         said = read(session.association, event.request, str(event.context.transfer_syntax))
         if isinstance(said, ActionStatus):
             return said
-        self._record(session)
+        session.record(self._spool)
         self._spool.report(said)
         return ActionStatus.SUCCESS
 

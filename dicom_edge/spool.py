@@ -1,7 +1,8 @@
 """The spool: the folder where an edge keeps what it has acknowledged until ingest has taken it over.
 
     tmp/           files being written, named <edge>.<random>
-    ready/         <association>.<n>.dcm: complete Part 10 files, durable before they were acknowledged
+    ready/         <association>.<n>.dcm: complete Part 10 files, durable before they were acknowledged;
+                   <association>.<n>.fetched.dcm where the sender says that it moves the object at our request
     associations/  <association>.json: who sent them
     events/        <random>.json: one fact each
     poison/        facts that could not be taken over, kept for a person
@@ -26,15 +27,17 @@ from dicom_edge.facts import Association, Fact, fact_from_json, fact_to_json
 
 log = logging.getLogger(__name__)
 FOLDERS = ("tmp", "ready", "associations", "events", "edges", "poison")
+FETCHED = ".fetched"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One acknowledged object: the `n`th (from 1) of its association."""
+    """One acknowledged object: the `n`th (from 1) of its association; `fetched` as its sender says."""
 
     association: str
     n: int
     path: Path
+    fetched: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,13 @@ class Spool:
         """Make `association` durable. Must return before its first object is acknowledged."""
         self._write(association.to_json(), self._associations / f"{association.association}.json")
 
-    def keep(self, path: Path, association: str, n: int) -> Path:
+    def keep(self, path: Path, association: str, n: int, *, fetched: bool = False) -> Path:
         """Make the complete file at `path` (in tmp/) durable as object `n`: fsync, rename, fsync of the folder.
 
         Only after this has returned may the object be acknowledged. An OSError means: not kept, do not
         acknowledge; the file is then gone, since after a failed fsync its bytes cannot be trusted.
         """
-        kept = self.ready_folder / f"{association}.{n}.dcm"
+        kept = self.ready_folder / f"{association}.{n}{FETCHED if fetched else ''}.dcm"
         try:
             self._move(path, kept)
         except OSError:
@@ -125,8 +128,9 @@ class Spool:
         """The acknowledged objects, by association and then in the order of arrival."""
         found = []
         for path in self._files(self.ready_folder, ".dcm"):
-            association, n = path.stem.split(".")
-            found.append(Kept(association, int(n), path))
+            name = path.stem.removesuffix(FETCHED)
+            association, n = name.split(".")
+            found.append(Kept(association, int(n), path, fetched=name != path.stem))
         return sorted(found, key=lambda kept: (kept.association, kept.n))
 
     def association(self, association: str) -> Association | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.deliveries import default_worklist, delivery_to, open_delivery
+from models.deliveries import delivery_to, open_delivery, worklist_at
 from models.directory import routing_directory
 from models.domain.contracts import EXCHANGE, DeliveryStart
 from models.domain.lifecycles import ARRIVAL, DELIVERY
@@ -197,11 +197,10 @@ def _end(candidate: Candidate, delivery: Delivery | None) -> str:
 
 def _delivery_to(session: Session, arrival: Arrival, request: ImageRequest) -> Delivery:
     requester = request.institution_id
-    there = delivery_to(session, arrival.id, requester, for_update=True)
-    if there is not None:
-        worklist, transaction = there.worklist, session.get_one(Transaction, there.transaction_id)
-    else:
-        worklist, transaction = default_worklist(session, requester), _transaction_to(session, arrival, requester)
+    worklist = worklist_at(session, arrival.id, requester)
+    there = delivery_to(session, arrival.id, requester)
+    own = session.get_one(Transaction, there.transaction_id) if there else None
+    transaction = own or _transaction_to(session, arrival, requester)
     return open_delivery(session, arrival, worklist, sealed=True, transaction=transaction)
 
 

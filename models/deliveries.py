@@ -89,6 +89,12 @@ def default_worklist(session: Session, institution_id: str) -> Worklist:
     return session.scalars(select(Worklist).where(Worklist.institution_id == institution_id, Worklist.is_default)).one()
 
 
+def worklist_at(session: Session, arrival_id: str, institution_id: str, usual: Worklist | None = None) -> Worklist:
+    """Where its delivery to that Institution is by now: somebody there may have reassigned it; else the `usual` one."""
+    there = delivery_to(session, arrival_id, institution_id, for_update=True)
+    return there.worklist if there is not None else usual or default_worklist(session, institution_id)
+
+
 def _parcel_before(session: Session, arrival: Arrival) -> str | None:
     if arrival.transaction.follows_id is None:
         return None

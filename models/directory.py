@@ -11,10 +11,9 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from models.db import Database
-from models.domain.routing import STANDARD_RULES, Directory, Mode, Organisation, Rule, RuleSet
+from models.domain.routing import AE_TITLE, STANDARD_RULES, Directory, Mode, Organisation, Rule, RuleSet
 from models.tables import Agreement, Institution, Node, RoutingRules, Worklist, now
 
-AE_TITLE = "IEP"
 LOCK_OF_DIRECTORY = 0x1EB
 
 

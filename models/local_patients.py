@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -112,19 +112,19 @@ def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -
 
 def reserve(
     session: Session, delivery: Delivery, patient_id: str, command_id: str, *, same_person: bool = False
-) -> bool:
-    """Keep `patient_id` for this patient while `command_id` is carried out; False when it is another person's.
+) -> str:
+    """Keep `patient_id` for this patient while `command_id` is carried out; why not, where it cannot be.
 
     Of two who enter it at once for two patients the later is told; what is not released in the end is forgotten.
     """
     patient, row = arriving(session, delivery), _locked(session, delivery.institution_id, patient_id, command_id)
-    if refused := why_not_filed_as(patient, [facts_of(row)]):
-        return same_person and refused == CALLED_OTHERWISE
-    if row.reserved_by:
+    if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
+        return "" if same_person and refused == CALLED_OTHERWISE else refused
+    if row.reserved_by is not None:
         row.reserved_by = command_id
         _complete(row, patient)
     session.flush()
-    return True
+    return ""
 
 
 def learn(
@@ -139,7 +139,7 @@ def learn(
     if names_another(patient_id, patient):
         return False
     row = _locked(session, delivery.institution_id, patient_id, command_id)
-    if refused := why_not_filed_as(patient, [facts_of(row)]):
+    if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
         # Somebody has looked, and may err: the record stays whose it is.
         return same_person and refused == CALLED_OTHERWISE
     _complete(row, patient)
@@ -150,17 +150,30 @@ def learn(
 
 def _locked(session: Session, institution_id: str, patient_id: str, command_id: str) -> LocalPatient:
     """The row of a local ID, of nobody where it is new or the command that has reserved it did not release under it."""
-    # Of two who enter it at once the second waits here for the first.
+    # Of two who enter it at once, in whatever case, the second waits here for the first.
+    in_any_case = func.concat(institution_id, " ", func.lower(patient_id))
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(in_any_case, 0))))
+    fresh = insert(LocalPatient).values(
+        institution_id=institution_id, patient_id=patient_id, learned_at=now(), reserved_by=command_id
+    )
+    # One that is there is locked by this, as if it were written: nobody forgets it before it is read.
     session.execute(
-        insert(LocalPatient)
-        .values(institution_id=institution_id, patient_id=patient_id, learned_at=now(), reserved_by=command_id)
-        .on_conflict_do_nothing()
+        fresh.on_conflict_do_update(
+            index_elements=[LocalPatient.institution_id, LocalPatient.patient_id],
+            set_={"learned_at": LocalPatient.learned_at},
+        )
     )
     row = session.get_one(LocalPatient, (institution_id, patient_id), with_for_update=True)
-    command = session.get(OutboxCommand, row.reserved_by, populate_existing=True) if row.reserved_by else None
-    if row.reserved_by and (command is None or command.delivered_at):
-        row.nhs_number = row.PatientName = row.PatientBirthDate = ""
+    if row.reserved_by is not None:
+        command = session.get(OutboxCommand, row.reserved_by, populate_existing=True)
+        if command is None or command.delivered_at is not None:
+            row.nhs_number = row.PatientName = row.PatientBirthDate = ""
     return row
+
+
+def forget_unreleased(session: Session) -> None:
+    """Remove whom somebody once entered under an ID and did not release under it in the end."""
+    session.execute(delete(LocalPatient).where(~_is_known(), ~_is_reserved()))
 
 
 def _complete(row: LocalPatient, patient: PatientFacts) -> None:

@@ -152,7 +152,7 @@ OCCASIONS: Mapping[str, Occasion] = {
     "handed-to-destination": Occasion(
         "Support hands this over to you", "Support has left you a note about it, under Support acts.", ("destination",)
     ),
-    "arrival-held": Occasion("Study held", "A study that you pushed is held. {detail}", ("source",)),
+    "arrival-held": Occasion("Study held", "{study} is held. {detail}", ("source",)),
     "sender-changed": Occasion(
         "Unregistered AE title",
         "Images arrive from {source} and will be held: {detail} If that PACS was changed, register its new AE title.",

@@ -117,7 +117,8 @@ def report_node_fault(session: Session, node_id: str, sentence: str, step: Step 
 
 def alarm_not_secured(session: Session, node_id: str, sentence: str) -> None:
     """Say in the audit that the Node could not be trusted (DCM 110113, Security Alert), once until it answers again."""
-    node = session.get_one(Node, node_id, with_for_update=True)
+    # Its key stays as it is: what refers to the Node, as each delivery does, is written meanwhile.
+    node = session.get_one(Node, node_id, with_for_update={"key_share": True})
     told = node.last_fault == sentence and (
         node.last_answer_at is None or (node.last_fault_at is not None and node.last_fault_at > node.last_answer_at)
     )

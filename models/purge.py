@@ -9,14 +9,16 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from models import bulk_retention, drafts, searches
+from models import bulk_retention, drafts, local_patients, searches
 from models.archive import FolderArchive
 from models.audit import record_act
 from models.db import Database
+from models.domain.lifecycles.delivery import State
 from models.tables import Arrival, ArrivalInstance, Delivery, HeldObject, Instance, LeftOver, Parcel, TransitionRow, now
 
 ACTOR = "exchange"
-DONE = ("confirmed",)
+DONE = (State.CONFIRMED, State.CONFIRMED_IN_PART)
+"""What a person left out is pushed again by whoever wants it after all, as its page says: nothing waits for it here."""
 GROUP = 500
 LOCK_OF_PURGE = 0x1EA
 
@@ -24,20 +26,24 @@ LOCK_OF_PURGE = 0x1EA
 def purge(
     database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
 ) -> int:
-    """Remove old drafts and searches, what old sheets say, and the images of `purge_confirmed`; how many those were."""
+    """Remove old drafts and searches, what old sheets say, local IDs under which nothing was released in the end, and
+    the images of `purge_confirmed`; how many those were.
+    """
     with database.begin() as session:
         drafts.forget_old(session)
         searches.forget_old(session)
         bulk_retention.empty_old(session)
+        local_patients.forget_unreleased(session)
     return purge_confirmed(database, archive, days=days, must_stop=must_stop)
 
 
 def purge_confirmed(
     database: Database, archive: FolderArchive, *, days: float, must_stop: Callable[[], bool] = lambda: False
 ) -> int:
-    """Remove images all of whose deliveries were confirmed more than `days` ago; how many that were.
+    """Remove images all of whose deliveries were confirmed, if only in part, more than `days` ago; how many that were.
 
-    An image that is held, on its way, or never confirmed anywhere stays. Where it `must_stop` the rest stays, too.
+    An image that is held, on its way, or of a delivery that never was confirmed stays. Where it `must_stop` the rest
+    stays, too.
     """
     # What was left lying when this was killed.
     remove_left_over(database, archive)

@@ -18,7 +18,6 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DataConverter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import RPCError, RPCStatusCode
 
 from models import outbox
 from models.db import Database
@@ -37,6 +36,7 @@ from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES, decision_of
 from temporal.refusals import in_our_words
+from temporal.still_running import still_running
 from workflows.bulk_sheet import BulkSheet
 from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
@@ -113,8 +113,8 @@ class Gateway:
             self._call(self._signal(workflow.run, workflow_id, workflow.delivery_moved))
 
     def running(self, workflow_ids: Collection[str]) -> set[str]:
-        """Which of these workflows the engine knows and have not ended; it is asked for all of them at once."""
-        return self._call(self._running(workflow_ids))
+        """Which of these workflows the engine knows and have not ended, or does not speak of."""
+        return self.asked(lambda client: still_running(client, workflow_ids, self._rpc_timeout))
 
     def is_ready(self) -> bool:
         """Whether the engine answers."""
@@ -236,21 +236,6 @@ class Gateway:
         """Start it unless it runs or has come to its end: a command that is carried twice is one start."""
         with contextlib.suppress(WorkflowAlreadyStartedError):
             self._call(self._start(run, start, workflow_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY))
-
-    async def _running(self, workflow_ids: Collection[str]) -> set[str]:
-        are = await asyncio.gather(*map(self._is_running, workflow_ids))
-        return {workflow_id for workflow_id, is_running in zip(workflow_ids, are, strict=True) if is_running}
-
-    async def _is_running(self, workflow_id: str) -> bool:
-        try:
-            description = (
-                await (await self._connected()).get_workflow_handle(workflow_id).describe(rpc_timeout=self._rpc_timeout)
-            )
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
-        return description.close_time is None
 
     async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
         return await ask(await self._connected())

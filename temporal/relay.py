@@ -45,6 +45,8 @@ WAKE_AT_ONCE = 50
 """Deliveries that are told in one look that they may go on: commands of people are not kept waiting by thousands."""
 LOOK_AT_ONCE = 32
 """Workflows that the engine is asked about at the same time, in one look: commands are carried in between."""
+ENOUGH = 3
+"""Starts that fail and end a look: when the engine is away, each takes its time to fail; else it may be this row."""
 FRESH = timedelta(seconds=30)
 """Rows younger than this may just be on their way to the engine."""
 Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart | SheetStart
@@ -58,6 +60,8 @@ class Relay:
         self.nightly = nightly
         self.unswept: list[list[str]] = []
         """What the sweep under way has still to look at."""
+        self._failed: set[str] = set()
+        """Workflows that could not be started when they were last to be."""
 
     def run(self, stop: threading.Event) -> None:
         due = time.monotonic()
@@ -125,12 +129,25 @@ class Relay:
         # Read again: they may have ended by themselves since the rows were listed, and their last step is there now.
         starts = self.unfinished(missing)
         unheard = self._unheard(starts.values())
-        for workflow_id, start in starts.items():
+        failures: list[Exception] = []
+        # What has failed comes last, or it would keep all others waiting for as long as it fails.
+        for workflow_id in sorted(starts, key=self._failed.__contains__):
+            start = starts[workflow_id]
+            try:
+                self.drive(start)
+            except Exception as failure:  # noqa: BLE001 - raised below
+                self._failed.add(workflow_id)
+                failures.append(failure)
+                if len(failures) == ENOUGH:
+                    break
+                continue
+            self._failed.discard(workflow_id)
             if start in unheard:
                 log.info("%s is started", workflow_id)
             else:
                 log.warning("%s was not running and is started again", workflow_id)
-            self.drive(start)
+        if failures:
+            raise failures[0]
         return len(starts)
 
     def tell(self) -> None:

@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from models.domain.contracts import CommandKind
+from models.domain.held_words import fitting
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
-from models.domain.sentences import fitting
 
 COLOURS: Mapping[str, str] = {
     "placed": "blue",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from string import ascii_lowercase, ascii_uppercase
 
+AE_TITLE = "IEP"
+"""The exchange's own: without a code behind it, it names no destination."""
 CALLED_AE_TITLE = "CalledAETitle"
 PRIVATE_ROUTE = "PrivateRoute"
 ODS_CODE = re.compile(r"[A-Z0-9]{1,9}")

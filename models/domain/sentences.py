@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.domain.confirming import being_asked, by_its_word, in_vain
+from models.domain.held_words import closed
 from models.domain.lifecycles import LIFECYCLES, arrival, commitment, delivery, node, request, transfer
 
 
@@ -44,8 +45,10 @@ class Facts:
     lost: int = 0
     possible: int = 0
     in_part: int = 0
+    held: int = 0
     """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there;
-    those of which a person has yet to say whether they answer it; those that got there without what was left out."""
+    those of which a person has yet to say whether they answer it; those that got there without what was left out.
+    Of a transfer also those that are held at its source."""
 
 
 Say = Callable[[Facts], str]
@@ -114,26 +117,9 @@ def _came(f: Facts) -> str:
     return f"{studies} and {reports}" if f.total else reports
 
 
-def _closed(text: str) -> str:
-    text = text.strip()
-    return text if not text or text.endswith((".", "?", "!")) else f"{text}."
-
-
 def _why(said: str, detail: str) -> str:
     """`said`, with what a person or a Node gave as the reason; mails leave that out."""
     return f"{said}: {detail}" if detail else f"{said}."
-
-
-def fitting(requests: int) -> str:
-    """How many requests a held study may answer, without a full stop; empty for none."""
-    if requests < 2:
-        return "One request may be about it" if requests else ""
-    return f"{'Two' if requests == 2 else requests} requests fit"
-
-
-def held_because(detail: str, requests: int) -> str:
-    """Why a study is held: what the route lacks, and how many requests it may answer."""
-    return f"{_closed(detail)} {_closed(fitting(requests))}".strip()
 
 
 def _in_downtime(f: Facts) -> str:
@@ -170,7 +156,10 @@ def _possible(f: Facts) -> str:
 
 
 def _waits(f: Facts) -> str:
-    """Whose move it is with what came in answer to a request; empty while the exchange goes on by itself."""
+    """Whose move it is with what came; empty while the exchange goes on by itself."""
+    if f.held:
+        rest = _waits(replace(f, held=0))
+        return f"{f.held} held at {f.source}, its PACS officer decides{f'; {rest}' if rest else '.'}"
     if f.stopped:
         return f"delivery of {f.stopped} has stopped, a PACS officer of {f.destination} or {f.source} decides."
     if f.on_worklist:
@@ -294,7 +283,7 @@ TYPED = frozenset(
 
 def sentence(lifecycle: str, state: StrEnum, facts: Facts) -> str:
     """The one sentence, the same on page, list and mail: where it is, whose move, since when, what comes by itself."""
-    facts = replace(facts, detail=_closed(facts.detail), fault=_closed(facts.fault))
+    facts = replace(facts, detail=closed(facts.detail), fault=closed(facts.fault))
     words = " ".join(SENTENCES[lifecycle, state](facts).split())
     is_open = state not in LIFECYCLES[lifecycle].terminal
     return f"{words} Since {facts.since}." if facts.since and is_open else words

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
+from models.domain.held_words import fitting
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State
 from models.domain.permissions import Function
-from models.domain.sentences import fitting
 from models.domain.urgency import Urgency
 from models.queries.candidates import Possible, how_many_fit, possible_requests
 from models.queries.choices import Choice, worklists_open_to

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload, selectinload
 
+from models.domain.held_words import held_because
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State
 from models.domain.parts import Part
-from models.domain.sentences import TYPED, Facts, asked, held_because, sentence
+from models.domain.sentences import TYPED, Facts, asked, sentence
 from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.downtime import downtime_words
@@ -201,6 +202,7 @@ def _standing(
         lost=coming.lost,
         possible=coming.possible,
         in_part=coming.in_part,
+        held=coming.held,
     )
     if request is not None:
         facts = _of_request(facts, request)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models.domain.lifecycles import arrival
 from models.domain.lifecycles.delivery import State
 from models.queries.under_way import STOPPED, UnderWay
 from models.queries.viewer import Viewer, visible
@@ -163,8 +164,10 @@ def _ends(session: Session, study_ids: Collection[str]) -> Ends:
         .outerjoin(Parcel, Parcel.arrival_id == Arrival.id)
         .outerjoin(Delivery, and_(Delivery.parcel_id == Parcel.id, Delivery.institution_id == Worklist.institution_id))
         .where(TransferStudy.id.in_(study_ids))
+        # The newest stands: an earlier one may have been withdrawn for it.
+        .order_by(Delivery.created_at)
     )
-    return {study_id: (delivery or arrival, reference) for study_id, arrival, delivery, reference in rows}
+    return {study_id: (delivered or came, reference) for study_id, came, delivered, reference in rows}
 
 
 def _sent(transfer: Transfer, counts: Counts, ends: Ends) -> Sent:
@@ -193,5 +196,6 @@ def _sent(transfer: Transfer, counts: Counts, ends: Ends) -> Sent:
         on_worklist=states[State.ON_WORKLIST],
         stopped=sum(states[state] for state in STOPPED),
         in_part=states[State.CONFIRMED_IN_PART],
+        held=states[arrival.State.HELD],
     )
     return Sent(transfer, tuple(studies), coming)

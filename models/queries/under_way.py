@@ -19,6 +19,8 @@ STOPPED = (State.NEEDS_ATTENTION, State.DIFFERS_AT_DESTINATION)
 class UnderWay:
     """Studies `on_worklist` wait for a release by the requester, `stopped` ones for a decision; `lost` were refused.
 
+    `held` ones, of a transfer, have not left their own Institution: its PACS officer decides.
+
     `possible` ones go to the requester, too; whether they answer a person has yet to say. `in_part` ones got there but
     for images that a person left out.
     """
@@ -28,6 +30,7 @@ class UnderWay:
     lost: int = 0
     possible: int = 0
     in_part: int = 0
+    held: int = 0
 
 
 def under_way(session: Session, request_ids: Collection[str]) -> Mapping[str, UnderWay]:

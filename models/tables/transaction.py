@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.tables.base import Base, new_id
@@ -115,13 +115,17 @@ Index(
 
 
 class ArrivalInstance(Base):
-    """Which images an arrival brought, in the order of `position` (its watermark); new or known before."""
+    """Which images an arrival brought, in the order of `position` (its watermark); new or known before.
+
+    `fetched`: its sender says that it moves this image at our request. Many a PACS never says so.
+    """
 
     __tablename__ = "arrival_instance"
     arrival_id: Mapped[str] = mapped_column(ForeignKey("arrival.id"), primary_key=True)
     instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"), primary_key=True, index=True)
     association_id: Mapped[str] = mapped_column(ForeignKey("association.id"), index=True)
     position: Mapped[int]
+    fetched: Mapped[bool] = mapped_column(default=False, server_default=false())
     __table_args__ = (UniqueConstraint("arrival_id", "position"),)
 
 

@@ -145,13 +145,16 @@ def _without_pending(dimse: Any) -> None:
 
 
 @contextlib.contextmanager
-def edge(filling: Filling, sender: str = "ZX1_PACS") -> Iterator[int]:
-    """Where images arrive from a Node of ZX1, each taken over at once; the port."""
+def edge(filling: Filling, sender: str = "ZX1_PACS", *, fetched: bool = False) -> Iterator[int]:
+    """Where images arrive from a Node of ZX1, each taken over at once; the port.
+
+    `fetched`: as if the PACS named the move's originator. pynetdicom names itself, so that counts for nothing.
+    """
 
     def store(event: Any) -> int:
         image = event.dataset
         association = filling.open("IEP", sender, node_id=filling.registry.nodes[sender])
-        filling.keep(association, image)
+        filling.keep(association, image, fetched=fetched)
         filling.close(association)
         filling.ingest.round()
         return 0x0000

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities import handing_on
 from activities.getting import CLASSES_AT_ONCE
-from models.tables import Association
+from models.tables import ArrivalInstance, Association
 from tests.activities.fetching import images
 from tests.activities.getting import Getting
 from tests.activities.source_pacs import Interrupted, source_pacs
@@ -43,6 +43,14 @@ def test_three_of_180_are_left_out_and_only_those_are_asked_for(getting: Getting
     assert getting.seal(arrival).basis == "180 of 180, by ZX1_PACS's own list."
     assert getting.route(arrival).reason is None
     assert getting.archived() == pacs.on_the_wire, "byte for byte"
+
+
+def test_what_was_got_is_known_to_have_been_asked_for(getting: Getting) -> None:
+    getting.start_edge()
+    with source_pacs(images(), 0) as pacs:
+        assert getting.retrieve(getting.listed(pacs.port)).complete
+    with getting.filling.database.begin() as session:
+        assert session.scalars(select(ArrivalInstance.fetched)).all() == [True] * 6
 
 
 def test_success_with_nothing_at_all(getting: Getting) -> None:

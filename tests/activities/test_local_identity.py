@@ -16,7 +16,7 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_ids, known_patients, names_another
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_patients, names_another
 from models.outbox import post
 from models.tables import Delivery, Instance, LocalPatient, Node, OutboxCommand, new_id, now
 from tests.activities.misbehaving import misbehaving
@@ -122,31 +122,6 @@ def test_a_release_teaches_whose_the_id_is(parcels: Parcels) -> None:
     assert check(parcels, again, "H123") == ""
 
 
-def test_of_two_who_enter_it_at_once_the_later_is_told_before_anything_is_released(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    first, second = parcels.release(image(AGNES)), parcels.release(image(BORIS))
-    assert check(parcels, first, "H123") == ""
-    assert check(parcels, second, "H123") == ANOTHERS_ID
-    assert check(parcels, first, "H123") == "", "whoever has it keeps it"
-
-
-def test_an_id_that_was_not_released_under_in_the_end_is_nobody_s(parcels: Parcels) -> None:
-    """One who mistypes and is told that somebody else was first has taught nothing."""
-    parcels.set_node(1, query_back=False)
-    mistyped, owner = parcels.release(image(AGNES | NUMBERED)), parcels.release(image(BORIS))
-    assert check(parcels, mistyped, "H123") == ""
-    assert known(parcels) == {}, "nothing was released yet"
-    assert check(parcels, owner, "H123") == ANOTHERS_ID
-    too_late(parcels, mistyped)
-    assert known(parcels) == {}
-    assert check(parcels, owner, "H123") == ""
-    assert check(parcels, mistyped, "H123") == ANOTHERS_ID
-    released(parcels, owner, "H123")
-    assert known(parcels) == {"H123": "SAMPLE^Boris"}
-    with parcels.database.begin() as session:
-        assert known_ids(session, "ZX2", {NUMBERED["PatientID"]}) == {}, "it is not proposed for whom it was mistyped"
-
-
 def test_what_was_known_stays_as_it_was_until_something_is_released(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     released(parcels, parcels.release(image(AGNES)), "H123")
@@ -175,6 +150,7 @@ def test_of_two_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
 
 
+NUMBERED = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
 TWIN = AGNES | {"PatientName": "EXAMPLE^Berta"}
 
 
@@ -191,9 +167,6 @@ def test_a_twin_s_id_is_not_taken_unless_somebody_has_looked(parcels: Parcels) -
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, twin).identity is None, "nor where both were released at once"
         assert session.get_one(LocalPatient, ("ZX2", "H123")).PatientName == "EXAMPLE^Agnes"
-
-
-NUMBERED = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
 
 
 @pytest.mark.parametrize("patient", [TWIN, TWIN | NUMBERED], ids=["no NHS number", "with one"])

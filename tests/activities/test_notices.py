@@ -25,10 +25,13 @@ from models.tables import (
     Institution,
     Notice,
     Transaction,
+    TransferStudy,
     Worklist,
     new_id,
     now,
 )
+from models.transfers import place as place_transfer
+from tests.activities.fetching import entry
 from tests.activities.parcels import Parcels
 from tests.demo.programs import Program, program
 from tests.ingest.filling import small_ct
@@ -126,6 +129,18 @@ def test_the_mail_says_what_list_and_page_say_without_what_anybody_typed(
     for mail in by_address(folder).values():
         assert "How it stands: Declined by ZX1. Nothing is sent." in mail.body
         assert "Zebra" not in mail.body
+
+
+def test_what_a_transfer_fetched_nobody_has_pushed(parcels: Parcels, mailbox: Program, folder: Path) -> None:
+    subject, _ = about(parcels, "arrival-held")
+    tell(parcels, mailbox.port, NoticeRequest("1", "arrival-held", subject, "Why."))
+    assert "A study that you pushed is held. Why." in by_address(folder)["imaging@zx1.example"].body
+    with parcels.database.begin() as session:
+        officer = parcels.filling.registry.accounts["officer.zx1"]
+        place_transfer(session, institution_id="ZX1", account_id=officer, entry=entry(parcels.filling), command_id="t")
+        session.scalars(select(TransferStudy)).one().arrival_id = subject
+    tell(parcels, mailbox.port, NoticeRequest("2", "arrival-held", subject, "Why."))
+    assert [mail for mail in read_mailbox(folder, 50) if "A study from your PACS is held. Why." in mail.body]
 
 
 def test_each_side_reads_times_as_its_own_clocks_show_them(parcels: Parcels, mailbox: Program, folder: Path) -> None:

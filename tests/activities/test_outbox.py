@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models.domain.contracts import CommandKind
 from models.failpoint import VARIABLE
-from models.outbox import UNDER_WAY, has_earlier, next_due, post, report_node_fault
+from models.outbox import UNDER_WAY, alarm_not_secured, has_earlier, next_due, post, report_node_fault
 from models.tables import AuditEntry, Node, OutboxCommand
 from tests.activities.parcels import Parcels
 
@@ -112,3 +112,14 @@ def test_faults_of_a_node_are_reported_now_and_then(parcels: Parcels) -> None:
     assert [command.kind for command in commands(parcels)] == ["report-node-fault"]
     with parcels.database.begin() as session:
         assert session.get_one(Node, parcels.node_id).last_fault == "It did not answer."
+
+
+def test_an_alarm_about_a_node_keeps_no_row_waiting_that_refers_to_it(parcels: Parcels) -> None:
+    """Each delivery refers to its Node: to write one, PostgreSQL locks the Node's key."""
+    with parcels.database.begin() as alarm:
+        alarm_not_secured(alarm, parcels.node_id, "Its certificate is another one.")
+        with parcels.database.begin() as other:
+            other.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            other.scalars(
+                select(Node.id).where(Node.id == parcels.node_id).with_for_update(key_share=True, read=True)
+            ).one()

@@ -40,9 +40,10 @@ def files(parcels: Parcels) -> int:
     return sum(path.is_file() for path in parcels.archive.root.rglob("*"))
 
 
-def test_what_was_confirmed_long_ago_goes_and_its_record_stays(parcels: Parcels) -> None:
+@pytest.mark.parametrize("state", ["confirmed", "confirmed-in-part"])
+def test_what_was_confirmed_long_ago_goes_and_its_record_stays(parcels: Parcels, state: str) -> None:
     delivery = parcels.release(small_ct(1), small_ct(2))
-    end(parcels, delivery)
+    end(parcels, delivery, state)
     assert purge(parcels) == 2
     assert files(parcels) == 0
     for row in instances(parcels).values():

@@ -17,6 +17,7 @@ from models.tables import (
     now,
 )
 from tests.activities.desk import NAMESAKE, Desk
+from tests.database import add_neuro
 from tests.workflows.rows import command
 
 
@@ -57,6 +58,19 @@ def test_a_person_may_not_match_what_cannot_be(desk: Desk) -> None:
         with pytest.raises(ApplicationError, match=words) as refusal:
             chosen(desk, arrival, study_id)
         assert refusal.value.non_retryable
+
+
+def test_a_person_may_not_match_what_has_ended_at_the_requester_on_another_worklist(desk: Desk) -> None:
+    """A match would send nothing, and the request would open again."""
+    arrival = desk.push(patient=NAMESAKE, called="IEP_ZX3")
+    desk.route(arrival)
+    (delivery,) = desk.deliveries()
+    request = desk.place()
+    with desk.database.begin() as session:
+        session.get_one(Delivery, delivery.id).worklist_id = add_neuro(session, "ZX3").id
+    desk.ends(delivery.id, "refused", "refused")
+    with pytest.raises(ApplicationError, match="It was refused there before; push it again"):
+        chosen(desk, arrival, desk.study(request).id)
 
 
 def test_a_persons_decision_dismisses_the_other_candidates(desk: Desk) -> None:

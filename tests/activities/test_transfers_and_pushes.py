@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from models.domain.routing import HeldReason
-from models.tables import Arrival, Node
+from models.domain.urgency import Urgency
+from models.tables import Arrival, Node, Transaction
 from tests.activities.fetching import Fetching, images
 from tests.activities.source_pacs import edge, source_pacs
-from tests.ingest.filling import Filling, small_ct
+from tests.ingest.filling import Filling, seal, small_ct
 
 FOR_ZX3: dict[str, Any] = {"StudyComments": "DEST: ZX3"}
 
@@ -93,6 +94,39 @@ def test_a_pacs_may_store_under_another_title_than_the_one_that_is_asked(
     (arrival,) = fetching.arrivals()
     assert fetching.seal(arrival).basis == "6 of 6, by ZX1_PACS's own list."
     assert fetching.route(arrival).detail.startswith("ZX2, as transfer ")
+
+
+def test_a_code_that_names_the_transfers_own_destination_contradicts_nothing(
+    fetching: Fetching, storing_under_another_title: int
+) -> None:
+    with source_pacs(images(StudyComments="DEST: ZX2"), storing_under_another_title) as pacs:
+        assert fetching.retrieve(fetching.listed(pacs.port)).complete
+    (arrival,) = fetching.arrivals()
+    assert fetching.seal(arrival).sealed
+    assert fetching.route(arrival).detail.startswith("ZX2, as transfer ")
+
+
+@pytest.mark.parametrize("why", ["the PACS sends", "it names a destination"])
+def test_what_gives_way_is_a_push_of_its_own_again(
+    fetching: Fetching, filling: Filling, edge_port: int, why: str
+) -> None:
+    filling.bring(small_ct(90), called="IEP")
+    (before,) = fetching.arrivals()
+    seal(filling)
+    with source_pacs(images(), edge_port, lambda n, level, wanted: ([], 0xA702)) as pacs:
+        transfer_id = fetching.listed(pacs.port, urgency=Urgency.BULK)
+        filling.bring(small_ct(1, SeriesInstanceUID="2.25.21"), called="IEP")
+        fetching.retrieve(transfer_id)
+    push = fetching.arrivals()[-1]
+    assert fetching.study().arrival_id == push.id
+    own_node = "ZX1_PACS" if why == "the PACS sends" else "STORESCU"
+    filling.bring(small_ct(2, SeriesInstanceUID="2.25.20", **FOR_ZX3), called="IEP", sender=own_node)
+    for arrival in fetching.arrivals():
+        fetching.seal(arrival)
+    with fetching.database.begin() as session:
+        transaction = session.get_one(Transaction, push.transaction_id)
+        assert transaction.follows_id == before.transaction_id
+        assert (transaction.urgency, transaction.due_at) == (Urgency.ROUTINE, None)
 
 
 def test_a_code_that_comes_at_the_last_moment_is_not_passed_over(

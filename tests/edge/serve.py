@@ -29,8 +29,8 @@ def die_after_keep() -> None:
     """Kill -9 once the third object is durable, before its acknowledgement."""
     keep = Spool.keep
 
-    def kept(self: Spool, path: Path, association: str, n: int) -> Path:
-        final = keep(self, path, association, n)
+    def kept(self: Spool, path: Path, association: str, n: int, *, fetched: bool = False) -> Path:
+        final = keep(self, path, association, n, fetched=fetched)
         if n == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         return final
@@ -43,14 +43,14 @@ def die_in_keep(step: str) -> None:
     keep = Spool.keep
     fsync = spool._fsync
 
-    def kept(self: Spool, path: Path, association: str, n: int) -> Path:
+    def kept(self: Spool, path: Path, association: str, n: int, *, fetched: bool = False) -> Path:
         def dying(path: Path, flags: int) -> None:
             if n == 3 and bool(flags & os.O_DIRECTORY) == (step == "folder"):
                 os.kill(os.getpid(), signal.SIGKILL)
             fsync(path, flags)
 
         spool._fsync = dying
-        return keep(self, path, association, n)
+        return keep(self, path, association, n, fetched=fetched)
 
     Spool.keep = kept  # type: ignore[method-assign]
 

@@ -49,6 +49,17 @@ def test_storescu_stores(peers: Peers, edges: Edges, edge: EdgeProcess, tmp_path
     assert edges.temporary() == []
 
 
+@pytest.mark.parametrize(("originator", "fetched"), [("IEP", True), ("SENDER", False), (None, False)])
+def test_who_asked_for_an_object_is_kept_with_it(
+    edges: Edges, edge: EdgeProcess, originator: str | None, fetched: bool
+) -> None:
+    with sender.association(edges.port) as made:
+        status = made.send_c_store(ct(), originator_aet=originator, originator_id=1 if originator else None)
+    assert status.Status == 0x0000
+    (kept,) = edges.spool.ready()
+    assert kept.fetched is fetched
+
+
 def test_echo_leaves_nothing(peers: Peers, edges: Edges, edge: EdgeProcess) -> None:
     assert sender.echo(peers.need("echoscu"), edges.port).returncode == 0
     assert edge.terminate() == 0

@@ -60,6 +60,15 @@ def test_kept_objects_in_order(spool: Spool) -> None:
     assert [one.n for one in spool.ready()] == [2, 10]
 
 
+def test_what_was_moved_at_our_request_is_known_as_that(spool: Spool) -> None:
+    spool.keep(arrived(spool), "b" * 32, 1)
+    spool.keep(arrived(spool), "b" * 32, 2, fetched=True)
+    assert [(one.association, one.n, one.fetched) for one in spool.ready()] == [
+        ("b" * 32, 1, False),
+        ("b" * 32, 2, True),
+    ]
+
+
 @pytest.mark.parametrize("at", ["file", "folder"])
 def test_what_cannot_be_synced_is_gone(spool: Spool, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     fsync = module._fsync

@@ -73,8 +73,10 @@ class Filling:
         self.counts[association] = 0
         return association
 
-    def keep(self, association: str, *objects: Dataset | Path | bytes, syntax: str = EXPLICIT) -> None:
-        """Acknowledge objects: data sets, files to be copied, or bytes."""
+    def keep(
+        self, association: str, *objects: Dataset | Path | bytes, syntax: str = EXPLICIT, fetched: bool = False
+    ) -> None:
+        """Acknowledge objects: data sets, files to be copied, or bytes; `fetched` as their sender says."""
         for one in objects:
             path = self.spool.new_path()
             if isinstance(one, bytes):
@@ -86,7 +88,7 @@ class Filling:
                     warnings.simplefilter("ignore")
                     write(path, one, syntax)
             self.counts[association] += 1
-            self.spool.keep(path, association, self.counts[association])
+            self.spool.keep(path, association, self.counts[association], fetched=fetched)
 
     def close(self, association: str) -> None:
         self.spool.report(AssociationEnded(association, utc_now(), self.counts[association]))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text
@@ -18,11 +19,15 @@ from sqlalchemy.orm import Session
 
 from dicom_edge.endings import take_facts
 from dicom_edge.facts import CommitmentAsked
+from dicom_edge.ingest import Ingest
+from dicom_edge.spool import Spool
 from models import purge
 from models.archive import FolderArchive, Stored
 from models.failpoint import VARIABLE
 from models.same_object import Sameness
 from models.tables import Arrival, ArrivalInstance, Association, CommitmentRequest, HeldObject, Instance, now
+from processes import run_ingest
+from settings import Settings
 from tests.database import Postgres
 from tests.eventually import eventually
 from tests.ingest.filling import Filling, small_ct
@@ -210,3 +215,51 @@ def test_comparisons_come_after_everything_else_and_not_all_at_once(
     assert filling.ingest.round() == 3
     assert seen == [4, 5, 6]
     assert filling.spool.ready() == []
+
+
+def test_a_spool_that_cannot_be_listed_for_a_moment_is_looked_at_again(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_edge.ingest.COME_BACK", 0.05)
+    is_empty, troubles = Spool.is_empty, iter([errno.EMFILE, errno.EIO, errno.ESTALE])
+
+    def troubled(self: Spool) -> bool:
+        trouble = next(troubles, None)
+        if trouble is not None:
+            raise OSError(trouble, os.strerror(trouble))
+        return is_empty(self)
+
+    monkeypatch.setattr(Spool, "is_empty", troubled)
+    filling.keep(filling.open(), small_ct(1))
+    stop = threading.Event()
+    running = threading.Thread(target=filling.ingest.run, args=(stop,))
+    running.start()
+    try:
+        eventually(lambda: not filling.spool.ready(), 10)
+    finally:
+        stop.set()
+        running.join()
+
+
+def test_an_ingest_that_fails_leaves_no_half_process_behind(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With its announcer still running it would count as present, and nothing would start it again."""
+
+    def fails(self: Ingest, stop: threading.Event) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(Ingest, "run", fails)
+    monkeypatch.setattr("processes._until_told", threading.Event)
+    monkeypatch.setattr("processes.database", lambda settings: filling.database)
+    monkeypatch.setattr("processes._gateway", lambda settings: SimpleNamespace(announce=None, close=lambda: None))
+    ended: list[str] = []
+
+    def whole_process() -> None:
+        with pytest.raises(ValueError):
+            run_ingest(Settings(var=tmp_path))
+        ended.append("with its error")
+
+    threading.Thread(target=whole_process, daemon=True).start()
+    eventually(lambda: ended, 10)
+    assert "announcer" not in [thread.name for thread in threading.enumerate()]

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.db import MIGRATIONS, Database
-from models.tables import LocalPatient, Node, now
+from models.tables import ArrivalInstance, LocalPatient, Node, now
 from tests.database import register
+from tests.workflows.fakes import World
+from tests.workflows.rows import arrived
+
+
+def as_of(database: Database, version: str) -> None:
+    """Take the tables back to an earlier version."""
+    with database.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, version)
 
 
 def test_rows_of_the_version_before_are_kept_and_say_what_was_so(fresh_database: Database) -> None:
+    with fresh_database.begin() as session:
+        arrived(session, register(session), World("1"))
+        session.execute(update(ArrivalInstance).values(fetched=True))
+    as_of(fresh_database, "-1")
+    fresh_database.upgrade()
+    with fresh_database.begin() as session:
+        node = session.scalars(select(Node).where(Node.name == "ZX2_PACS")).one()
+        assert (node.ae_title, node.tls, node.confirm_by, node.preferred_syntaxes) == ("ZX2_PACS", "", "query", [])
+        assert session.scalars(select(ArrivalInstance.fetched)).all() == [False], "nobody had kept who asked for it"
+
+
+def test_local_ids_that_were_only_reserved_are_not_known_to_a_version_that_reserved_none(
+    fresh_database: Database,
+) -> None:
     with fresh_database.begin() as session:
         register(session)
         session.add_all(
             LocalPatient(institution_id="ZX2", patient_id=patient_id, learned_at=now(), reserved_by=command_id)
             for patient_id, command_id in (("H1", None), ("H2", "a command"))
         )
-    with fresh_database.engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.downgrade(config, "-1")
+    as_of(fresh_database, "0004")
     fresh_database.upgrade()
     with fresh_database.begin() as session:
-        node = session.scalars(select(Node).where(Node.name == "ZX2_PACS")).one()
-        assert session.scalars(select(LocalPatient.patient_id)).all() == ["H1"], "what is only reserved is not known"
-        assert (node.ae_title, node.tls, node.confirm_by, node.preferred_syntaxes) == ("ZX2_PACS", "", "query", [])
+        assert session.scalars(select(LocalPatient.patient_id)).all() == ["H1"]

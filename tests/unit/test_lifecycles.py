@@ -204,6 +204,15 @@ def test_a_request_whose_study_came_in_part_says_so() -> None:
     )
 
 
+def test_a_transfer_whose_study_is_held_is_not_under_way() -> None:
+    facts = Facts(source="ZX1", destination="ZX2", node="ZX1_PACS", total=9, studies=2, held=1)
+    came = "9 images of 2 studies came from ZX1_PACS; 1 held at ZX1, its PACS officer decides"
+    assert sentence("transfer", _state("transfer", "delivering"), facts) == f"{came}."
+    assert sentence("transfer", _state("transfer", "delivering"), replace(facts, on_worklist=1)) == (
+        f"{came}; 1 on ZX2's worklist, its PACS officer releases it."
+    )
+
+
 REQUESTED = {
     "1 study and its report": Facts(total=1, reports=1, paired=True),
     "2 studies and their reports": Facts(total=2, reports=2, paired=True),

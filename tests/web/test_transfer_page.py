@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -10,7 +12,7 @@ from sqlalchemy import select
 
 from models import manifests
 from models.db import Database
-from models.tables import Arrival, Instance, OutboxCommand, Transaction, Transfer, new_id, now
+from models.tables import Arrival, Delivery, Instance, OutboxCommand, Transaction, Transfer, Worklist, new_id, now
 from models.transfers import place
 from tests.database import Registry
 from tests.models.test_transfers import entry
@@ -80,6 +82,47 @@ def test_who_sent_it_may_fetch_again_and_nobody_else(app: Flask, database: Datab
     with database.begin() as session:
         command = session.scalars(select(OutboxCommand).where(OutboxCommand.kind == "retry-transfer")).one()
         assert command.payload["seen"] == "needs-attention"
+
+
+@pytest.mark.parametrize(
+    ("other", "waits", "whose"),
+    [
+        ("sending", "", "ZX1"),
+        ("on-worklist", "; 1 on ZX2's worklist, its PACS officer releases it", "ZX2 or ZX1"),
+    ],
+)
+def test_a_study_that_is_held_is_the_senders_move(
+    app: Flask, database: Database, registry: Registry, other: str, waits: str, whose: str
+) -> None:
+    reference = fetched(database, registry, "delivering", other)
+    with database.begin() as session:
+        held = Seed(session, registry).arrival("held")
+        arrival = session.scalars(select(Arrival).where(Arrival.transaction_id == held.id)).one()
+        session.scalars(select(Transfer)).one().studies[1].arrival_id = arrival.id
+    text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+    assert f"1 held at ZX1, its PACS officer decides{waits}." in unescape(text)
+    assert f"<strong>Whose move:</strong> {whose}." in text
+
+
+def test_of_two_deliveries_the_newer_says_how_a_study_stands(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    """The older was withdrawn when a person chose another worklist of the same Institution."""
+    reference = fetched(database, registry, "delivering")
+    with database.begin() as session:
+        newer = session.scalars(select(Delivery)).one()
+        worklist = Worklist(institution_id="ZX2", name="Second", node_id=newer.node_id, is_default=False)
+        session.add(worklist)
+        session.flush()
+        session.add(
+            Delivery(
+                institution_id="ZX2", transaction_id=newer.transaction_id, parcel_id=newer.parcel_id,
+                worklist_id=worklist.id, node_id=newer.node_id, state="abandoned",
+                created_at=newer.created_at - timedelta(minutes=1),
+            )
+        )  # fmt: skip
+    page = sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+    assert "1 on ZX2's worklist" in unescape(page)
 
 
 def test_support_reads_neither_whom_it_is_for_nor_why(app: Flask, database: Database, registry: Registry) -> None:

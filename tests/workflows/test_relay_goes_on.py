@@ -5,9 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.db import Database
 from models.domain.contracts import CommandKind, DeliveryStart
@@ -15,6 +20,7 @@ from models.domain.errors import PeerUnreachable
 from models.searches import KEPT_FOR
 from models.tables import Node, OutboxCommand, PacsSearch, now
 from temporal.relay import Relay
+from temporal.still_running import still_running
 from tests.database import Registry
 from tests.eventually import eventually
 from tests.workflows.fakes import World
@@ -27,6 +33,7 @@ class Engine:
     def __init__(self, asked: Callable[[str], None], told: Callable[[], None]) -> None:
         self.said: list[str] = []
         self.started: list[str] = []
+        self.refused: set[str] = set()
         self._asked, self._told = asked, told
 
     def running(self, workflow_ids: Collection[str]) -> set[str]:
@@ -41,6 +48,8 @@ class Engine:
         return ""
 
     def start_delivery(self, start: DeliveryStart) -> None:
+        if start.delivery_id in self.refused:
+            raise PeerUnreachable("The engine is not answering.")
         self.started.append(start.delivery_id)
 
 
@@ -128,3 +137,65 @@ def test_commands_without_end_keep_the_rest_from_nothing(database: Database, mon
     with running(database, lambda workflow_id: None, one_more) as engine:
         one_more()
         eventually(lambda: len(engine.started) == 3, 10)
+
+
+@pytest.mark.parametrize("refused", [{"1-delivery"}, {"1-delivery", "2-delivery", "3-delivery"}])
+def test_what_cannot_be_started_holds_up_nothing_of_its_batch(
+    database: Database, registry: Registry, monkeypatch: pytest.MonkeyPatch, refused: set[str]
+) -> None:
+    monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 32)
+    with database.begin() as session:
+        delivering(session, registry, World("4"), state="needs-attention")
+    engine = Engine(lambda workflow_id: None, lambda: None)
+    engine.refused = refused
+    relay = Relay(database, engine)  # type: ignore[arg-type]
+    for _ in range(2):
+        # Of the engine or of this row: that cannot be told, so it is said each time.
+        with pytest.raises(PeerUnreachable):
+            relay.sweep()
+    assert {"1-delivery", "2-delivery", "3-delivery", "4-delivery"} - refused == set(engine.started)
+
+
+def test_an_engine_that_is_away_is_not_asked_to_start_a_whole_batch(
+    database: Database, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 32)
+    tried: list[str] = []
+
+    class Away(Engine):
+        def start_delivery(self, start: DeliveryStart) -> None:
+            tried.append(start.delivery_id)
+            away(start.delivery_id)
+
+    with database.begin() as session:
+        delivering(session, registry, World("4"), state="needs-attention")
+    with pytest.raises(PeerUnreachable):
+        Relay(database, Away(lambda workflow_id: None, lambda: None)).sweep()  # type: ignore[arg-type]
+    assert len(tried) == 3
+
+
+class Doubtful:
+    """A client: of the workflow "unsaid" the engine does not answer."""
+
+    def get_workflow_handle(self, workflow_id: str) -> Doubtful:
+        return self if workflow_id == "runs" else Silent() if workflow_id == "unsaid" else Ended()
+
+    async def describe(self, rpc_timeout: timedelta) -> Any:
+        return SimpleNamespace(close_time=None)
+
+
+class Silent(Doubtful):
+    async def describe(self, rpc_timeout: timedelta) -> Any:
+        raise RPCError("deadline exceeded", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+
+
+class Ended(Doubtful):
+    async def describe(self, rpc_timeout: timedelta) -> Any:
+        return SimpleNamespace(close_time=now())
+
+
+async def test_one_workflow_of_which_the_engine_says_nothing_hides_no_other() -> None:
+    client, patience = cast(Client, Doubtful()), timedelta(seconds=1)
+    assert await still_running(client, ["runs", "unsaid", "ended"], patience) == {"runs", "unsaid"}
+    with pytest.raises(RPCError):
+        await still_running(client, ["unsaid"], patience)

@@ -109,11 +109,18 @@ def whose_move(page: TransactionPage) -> str:
     move, coming = MOVES.get((page.lifecycle, page.state), ""), page.under_way
     if (page.request or page.transfer) and page.state in (RequestState.ANSWERED, TransferState.DELIVERING):
         # All that was asked for has come: what holds it up is what holds its deliveries up.
-        move = BOTH if coming.stopped else "{destination}" if coming.on_worklist else ""
+        move = _of_what_came(page)
     elif page.request and move == SOURCE and any((coming.on_worklist, coming.stopped, coming.possible)):
         # The source still owes something, and a person of either side has something to say to what came.
         move = BOTH
     return _filled(move, page)
+
+
+def _of_what_came(page: TransactionPage) -> str:
+    coming = page.under_way
+    if coming.stopped or (coming.held and coming.on_worklist):
+        return BOTH
+    return SOURCE if coming.held else "{destination}" if coming.on_worklist else ""
 
 
 def _filled(text: str, page: TransactionPage) -> str:
