@@ -11,19 +11,10 @@ from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
-    from activities.dicom import DicomActivities
-    from models.domain.contracts import (
-        Decision,
-        DeliveryStart,
-        Listing,
-        Sending,
-        SendReport,
-        Verdict,
-    )
+    from models.domain.contracts import Decision, DeliveryStart, Listing, Verdict
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
     from models.domain.seen import Seen
@@ -33,6 +24,7 @@ from workflows.before_deciding import must_be_the_same_person, must_be_where_it_
 from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
 from workflows.node_wait import NodeWait
+from workflows.sending import Attempts
 
 WITHDRAWN = "It was withdrawn: the study goes elsewhere, or nowhere."
 
@@ -45,9 +37,9 @@ class Delivery:
         self.start = start
         self.sent_again = False
         self.node = NodeWait(self.journey)
+        self.attempts = Attempts(start, self.node)
         self.confirmation = Confirmation(start, self.node)
         self.moves = 0
-        self.underway: ActivityHandle[SendReport] | None = None
 
     @workflow.run
     async def run(self, start: DeliveryStart) -> str:
@@ -175,8 +167,8 @@ class Delivery:
     def urgency_raised(self, urgency: Urgency) -> None:
         """It answers what is more urgent than it was when it began: its next image goes as urgently."""
         if urgency.priority < self.start.urgency.priority:
-            self.start = self.confirmation.start = replace(self.start, urgency=urgency)
-            self._interrupt()
+            self.start = self.attempts.start = self.confirmation.start = replace(self.start, urgency=urgency)
+            self.attempts.interrupt()
 
     async def _decided(self, event: Event, decision: Decision, detail: str = "") -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
@@ -185,15 +177,9 @@ class Delivery:
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
         self.node.may_go_on = True
-        self._interrupt()
+        self.attempts.interrupt()
         await self.journey.recorded()
         return after.value
-
-    def _interrupt(self) -> None:
-        """An attempt under way finishes its image and reports nothing any more."""
-        if self.underway is not None:
-            self.underway.cancel()
-            self.underway = None
 
     def _may(self, event: Event, decision: Decision) -> None:
         self.journey.may(event, Seen.of(decision.seen).state)
@@ -224,41 +210,13 @@ class Delivery:
         return listing.automatic
 
     async def _send(self) -> None:
-        waits = policies.waits_for_node()
-        with self.node.told_if_slow():
-            while self.journey.state is State.SENDING and not workflow.info().is_continue_as_new_suggested():
-                if await self._attempt():
-                    await self.node.within(next(waits))
-
-    async def _attempt(self) -> bool:
-        """One sending, which the engine repeats while what stops it may pass; True: its Node is away."""
-        await self.journey.recorded()
-        if self.journey.state is not State.SENDING:
-            return False
-        self.node.may_go_on = False
-        sending = self.underway = workflow.start_activity_method(
-            DicomActivities.send,
-            Sending(self.start.delivery_id, self.start.urgency),
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            **policies.sending(self.start.urgency),
-        )
-        try:
-            report = await sending
-            stopped, node_away = report.sentence, report.node_away
-            self.node.tell_of_downtime(report.planned_until)
-        except ActivityError as failure:
-            if is_cancelled_exception(failure) and self.underway is sending:
-                raise
-            stopped, node_away = sentence_of(failure), False
-        # Whatever it reports, it was interrupted: it may have sent to another Node than a person wants.
-        if self.underway is not sending:
-            return False
-        self.underway = None
-        if stopped:
-            self._park(stopped)
-        elif not node_away:
+        report = await self.attempts.report()
+        if report is None:
+            return
+        if report.sentence:
+            self._park(report.sentence)
+        else:
             self.journey.take(Event.SENT)
-        return node_away
 
     async def _confirm(self) -> None:
         try:
