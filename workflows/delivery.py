@@ -17,10 +17,14 @@ with workflow.unsafe.imports_passed_through():
     from models.domain.contracts import Decision, DeliveryStart, Listing, Verdict
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
-    from models.domain.seen import Seen
     from models.domain.urgency import Urgency
 from workflows import policies
-from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
+from workflows.before_deciding import (
+    may,
+    must_be_a_node_of_its_own,
+    must_be_the_same_person,
+    must_be_where_it_was_seen,
+)
 from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
 from workflows.node_wait import NodeWait
@@ -130,6 +134,7 @@ class Delivery:
     @workflow.update
     async def redirect(self, decision: Decision) -> str:
         """Send to another Node of the destination."""
+        await must_be_a_node_of_its_own(self.start.delivery_id, decision)
         return await self._decided(Event.REDIRECTED, decision)
 
     @redirect.validator
@@ -165,9 +170,13 @@ class Delivery:
 
     @workflow.signal
     def urgency_raised(self, urgency: Urgency) -> None:
-        """It answers what is more urgent than it was when it began: its next image goes as urgently."""
+        """It answers what is more urgent than it was when it began: its next image goes as urgently.
+
+        So does what waits: its Node's hours for what is less urgent do not bind it any more.
+        """
         if urgency.priority < self.start.urgency.priority:
             self.start = self.attempts.start = self.confirmation.start = replace(self.start, urgency=urgency)
+            self.node.may_go_on = True
             self.attempts.interrupt()
 
     async def _decided(self, event: Event, decision: Decision, detail: str = "") -> str:
@@ -182,7 +191,7 @@ class Delivery:
         return after.value
 
     def _may(self, event: Event, decision: Decision) -> None:
-        self.journey.may(event, Seen.of(decision.seen).state)
+        may(self.journey, event, decision)
 
     async def _must_be_where_it_was_seen(self, decision: Decision) -> None:
         await must_be_where_it_was_seen(self.journey, decision, lambda: self.moves)
@@ -219,6 +228,9 @@ class Delivery:
             self.journey.take(Event.SENT)
 
     async def _confirm(self) -> None:
+        await self.journey.recorded()
+        if self.journey.state is not State.SENT:
+            return
         try:
             comparison = await self.confirmation.comparison()
         except ActivityError as failure:
@@ -237,7 +249,8 @@ class Delivery:
             case Verdict.DIFFERENT:
                 self.journey.take(Event.FOUND_DIFFERENT, detail=comparison.detail)
                 self.journey.tell("delivery-parked", comparison.detail, each_time=True)
-            case Verdict.MISSING if self.sent_again:
+            case Verdict.MISSING if self.sent_again or comparison.present == comparison.total:
+                # Sent once more already; or it lists every image, and no study: there is nothing to send.
                 self._park(comparison.detail)
             case Verdict.MISSING:
                 self.sent_again = True

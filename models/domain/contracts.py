@@ -150,6 +150,14 @@ class WorklistQuestion:
 
 
 @dataclass(frozen=True)
+class NodeQuestion:
+    """Whether a delivery can go to the Node that the command `content_id` names."""
+
+    delivery_id: str
+    content_id: str
+
+
+@dataclass(frozen=True)
 class DeliveryStart:
     """`state` and the mails that are `untold` carry on where an earlier run of the same workflow ended."""
 

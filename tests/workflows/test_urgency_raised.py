@@ -16,6 +16,7 @@ from tests.workflows.gate import Gate
 from tests.workflows.stage import Handle, Stage
 from tests.workflows.test_image_request import placed
 from tests.workflows.test_requests_with_real_activities import ENTRY, Desk, desk
+from tests.workflows.test_waiting import is_waiting, timers_fired
 from tests.workflows.test_with_real_activities import exchange
 from workflows.delivery import Delivery
 from workflows.policies import BULK, URGENT
@@ -53,6 +54,16 @@ async def test_a_sending_under_way_goes_on_in_the_urgent_queue(stage: Stage) -> 
     assert await stage.handle_of_delivery.result() == "confirmed"
     assert sent_as(stage.world) == [Urgency.ROUTINE, Urgency.LIFE_CRITICAL]
     assert await queues(stage.handle_of_delivery) == [(BULK, 4), (URGENT, 1), (URGENT, 1)]
+
+
+async def test_what_waits_for_its_node_s_hours_goes_at_once(stage: Stage) -> None:
+    stage.world.answers["send"] = [SendReport(0, 0, node_away=True), SendReport(3, 3)]
+    handle = await stage.delivery(urgency=Urgency.BULK)
+    await is_waiting(handle)
+    await handle.signal(Delivery.urgency_raised, Urgency.URGENT)
+    assert await handle.result() == "confirmed"
+    assert sent_as(stage.world) == [Urgency.BULK, Urgency.URGENT]
+    assert await timers_fired(handle) == 0
 
 
 async def test_what_is_less_urgent_holds_nothing_up(stage: Stage) -> None:
