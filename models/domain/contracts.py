@@ -282,6 +282,7 @@ class CommandKind(StrEnum):
     LEAVE_OUT_DELIVERY = "leave-out-delivery"
     REDIRECT_DELIVERY = "redirect-delivery"
     ABANDON_DELIVERY = "abandon-delivery"
+    RAISE_URGENCY = "raise-urgency"
     HOLD_NODE = "hold-node"
     RESUME_NODE = "resume-node"
     PLAN_DOWNTIME = "plan-downtime"
