@@ -179,6 +179,7 @@ def _activities(settings: Settings, queue: str) -> list[Callable[..., Any]]:
         arrivals.left_over,
         deliveries.put_on_worklist,
         deliveries.moved_away,
+        deliveries.cannot_go_to,
         deliveries.forget_answers,
         requests.outlook,
         requests.reminded,

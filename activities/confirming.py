@@ -17,8 +17,9 @@ from models.domain.confirming import COMMITTED, UNCOMMITTED
 from models.domain.contracts import Comparison, Verdict
 from models.domain.errors import PeerRefuses
 from models.domain.identity import BY_A_PERSON, SentIdentity
+from models.domain.lifecycles.delivery import State
 from models.domain.statuses import remarks
-from models.tables import ArrivalInstance, Delivery, Instance, now
+from models.tables import ArrivalInstance, Delivery, Instance, Node, now
 
 
 class Confirming:
@@ -54,11 +55,17 @@ class Confirming:
         if identity.basis != BY_A_PERSON and len({row.AccessionNumber for row in rows}) > 1:
             # Images with accession numbers of their own: no single one can be expected of the study.
             identity = replace(identity, AccessionNumber="")
+        self.node_id, self.round = delivery.node_id, delivery.round
         self.without = total_of(session, delivery.parcel) - len(rows)
         self.manifest = Manifest(arrival.study.StudyInstanceUID, series, identity)
         self.peer = PeerAddress.of(delivery.node)
         self.confirm_by = delivery.node.confirm_by
         self.may_be_queried = delivery.node.query_back
+
+    def is_late(self, delivery: Delivery) -> bool:
+        """Whether it goes elsewhere by now, or once more, or has ended: the answer does not tell how it stands."""
+        asked, stands = (self.node_id, self.round), (delivery.node_id, delivery.round)
+        return asked != stands or delivery.state not in (State.SENDING, State.SENT)
 
     def compare(self) -> Comparison:
         if self.confirm_by == "query":
@@ -99,14 +106,16 @@ class Confirming:
 
     def _must_be_askable(self) -> None:
         with self.database.begin() as session:
-            must_be_askable(session.get_one(Delivery, self.delivery_id).node)
+            must_be_askable(session.get_one(Node, self.node_id))
 
     def _noted(self, comparison: Comparison, missing: list[str], *, answered: bool = True) -> Comparison:
         with self.database.begin() as session:
-            delivery = session.get_one(Delivery, self.delivery_id)
-            delivery.present, delivery.missing = comparison.present, missing
+            # Locked, so that no person's decision comes between the look and what is written.
+            delivery = session.get_one(Delivery, self.delivery_id, with_for_update={"key_share": True})
             if answered:
-                delivery.node.last_answer_at = now()
+                session.get_one(Node, self.node_id).last_answer_at = now()
+            if not self.is_late(delivery):
+                delivery.present, delivery.missing = comparison.present, missing
             said = remarks(stored_with(session, delivery))
         detail = " ".join(filter(None, (comparison.detail, said)))
         return replace(comparison, detail=detail, left_out=self.without)

@@ -7,14 +7,18 @@ from datetime import UTC
 from sqlalchemy import select, update
 
 from activities.border import acts
-from activities.effects import content_of, reassigned_to
+from activities.effects import content_of, reassigned_to, redirected_to
 from models.db import Database
 from models.deliveries import automatic_identity
-from models.domain.contracts import Listing, WorklistQuestion
+from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
 from models.domain.lifecycles.delivery import Event
 from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
 
 NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
+
+NOT_TO_THAT_NODE = (
+    "It cannot go to that Node, which receives nothing any more or is not the destination's; choose another."
+)
 
 
 class DeliveryActivities:
@@ -64,6 +68,14 @@ class DeliveryActivities:
                 return "This delivery is on another worklist. Reload the page to see which."
             at, state = step.at.astimezone(UTC), delivery.state.replace("-", " ")
             return f"Too late: it was reassigned by {step.actor} at {at:%H:%M} UTC and is now {state}."
+
+    @acts
+    def cannot_go_to(self, question: NodeQuestion) -> str:
+        """Why it cannot go to the Node that a person chose; empty when it can. Only reads."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, question.delivery_id)
+            goes = redirected_to(session, delivery, content_of(session, question.content_id))
+            return "" if goes else NOT_TO_THAT_NODE
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

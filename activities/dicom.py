@@ -71,7 +71,7 @@ class DicomActivities:
             stopped = because(consignment.peer.name, aside)
         return SendReport(accepted, total, stopped)
 
-    def _note(self, delivery_id: str, fault: Exception, consignment: Consignment | None) -> str:
+    def _note(self, delivery_id: str, fault: Exception, attempt: Consignment | Confirming | None) -> str:
         """Say on the page why it waits and whose move it is, and let the Node's health look; unless it is too late.
 
         Returns until when, in a planned downtime.
@@ -85,8 +85,9 @@ class DicomActivities:
         else:
             words = "Something unexpected stopped it. It is tried again by itself; ring support if it stays."
         with self.database.begin() as session:
-            delivery = session.get_one(Delivery, delivery_id)
-            if consignment is not None and consignment.is_late(delivery):
+            # Locked, so that no person's decision comes between the look and what is written.
+            delivery = session.get_one(Delivery, delivery_id, with_for_update={"key_share": True})
+            if attempt is not None and attempt.is_late(delivery):
                 return ""
             delivery.fault, delivery.fault_at = words, now()
             waits = isinstance(fault, (NodeDown, NodeHeld, OutsideWindow))
@@ -116,16 +117,18 @@ class DicomActivities:
 
     def _asked(self, delivery_id: str, ask: Callable[[Confirming], Comparison]) -> Comparison:
         """As of `send`: that the Node is away is an answer, not an error."""
+        confirming = Confirming(self.database, delivery_id)
         try:
-            comparison = ask(Confirming(self.database, delivery_id))
+            comparison = ask(confirming)
         except (NodeDown, NodeHeld) as away:
-            return Comparison(Verdict.NODE_AWAY, 0, 0, planned_until=self._note(delivery_id, away, None))
+            return Comparison(Verdict.NODE_AWAY, 0, 0, planned_until=self._note(delivery_id, away, confirming))
         except Passing as fault:
-            self._note(delivery_id, fault, None)
+            self._note(delivery_id, fault, confirming)
             raise
         with self.database.begin() as session:
-            delivery = session.get_one(Delivery, delivery_id)
-            delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
+            delivery = session.get_one(Delivery, delivery_id, with_for_update={"key_share": True})
+            if not confirming.is_late(delivery):
+                delivery.fault, delivery.fault_at, delivery.waiting_since = "", None, None
         return comparison
 
     @acts

@@ -89,13 +89,20 @@ def _is_of_this_round(delivery: Delivery, content: Content) -> bool:
 
 
 def _redirected(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
-    node = session.get(Node, str(content.get("node_id", "")))
-    if node is not None and node.institution_id == delivery.institution_id and node.receives:
+    node = redirected_to(session, delivery, content)
+    # Who decided was told so beforehand, unless it has ceased to receive in that very moment.
+    if node is not None:
         delivery.node_id, delivery.node = node.id, node
         # Another Node may want the sender's identifiers in another form; what a person entered stays.
         if delivery.identity is None or delivery.identity["basis"] != BY_A_PERSON:
             delivery.identity = automatic_identity(session, delivery)
     _retried(session, delivery, step, content)
+
+
+def redirected_to(session: Session, delivery: Delivery, content: Content) -> Node | None:
+    """The Node that a person chose, where it is the destination's and receives."""
+    node = session.get(Node, str(content.get("node_id", "")))
+    return node if node is not None and node.institution_id == delivery.institution_id and node.receives else None
 
 
 def _sent(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.answers import answer, close, want_again
+from models.answers import answer, close, hurry, want_again
 from models.candidates import certainly, with_other_part
 from models.domain.contracts import Transition
 from models.domain.urgency import Urgency
@@ -21,6 +21,9 @@ def matched(session: Session, request: ImageRequest, step: Transition, content: 
     arrival = session.get_one(Arrival, step.other_id)
     for study in _answered_by(session, request, arrival, str(content.get("requested_study_id", ""))):
         answer(session, study, arrival.id, step.actor, step.at)
+    if content:
+        # A person said so, of what may go there since long ago; else the arrival itself tells its deliveries.
+        hurry(session, arrival, request)
 
 
 def _answered_by(session: Session, request: ImageRequest, arrival: Arrival, chosen: str) -> list[RequestedStudy]:

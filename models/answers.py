@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from models.deliveries import delivery_to, open_delivery, worklist_at
 from models.directory import routing_directory
-from models.domain.contracts import EXCHANGE, DeliveryStart
+from models.domain.contracts import EXCHANGE, CommandKind, DeliveryStart
 from models.domain.lifecycles import ARRIVAL, DELIVERY
 from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
 from models.most_urgent import MOST_URGENT_FIRST, earliest
+from models.outbox import post
 from models.parts import parts_held
 from models.references import new_reference
-from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, now
+from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, new_id, now
 
 PRIORS = 2
 """How many earlier studies one tick asks for."""
@@ -109,6 +110,22 @@ def open_answers(session: Session, arrival: Arrival) -> list[Delivery]:
             opened[requester] = _delivery_to(session, arrival, request)
         _raise_urgency(session, opened[requester], request)
     return list(opened.values())
+
+
+def hurry(session: Session, arrival: Arrival, request: ImageRequest) -> None:
+    """What goes to the requester already is told, by a command, that it answers what is more urgent."""
+    delivery = delivery_to(session, arrival.id, request.institution_id)
+    if delivery is None or delivery.state in DELIVERY.terminal or not _raise_urgency(session, delivery, request):
+        return
+    post(
+        session,
+        new_id(),
+        institution_id=delivery.institution_id,
+        kind=CommandKind.RAISE_URGENCY,
+        subject_id=delivery.id,
+        actor=EXCHANGE,
+        content={"urgency": request.transaction.urgency},
+    )
 
 
 def start_of(session: Session, delivery: Delivery) -> DeliveryStart:
@@ -229,9 +246,11 @@ def _copy(session: Session, arrival: Arrival, requester: str) -> Transaction:
     return copy
 
 
-def _raise_urgency(session: Session, delivery: Delivery, request: ImageRequest) -> None:
-    """As urgent as the most urgent of what it answers, and due as early as the earliest."""
+def _raise_urgency(session: Session, delivery: Delivery, request: ImageRequest) -> bool:
+    """As urgent as the most urgent of what it answers, and due as early as the earliest; whether it is more urgent."""
     carrying = session.get_one(Transaction, delivery.transaction_id)
     carrying.due_at = earliest(carrying.due_at, request.transaction.due_at)
-    if Urgency(request.transaction.urgency).priority < Urgency(carrying.urgency).priority:
+    is_more_urgent = Urgency(request.transaction.urgency).priority < Urgency(carrying.urgency).priority
+    if is_more_urgent:
         carrying.urgency = request.transaction.urgency
+    return is_more_urgent

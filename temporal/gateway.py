@@ -22,13 +22,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from models import outbox
 from models.db import Database
 from models.domain.commitment_contracts import CommitmentStart
-from models.domain.contracts import (
-    ArrivalStart,
-    CommandKind,
-    DeliveryStart,
-    NodeStart,
-    StudyGrew,
-)
+from models.domain.contracts import ArrivalStart, CommandKind, DeliveryStart, NodeStart, StudyGrew
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.request_contracts import RequestStart
 from models.domain.transfer_contracts import SearchStart, SheetStart, TransferStart
@@ -98,14 +92,8 @@ class Gateway:
         self._call(self._start(BulkSheet.run, start, f"sheet-{start.sheet_id}", word="rows_sent"))
 
     def node_answered(self, delivery_id: str) -> None:
-        """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
-        with contextlib.suppress(NotFound):
-            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.node_answered))
-
-    def commitment_reported(self, delivery_id: str) -> None:
-        """Tell a delivery that its Node has answered the request for commitment; one that has ended needs no word."""
-        with contextlib.suppress(NotFound):
-            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.commitment_reported))
+        """Tell a delivery that waits that its Node may be used again."""
+        self._tell_delivery(delivery_id, Delivery.node_answered)
 
     def let_look(self, workflow: type[ImageRequest | Transfer], workflow_id: str) -> None:
         """Tell a request or transfer that a delivery of it has ended; one that has ended itself needs no word."""
@@ -135,7 +123,9 @@ class Gateway:
         elif kind is CommandKind.ANSWER_COMMITMENT:
             self.start_commitment(CommitmentStart(command.subject_id))
         elif kind is CommandKind.REPORT_COMMITMENT:
-            self.commitment_reported(command.subject_id)
+            self._tell_delivery(command.subject_id, Delivery.commitment_reported)
+        elif kind is CommandKind.RAISE_URGENCY:
+            self._tell_delivery(command.subject_id, Delivery.urgency_raised, urgency)
         elif kind is CommandKind.SEARCH_PACS:
             self._start_once(PacsSearch.run, SearchStart(command.subject_id), f"search-{command.subject_id}")
         elif kind is CommandKind.PLACE_REQUEST:
@@ -243,9 +233,14 @@ class Gateway:
     async def _health(self) -> bool:
         return await (await self._connected()).service_client.check_health(timeout=self._rpc_timeout)
 
-    async def _signal(self, run: Any, workflow_id: str, signal: Any) -> None:
+    def _tell_delivery(self, delivery_id: str, signal: Any, *told: Any) -> None:
+        """One that has ended needs no word."""
+        with contextlib.suppress(NotFound):
+            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", signal, *told))
+
+    async def _signal(self, run: Any, workflow_id: str, signal: Any, *told: Any) -> None:
         handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
-        await handle.signal(signal, rpc_timeout=self._rpc_timeout)
+        await handle.signal(signal, args=told, rpc_timeout=self._rpc_timeout)
 
     async def _update(self, kind: CommandKind, command: OutboxCommand) -> None:
         message, decision = MESSAGES[kind], decision_of(command)

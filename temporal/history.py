@@ -32,6 +32,7 @@ ACTS: Mapping[str, str] = {
     "LocalIdentityActivities.check": "looking whose the local ID is",
     "DeliveryActivities.put_on_worklist": "putting it on the worklist",
     "DeliveryActivities.moved_away": "looking whether it is on that worklist still",
+    "DeliveryActivities.cannot_go_to": "looking whether it can go to that Node",
     "DeliveryActivities.forget_answers": "forgetting what the Node accepted before",
     "RequestActivities.outlook": "working out when to remind",
     "RequestActivities.reminded": "counting a reminder",

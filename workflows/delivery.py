@@ -11,28 +11,24 @@ from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.deliveries import DeliveryActivities
-    from activities.dicom import DicomActivities
-    from models.domain.contracts import (
-        Decision,
-        DeliveryStart,
-        Listing,
-        Sending,
-        SendReport,
-        Verdict,
-    )
+    from models.domain.contracts import Decision, DeliveryStart, Listing, Verdict
     from models.domain.errors import ExchangeError
     from models.domain.lifecycles.delivery import DELIVERY, Event, State
-    from models.domain.seen import Seen
     from models.domain.urgency import Urgency
 from workflows import policies
-from workflows.before_deciding import must_be_the_same_person, must_be_where_it_was_seen
+from workflows.before_deciding import (
+    may,
+    must_be_a_node_of_its_own,
+    must_be_the_same_person,
+    must_be_where_it_was_seen,
+)
 from workflows.confirmation import Confirmation
 from workflows.journey import Journey, sentence_of
 from workflows.node_wait import NodeWait
+from workflows.sending import Attempts
 
 WITHDRAWN = "It was withdrawn: the study goes elsewhere, or nowhere."
 
@@ -45,9 +41,9 @@ class Delivery:
         self.start = start
         self.sent_again = False
         self.node = NodeWait(self.journey)
+        self.attempts = Attempts(start, self.node)
         self.confirmation = Confirmation(start, self.node)
         self.moves = 0
-        self.underway: ActivityHandle[SendReport] | None = None
 
     @workflow.run
     async def run(self, start: DeliveryStart) -> str:
@@ -138,6 +134,7 @@ class Delivery:
     @workflow.update
     async def redirect(self, decision: Decision) -> str:
         """Send to another Node of the destination."""
+        await must_be_a_node_of_its_own(self.start.delivery_id, decision)
         return await self._decided(Event.REDIRECTED, decision)
 
     @redirect.validator
@@ -173,10 +170,14 @@ class Delivery:
 
     @workflow.signal
     def urgency_raised(self, urgency: Urgency) -> None:
-        """It answers what is more urgent than it was when it began: its next image goes as urgently."""
+        """It answers what is more urgent than it was when it began: its next image goes as urgently.
+
+        So does what waits: its Node's hours for what is less urgent do not bind it any more.
+        """
         if urgency.priority < self.start.urgency.priority:
-            self.start = self.confirmation.start = replace(self.start, urgency=urgency)
-            self._interrupt()
+            self.start = self.attempts.start = self.confirmation.start = replace(self.start, urgency=urgency)
+            self.node.may_go_on = True
+            self.attempts.interrupt()
 
     async def _decided(self, event: Event, decision: Decision, detail: str = "") -> str:
         # The first of two moves here, before anything is awaited; the second is told who was first.
@@ -185,18 +186,12 @@ class Delivery:
         self.moves += event is Event.REASSIGNED
         self.sent_again = False
         self.node.may_go_on = True
-        self._interrupt()
+        self.attempts.interrupt()
         await self.journey.recorded()
         return after.value
 
-    def _interrupt(self) -> None:
-        """An attempt under way finishes its image and reports nothing any more."""
-        if self.underway is not None:
-            self.underway.cancel()
-            self.underway = None
-
     def _may(self, event: Event, decision: Decision) -> None:
-        self.journey.may(event, Seen.of(decision.seen).state)
+        may(self.journey, event, decision)
 
     async def _must_be_where_it_was_seen(self, decision: Decision) -> None:
         await must_be_where_it_was_seen(self.journey, decision, lambda: self.moves)
@@ -224,43 +219,18 @@ class Delivery:
         return listing.automatic
 
     async def _send(self) -> None:
-        waits = policies.waits_for_node()
-        with self.node.told_if_slow():
-            while self.journey.state is State.SENDING and not workflow.info().is_continue_as_new_suggested():
-                if await self._attempt():
-                    await self.node.within(next(waits))
-
-    async def _attempt(self) -> bool:
-        """One sending, which the engine repeats while what stops it may pass; True: its Node is away."""
-        await self.journey.recorded()
-        if self.journey.state is not State.SENDING:
-            return False
-        self.node.may_go_on = False
-        sending = self.underway = workflow.start_activity_method(
-            DicomActivities.send,
-            Sending(self.start.delivery_id, self.start.urgency),
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            **policies.sending(self.start.urgency),
-        )
-        try:
-            report = await sending
-            stopped, node_away = report.sentence, report.node_away
-            self.node.tell_of_downtime(report.planned_until)
-        except ActivityError as failure:
-            if is_cancelled_exception(failure) and self.underway is sending:
-                raise
-            stopped, node_away = sentence_of(failure), False
-        # Whatever it reports, it was interrupted: it may have sent to another Node than a person wants.
-        if self.underway is not sending:
-            return False
-        self.underway = None
-        if stopped:
-            self._park(stopped)
-        elif not node_away:
+        report = await self.attempts.report()
+        if report is None:
+            return
+        if report.sentence:
+            self._park(report.sentence)
+        else:
             self.journey.take(Event.SENT)
-        return node_away
 
     async def _confirm(self) -> None:
+        await self.journey.recorded()
+        if self.journey.state is not State.SENT:
+            return
         try:
             comparison = await self.confirmation.comparison()
         except ActivityError as failure:
@@ -279,7 +249,8 @@ class Delivery:
             case Verdict.DIFFERENT:
                 self.journey.take(Event.FOUND_DIFFERENT, detail=comparison.detail)
                 self.journey.tell("delivery-parked", comparison.detail, each_time=True)
-            case Verdict.MISSING if self.sent_again:
+            case Verdict.MISSING if self.sent_again or comparison.present == comparison.total:
+                # Sent once more already; or it lists every image, and no study: there is nothing to send.
                 self._park(comparison.detail)
             case Verdict.MISSING:
                 self.sent_again = True

@@ -150,6 +150,14 @@ class WorklistQuestion:
 
 
 @dataclass(frozen=True)
+class NodeQuestion:
+    """Whether a delivery can go to the Node that the command `content_id` names."""
+
+    delivery_id: str
+    content_id: str
+
+
+@dataclass(frozen=True)
 class DeliveryStart:
     """`state` and the mails that are `untold` carry on where an earlier run of the same workflow ended."""
 
@@ -274,6 +282,7 @@ class CommandKind(StrEnum):
     LEAVE_OUT_DELIVERY = "leave-out-delivery"
     REDIRECT_DELIVERY = "redirect-delivery"
     ABANDON_DELIVERY = "abandon-delivery"
+    RAISE_URGENCY = "raise-urgency"
     HOLD_NODE = "hold-node"
     RESUME_NODE = "resume-node"
     PLAN_DOWNTIME = "plan-downtime"

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from models.db import Database
-from models.tables import new_id
+from models.tables import Node, new_id
 from tests.database import Registry
 from tests.web.portal import field_of, make, sign_in
 from tests.web.waiting import change, commands, decided, form, reassigned, waiting
@@ -130,3 +130,38 @@ def test_what_was_seen_goes_to_the_engine(client: FlaskClient, database: Databas
     page = f"/transactions/{reference}"
     client.post(f"{page}/retry", data=seen_in(client, page, f"{page}/retry"))
     assert [one.payload for one in commands(database)] == [{"seen": "needs-attention"}]
+
+
+@pytest.mark.parametrize("stuck", [{"fault": "ZX2_PACS does not answer."}, {}])
+def test_what_is_sent_is_for_them_only_who_have_seen_that(
+    client: FlaskClient, database: Database, registry: Registry, stuck: dict[str, str]
+) -> None:
+    ((only, reference),) = waiting(database, registry)
+    decided(database, registry, only, "released", "sending", "")
+    page = f"/transactions/{reference}"
+    early = seen_in(client, page, f"{page}/abandon") | {"reason": "on a disc"}
+    decided(database, registry, only, "sent", "sent", "", before="sending")
+    # The engine answers that it is too late: it is not said that this was seen.
+    client.post(f"{page}/abandon", data=early)
+    assert [one.payload for one in commands(database)] == [{"reason": "on a disc"}]
+    change(database, only, **stuck)
+    if not stuck:
+        assert f'action="{page}/abandon"' not in client.get(page).text, "its Node is being asked"
+        with database.begin() as session:
+            session.get_one(Node, registry.nodes["ZX2_PACS"]).state = "down"
+    client.post(f"{page}/abandon", data=seen_in(client, page, f"{page}/abandon") | {"reason": "on a disc"})
+    assert commands(database)[-1].payload == {"reason": "on a disc", "seen": "sent"}
+
+
+def test_nor_is_it_sent_elsewhere_once_it_goes_again(
+    client: FlaskClient, database: Database, registry: Registry
+) -> None:
+    ((only, reference),) = waiting(database, registry)
+    decided(database, registry, only, "sent", "sent", "", before="sending")
+    change(database, only, fault="ZX2_PACS does not answer.")
+    page = f"/transactions/{reference}"
+    sent = seen_in(client, page, f"{page}/abandon") | {"reason": "on a disc"}
+    decided(database, registry, only, "found-missing", "sending", "", before="sent")
+    client.post(f"{page}/abandon", data=sent)
+    assert "Too late:" in client.get(page).text
+    assert commands(database) == []

@@ -32,8 +32,8 @@ def test_it_is_sent_to_another_node_or_abandoned_on_record(
         asked = {row.kind: row.payload for row in session.scalars(select(OutboxCommand))}
         acts = {row.kind: row.reason for row in session.scalars(select(SupportAct))}
     assert asked == {
-        "redirect-delivery": {"node_id": other_id, "reason": "It is down."},
-        "abandon-delivery": {"reason": "It is not needed."},
+        "redirect-delivery": {"node_id": other_id, "reason": "It is down.", "seen": "needs-attention"},
+        "abandon-delivery": {"reason": "It is not needed.", "seen": "needs-attention"},
     }
     assert acts == {"redirect-delivery": "It is down.", "abandon-delivery": "It is not needed."}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
@@ -108,6 +109,21 @@ def test_what_is_missing_is_sent_again(app: Flask, database: Database, parked: s
         asked = session.scalars(select(OutboxCommand)).one()
         assert asked.kind == "retry-delivery"
         assert asked.subject_id == session.scalars(select(Delivery.id)).one()
+
+
+@pytest.mark.parametrize(("state", "seen"), [("sent", {"seen": "sent"}), ("sending", {})])
+def test_what_support_saw_goes_to_the_engine(
+    app: Flask, database: Database, registry: Registry, state: str, seen: dict[str, str]
+) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery(state).reference
+    client, path = sign_in(app, "support.zx3"), f"/support/{reference}"
+    text = client.get(path).text
+    form = text[text.index(f'action="{path}/abandon"') :]
+    given = {name: field_of(form, name) for name in ("csrf_token", "command", "seen")}
+    assert client.post(f"{path}/abandon", data=given | {"reason": "It goes on a disc."}).status_code == 303
+    with database.begin() as session:
+        assert session.scalars(select(OutboxCommand)).one().payload == {"reason": "It goes on a disc.", **seen}
 
 
 def test_a_held_study_is_matched_again_with_what_was_asked_since(

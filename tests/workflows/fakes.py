@@ -19,6 +19,7 @@ from models.domain.contracts import (
     Listing,
     LocalIdentityQuestion,
     NodeFacts,
+    NodeQuestion,
     NoticeRequest,
     RouteRequest,
     RouteVerdict,
@@ -81,6 +82,7 @@ class World:
             "count": 3,
             "list": Listing(True, "by itself"),
             "moved": "",
+            "cannot_go": "",
             "forget": None,
             "check": "",
             "send": SendReport(3, 3),
@@ -188,6 +190,10 @@ class Fakes:
     async def moved_away(self, question: WorklistQuestion) -> str:
         return await self._act("moved", question.delivery_id, question)  # type: ignore[no-any-return]
 
+    @activity.defn(name="DeliveryActivities.cannot_go_to")
+    async def cannot_go_to(self, question: NodeQuestion) -> str:
+        return await self._act("cannot_go", question.delivery_id, question)  # type: ignore[no-any-return]
+
     @activity.defn(name="DeliveryActivities.forget_answers")
     async def forget_answers(self, delivery_id: str) -> None:
         await self._act("forget", delivery_id, delivery_id)
@@ -268,8 +274,8 @@ class Fakes:
     def here(self) -> list[Callable[..., Any]]:
         """What the worker of workflows does."""
         return [self.record, self.outlook, self.seal, self.route, self.left_over, self.put_on_worklist,
-                self.moved_away, self.forget_answers, self.check, self.look, self.tell, self.request_outlook,
-                self.reminded, self.progress, self.chosen, self.recognised, self.must_be_wanted,
+                self.moved_away, self.cannot_go_to, self.forget_answers, self.check, self.look, self.tell,
+                self.request_outlook, self.reminded, self.progress, self.chosen, self.recognised, self.must_be_wanted,
                 self.answered, self.transfer_progress]  # fmt: skip
 
     @property

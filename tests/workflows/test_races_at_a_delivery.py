@@ -160,3 +160,14 @@ async def test_of_two_at_what_is_parked_one_wins(stage: Stage, state: str, first
     gate.opened.set()
     await one
     assert decided(stage) == [(word, "ann")]
+
+
+async def test_who_chose_a_node_that_receives_nothing_any_more_is_told_so(stage: Stage) -> None:
+    stage.world.answers["send"] = [SendReport(0, 3, "No."), SendReport(3, 3)]
+    stage.world.answers["cannot_go"] = ["It cannot go to that Node.", ""]
+    handle = await stage.delivery()
+    await stage.until_state(handle, PARKED)
+    assert await refused(handle.execute_update("redirect", by("ann", "node", PARKED))) == "It cannot go to that Node."
+    assert (await handle.query("state"), decided(stage)) == (PARKED, [])
+    assert await handle.execute_update("redirect", by("ann", "other", PARKED)) == "sending"
+    assert await handle.result() == "confirmed"

@@ -78,7 +78,8 @@ async def exchange(database: Database, registry: Registry, tmp_path: Path) -> As
     here: list[Callable[..., Any]] = [
         JournalActivities(database).record,
         arrivals.outlook, arrivals.seal, arrivals.route, arrivals.left_over,
-        deliveries.put_on_worklist, deliveries.moved_away, deliveries.forget_answers,
+        deliveries.put_on_worklist, deliveries.moved_away, deliveries.cannot_go_to,
+        deliveries.forget_answers,
         LocalIdentityActivities(database).check,
         requests.outlook, requests.reminded, requests.progress, requests.chosen, requests.answer,
         requests.recognised, requests.must_be_wanted, fakes.tell,

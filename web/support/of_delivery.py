@@ -14,6 +14,7 @@ from models.queries.timeline import Part, parts
 from web.entries import Wrong
 from web.here import here
 from web.reasons import reason_about
+from web.seen import delivery_seen
 from web.support.acting import act
 from web.support.show import found, shown
 
@@ -36,6 +37,8 @@ def act_on_delivery(
         return shown(reference, wrong), 422
     if deliveries:
         latest = deliveries[-1]
+        if seen := delivery_seen():
+            content = {**content, "seen": seen}
         category, said = act(kind, latest.id, latest.institution_id, one.id, reason, content)
         flash(said or done, category)
     else:

@@ -60,6 +60,7 @@ def shown(reference: str, wrong: Wrong | None = None) -> str:
             "parts": worked_on,
             "held": any(part.prefix == "arrival" and part.state == ArrivalState.HELD for part in worked_on),
             "possible": _possible(worked_on),
+            "seen": _seen(worked_on),
             "other_nodes": _other_nodes(session, worked_on),
             "sides": sorted(sides),
             "follows": references(session, who.viewer, Transaction.id == one.follows_id),
@@ -113,6 +114,12 @@ def _possible(worked_on: tuple[Part, ...]) -> frozenset[str]:
     """What can happen to the latest delivery where it stands."""
     latest = _latest_delivery(worked_on)
     return frozenset(event.value for state, event in DELIVERY.table if latest and state == latest.state)
+
+
+def _seen(worked_on: tuple[Part, ...]) -> str:
+    """How the latest delivery stands: in view of that its acts are asked for."""
+    latest = _latest_delivery(worked_on)
+    return latest.state if latest else ""
 
 
 def _other_nodes(session: Session, worked_on: tuple[Part, ...]) -> tuple[Choice, ...]:

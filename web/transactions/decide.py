@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES
-from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.seen import Seen
 from models.queries.transaction import TransactionPage
 from web.asking import ask, asked_before
 from web.entries import Wrong
 from web.here import here
 from web.permission import person
+from web.seen import delivery_seen
 from web.times import at_length
 from web.transactions.offers import is_possible, must_be_permitted
 from web.transactions.show import found, shown
@@ -60,15 +60,10 @@ def decide(
 
 
 def _seen(lifecycle: str) -> str | None:
-    """In view of what it was decided, as the form says; None where that does not matter.
-
-    A delivery that sends moves on by itself: whoever wants to stop it wants so a moment later, too.
-    """
-    seen = request.form.get("seen", "")
-    matters = lifecycle in ("request", "transfer") or (
-        lifecycle == "delivery" and Seen.of(seen).state in DELIVERY.parked
-    )
-    return seen if matters else None
+    """In view of what it was decided, as the form says; None where that does not matter."""
+    if lifecycle == "delivery":
+        return delivery_seen()
+    return request.form.get("seen", "") if lifecycle in ("request", "transfer") else None
 
 
 def _has_moved_on(seen: str | None, page: TransactionPage) -> bool:

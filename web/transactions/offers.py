@@ -8,6 +8,8 @@ from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES, may_decide
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
+from models.domain.lifecycles.delivery import State as DeliveryState
+from models.domain.lifecycles.node import AWAY
 from models.queries.request import AskedStudy, Fitting
 from models.queries.set_aside import SetAside
 from models.queries.transaction import TransactionPage
@@ -66,11 +68,18 @@ def _aside(page: TransactionPage) -> tuple[SetAside, ...]:
     return page.delivery.set_aside if page.delivery else ()
 
 
+def _is_stuck(page: TransactionPage) -> bool:
+    """Whether what is sent may want a person: its Node answers soon, unless it is away or did not answer."""
+    one = page.delivery
+    return page.state != DeliveryState.SENT or one is None or bool(one.fault) or one.node_state in AWAY
+
+
 def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
     choices = {
         CommandKind.CONVERT_DELIVERY: any(one.convertible for one in _aside(page)),
         CommandKind.LEAVE_OUT_DELIVERY: page.present and any(not one.left_out for one in _aside(page)),
-        CommandKind.REDIRECT_DELIVERY: page.other_nodes,
+        CommandKind.REDIRECT_DELIVERY: page.other_nodes if _is_stuck(page) else (),
+        CommandKind.ABANDON_DELIVERY: _is_stuck(page),
         CommandKind.ASSIGN_ARRIVAL: page.worklists,
         CommandKind.MATCH_ARRIVAL: may_answer(page),
         CommandKind.MATCH_REQUEST: recognisable(page),
