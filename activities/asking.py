@@ -11,7 +11,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 
 from activities.peer import PeerAddress, association, status_of
-from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses
+from models.domain.errors import ExchangeError, PeerBusy, PeerRefuses, PeerUnable
 from models.domain.reaching import Step
 
 PENDING = (0xFF00, 0xFF01)
@@ -34,7 +34,8 @@ def echo(peer: PeerAddress) -> None:
 def find(peer: PeerAddress, assoc: Association, level: str, **keys: str) -> Iterator[Dataset]:
     """The matches for `keys` at STUDY, SERIES or IMAGE level.
 
-    Raises PeerRefuses when the Node cannot be asked this, PeerBusy or PeerUnreachable when it may be asked later.
+    Raises PeerRefuses when the Node cannot be asked this (PeerUnable: perhaps only now), PeerBusy or PeerUnreachable
+    when it may be asked later.
     """
     identifier = Dataset()
     identifier.QueryRetrieveLevel = level
@@ -49,7 +50,8 @@ def find(peer: PeerAddress, assoc: Association, level: str, **keys: str) -> Iter
         elif 0xA700 <= status <= 0xA7FF:
             raise PeerBusy(f"{peer.name} is too busy to be asked ({status:04X}).")
         elif status not in (SUCCESS, *PENDING):
-            raise PeerRefuses(f"{peer.name} cannot be asked: its answer was {status:04X}.")
+            refused = PeerUnable if 0xC000 <= status <= 0xCFFF else PeerRefuses
+            raise refused(f"{peer.name} cannot be asked: its answer was {status:04X}.")
 
 
 def finder() -> list[PresentationContext]:

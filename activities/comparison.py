@@ -11,7 +11,7 @@ from pynetdicom.association import Association
 from activities.asking import find, finder
 from activities.peer import PeerAddress, association
 from models.domain.contracts import Comparison, Verdict
-from models.domain.errors import PeerRefuses
+from models.domain.errors import PeerBusy, PeerRefuses, PeerUnable
 from models.domain.identity import SentIdentity
 
 IDENTITY = ("PatientID", "IssuerOfPatientID", "AccessionNumber")
@@ -30,10 +30,11 @@ class Manifest:
         return sum(map(len, self.series.values()))
 
 
-def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str]]:
+def compare(peer: PeerAddress, manifest: Manifest, *, patient: bool = False) -> tuple[Comparison, list[str]]:
     """The verdict, and our ids of the images that the Node does not list.
 
-    A Node that refuses to be asked is `unverifiable`; one that does not answer raises PeerUnreachable.
+    A Node that refuses to be asked is `unverifiable`; one that does not answer raises PeerUnreachable, and to who is
+    `patient` one that says that it is unable raises PeerBusy.
     """
     try:
         with association(peer, finder()) as assoc:
@@ -41,6 +42,8 @@ def compare(peer: PeerAddress, manifest: Manifest) -> tuple[Comparison, list[str
             studies = list(find(peer, assoc, "STUDY", StudyInstanceUID=manifest.StudyInstanceUID, **keys))
             listed = _listed(peer, assoc, manifest)
     except PeerRefuses as refusal:
+        if patient and isinstance(refusal, PeerUnable):
+            raise PeerBusy(str(refusal)) from refusal
         return Comparison(Verdict.UNVERIFIABLE, 0, manifest.total, str(refusal)), []
     ours = {uid: instance_id for instances in manifest.series.values() for uid, instance_id in instances.items()}
     missing = [instance_id for uid, instance_id in ours.items() if uid not in listed]

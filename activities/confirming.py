@@ -23,11 +23,15 @@ from models.tables import ArrivalInstance, Delivery, Instance, Node, now
 
 
 class Confirming:
-    """The images of one delivery that were not left out, and what its Node says of them."""
+    """The images of one delivery that were not left out, and what its Node says of them.
 
-    def __init__(self, database: Database, delivery_id: str) -> None:
+    Who is `patient` asks a Node again that says that it is unable to look; another one takes that for its answer.
+    """
+
+    def __init__(self, database: Database, delivery_id: str, *, patient: bool = False) -> None:
         self.database = database
         self.delivery_id = delivery_id
+        self.patient = patient
         with database.begin() as session:
             self._read(session)
 
@@ -102,7 +106,7 @@ class Confirming:
 
     def _listed(self) -> Comparison:
         self._must_be_askable()
-        return self._noted(*compare(self.peer, self.manifest))
+        return self._noted(*compare(self.peer, self.manifest, patient=self.patient))
 
     def _must_be_askable(self) -> None:
         with self.database.begin() as session:

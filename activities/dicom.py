@@ -27,6 +27,9 @@ from models.domain.statuses import because
 from models.outbox import report_node_fault
 from models.tables import Arrival, Delivery, Node, now
 
+UNABLE_AT_MOST = 8
+"""How often a Node may say that it is unable to look, before it is believed: a minute and a half, by its waits."""
+
 
 class DicomActivities:
     def __init__(self, database: Database, archive: FolderArchive, parallel: int = 4) -> None:
@@ -117,7 +120,8 @@ class DicomActivities:
 
     def _asked(self, delivery_id: str, ask: Callable[[Confirming], Comparison]) -> Comparison:
         """As of `send`: that the Node is away is an answer, not an error."""
-        confirming = Confirming(self.database, delivery_id)
+        patient = activity.info().attempt < UNABLE_AT_MOST
+        confirming = Confirming(self.database, delivery_id, patient=patient)
         try:
             comparison = ask(confirming)
         except (NodeDown, NodeHeld) as away:

@@ -74,6 +74,10 @@ class PeerRefuses(Permanent):
     """The peer answered "no"."""
 
 
+class PeerUnable(PeerRefuses):
+    """It answered that it cannot do what it was asked (Cxxx, PS3.4 Annex C.4.1.1.4), and not whether it ever will."""
+
+
 class NotSecured(Permanent):
     """No connection to the peer that may be trusted. Nothing was sent, and it is never tried in the clear."""
 
