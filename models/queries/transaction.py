@@ -17,6 +17,7 @@ from models.domain.urgency import Urgency
 from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
+from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.set_aside import SetAside, images_set_aside
@@ -71,7 +72,10 @@ class ArrivalFacts:
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """Where the images go, the last fault on the way, and whether an agreement lets them go onward from there."""
+    """Where the images go, the last fault on the way, and whether an agreement lets them go onward from there.
+
+    `elsewhere` counts those that lie at Nodes it went to before.
+    """
 
     id: str
     institution_id: str
@@ -85,6 +89,7 @@ class DeliveryFacts:
     fault_at: datetime | None
     may_go_onward: bool
     set_aside: tuple[SetAside, ...]
+    elsewhere: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -232,6 +237,7 @@ def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
         may_go_onward=delivery.state in FORWARDABLE
         and lets_forward(session, delivery.parcel.arrival.institution_id, delivery.institution_id),
         set_aside=images_set_aside(session, delivery),
+        elsewhere=images_elsewhere(session, delivery),
     )
 
 

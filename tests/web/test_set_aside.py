@@ -7,8 +7,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.db import Database
-from models.tables import AuditEntry, Instance, LedgerEntry, OutboxCommand
-from tests.database import Registry
+from models.tables import AuditEntry, Delivery, Instance, LedgerEntry, Node, OutboxCommand
+from tests.database import Registry, add_neuro
 from tests.web.portal import Gateway, make, send, sign_in
 from tests.web.seeded import Seed
 
@@ -96,3 +96,16 @@ def test_support_reads_no_reason_that_somebody_typed(app: Flask, database: Datab
     text = sign_in(app, "support.zx3").get(page).text
     assert "2 were left out by" in text
     assert "on film" not in text
+
+
+def test_images_that_lie_where_a_delivery_went_before_are_said(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    page = seeded(database, registry, "needs-attention")
+    assert "keeps them" not in sign_in(app, "officer.zx2").get(page).text
+    with database.begin() as session:
+        add_neuro(session, "ZX2")
+        delivery = session.scalars(select(Delivery)).one()
+        delivery.node_id = session.scalars(select(Node.id).where(Node.name == "ZX2_NEURO")).one()
+    for officer in ("officer.zx1", "officer.zx2"):
+        assert "ZX2_PACS accepted 4 images and keeps them" in sign_in(app, officer).get(page).text
