@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from pynetdicom.association import Association
 from sqlalchemy import select
-from temporalio.exceptions import ApplicationError
 
 from activities.comparison import Manifest, compare
-from activities.dicom import UNABLE_AT_MOST
 from activities.peer import PeerAddress
 from models.domain.contracts import Comparison, Verdict
 from models.domain.identity import SentIdentity
@@ -221,81 +219,6 @@ def test_one_image_that_is_filed_under_another_patient(
         assert comparison.detail == "It gives another PatientID for 1 of 10 images."
     else:
         assert comparison.verdict is Verdict.CONFIRMED
-
-
-def test_a_node_that_cannot_be_asked(parcels: Parcels) -> None:
-    delivery = parcels.release(*ten())
-    with misbehaving(with_find=False) as peer:
-        parcels.set_node(peer.port)
-        parcels.send(delivery)
-        comparison = parcels.compare(delivery)
-    assert (comparison.verdict, comparison.total) == (Verdict.UNVERIFIABLE, 10)
-    assert comparison.detail
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(0xA700, "PeerBusy"), (0xA900, Verdict.UNVERIFIABLE), (0xC001, "PeerBusy")]
-)
-def test_what_a_refused_question_means(
-    parcels: Parcels, monkeypatch: pytest.MonkeyPatch, status: int, kind: str
-) -> None:
-    monkeypatch.setattr(Misbehaving, "find", lambda self, event: iter([(status, None)]))
-    delivery = parcels.release(small_ct())
-    with misbehaving() as peer:
-        parcels.set_node(peer.port)
-        if isinstance(kind, Verdict):
-            assert parcels.compare(delivery).verdict is kind
-        else:
-            with pytest.raises(ApplicationError) as failed:
-                parcels.compare(delivery)
-            assert (failed.value.type, failed.value.non_retryable) == (kind, False)
-
-
-def test_a_node_that_is_unable_to_look_for_a_moment_confirms_after_it(
-    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    able = Misbehaving.find
-    unable = [True]
-    monkeypatch.setattr(
-        Misbehaving, "find", lambda self, event: iter([(0xC000, None)]) if unable else able(self, event)
-    )
-    delivery = parcels.release(*ten())
-    with misbehaving() as peer:
-        parcels.set_node(peer.port)
-        parcels.send(delivery)
-        with pytest.raises(ApplicationError, match="its answer was C000"):
-            parcels.compare(delivery)
-        unable.clear()
-        assert parcels.compare(delivery).verdict is Verdict.CONFIRMED
-
-
-def test_a_node_that_is_never_able_to_look_is_believed_in_the_end(
-    parcels: Parcels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Misbehaving, "find", lambda self, event: iter([(0xC000, None)]))
-    delivery = parcels.release(small_ct())
-    parcels.environment.info = replace(parcels.environment.info, attempt=UNABLE_AT_MOST)
-    with misbehaving() as peer:
-        parcels.set_node(peer.port)
-        comparison = parcels.compare(delivery)
-    assert (comparison.verdict, comparison.detail) == (
-        Verdict.UNVERIFIABLE,
-        "ZX2_PACS cannot be asked: its answer was C000.",
-    )
-
-
-def test_a_silent_node_is_asked_again_later(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
-    def silent(self: Misbehaving, event: Any) -> Iterator[tuple[int, Any]]:
-        self.closing.wait()
-        yield 0xC000, None
-
-    monkeypatch.setattr(Misbehaving, "find", silent)
-    delivery = parcels.release(small_ct())
-    with misbehaving() as peer:
-        parcels.set_node(peer.port, dimse_timeout=0.5)
-        with pytest.raises(ApplicationError) as failed:
-            parcels.compare(delivery)
-        assert (failed.value.type, failed.value.non_retryable) == ("PeerUnreachable", False)
 
 
 def test_images_with_accession_numbers_of_their_own_agree_with_none(parcels: Parcels, port: int) -> None:
