@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["tests.database", "tests.end_to_end.exchange", "tests.side_by_side"]
-"""A database; the demo that end-to-end and fault tests share, one for the whole run; how tests share two processes."""
+"""A database; the demo that end-to-end and fault tests share, one for the whole run; how tests share processes."""
 
 
 PACKAGES = {

@@ -7,6 +7,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 DEMO = ("tests/end_to_end/", "tests/faults/")
+LONG_FILES_FIRST = (*DEMO, "tests/web/", "tests/workflows/", "tests/activities/")
 
 
 class ByRoom(LoadScopeScheduling):  # type: ignore[misc]
@@ -20,4 +21,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByRoom:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that nothing is left over for one process at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
+    items.sort(key=lambda item: [not item.nodeid.startswith(room) for room in LONG_FILES_FIRST])
