@@ -105,6 +105,12 @@ ASKED: Mapping[str, str] = {
 }
 """What each command asks the engine to do."""
 
+
+def decided(kind: str) -> str:
+    """The same, to go on after who decided it."""
+    return ASKED[kind][:1].lower() + ASKED[kind][1:]
+
+
 SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
 
 
@@ -176,6 +182,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "days": days,
     "filed": lambda basis: FILED[basis],
     "asked": lambda kind: ASKED[kind],
+    "decided": decided,
     "fitting": fitting,
     "colour": lambda state: COLOURS[state],
 }

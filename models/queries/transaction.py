@@ -17,6 +17,7 @@ from models.domain.urgency import Urgency
 from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
+from models.queries.decided import Decided, refused, waits
 from models.queries.header import FirstHeader
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.set_aside import SetAside, images_set_aside
@@ -92,7 +93,8 @@ class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
     `known_id` is the viewer's own Patient ID for this NHS number, where it waits for their release. `is_fetched`: what
-    it follows is the transfer that has fetched it.
+    it follows is the transfer that has fetched it. `waits` is the decision that the engine has still to carry out,
+    `refused` the viewer's own Institution's last one, if it was.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -125,6 +127,8 @@ class TransactionPage:
     identity: SentIdentity | None
     known_id: str
     steps: tuple[Step, ...]
+    waits: Decided | None
+    refused: Decided | None
     held_parts: tuple[HeldPart, ...]
     follows: str
     is_fetched: bool
@@ -148,6 +152,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     request, arrival, delivery = standing.request, standing.arrival, standing.delivery
     header = standing.header if viewer.sees_patients else FirstHeader()
     identity = delivery.identity if delivery and viewer.sees_patients else None
+    parts = [part.id for part in (request, standing.sent and standing.sent.transfer, arrival, delivery) if part]
     return TransactionPage(
         reference=one.reference,
         kind=one.kind,
@@ -176,6 +181,8 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         identity=SentIdentity(**identity) if identity else None,
         known_id=_known_id(session, viewer, delivery, header.patient),
         steps=steps_of(session, viewer, one),
+        waits=waits(session, parts),
+        refused=refused(session, viewer, parts),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         is_fetched=_is_fetched(session, one),
