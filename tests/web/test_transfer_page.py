@@ -59,6 +59,25 @@ def test_the_page_says_what_came_of_how_many_and_links_to_each_study(
     assert "Withdraw it" in text
 
 
+@pytest.mark.parametrize("state", ["retrieving", "withdrawn"])
+def test_what_is_expected_is_not_called_received(
+    app: Flask, database: Database, registry: Registry, state: str
+) -> None:
+    reference = fetched(database, registry, state)
+    text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+    assert "<strong>6</strong> of <strong>9</strong> images fetched" in text
+    assert "received" not in text.partition('class="iep-bar"')[2].partition("</div>")[0]
+
+
+def test_before_the_list_is_there_no_count_is_told(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        officer = registry.accounts["officer.zx1"]
+        reference = place(
+            session, institution_id="ZX1", account_id=officer, command_id=new_id(), entry=entry(registry)
+        )  # fmt: skip
+    assert "Images not listed yet" in sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+
+
 def test_what_keeps_itself_fresh_is_of_the_transfer_too(app: Flask, database: Database, registry: Registry) -> None:
     reference = fetched(database, registry, "retrieving")
     text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}/live").text
