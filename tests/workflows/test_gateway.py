@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 
@@ -198,6 +200,25 @@ def test_an_engine_that_is_away_is_reported_in_time(database: Database, registry
     # Three calls of at most timeout + 1 s each; the bound is a promise of the class, not a hope.
     assert time.monotonic() - begun < 3 * 2.0 + 1
     gateway.close()
+
+
+async def _as_the_sdk_updates(client: Client) -> None:
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError as given_up:
+        raise WorkflowUpdateRPCTimeoutOrCancelledError from given_up
+
+
+def test_an_update_that_is_given_up_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway(f"127.0.0.1:{free_port()}", "default", DataConverter.default, timeout=0.1)
+    with pytest.raises(PeerUnreachable):
+        gateway.asked(_as_the_sdk_updates)
+    loop = gateway._loop
+    assert loop is not None
+    eventually(lambda: not asyncio.all_tasks(loop))
+    gc.collect()
+    gateway.close()
+    assert not [record for record in caplog.records if "never retrieved" in record.getMessage()]
 
 
 def test_an_engine_without_workers_is_reported_in_time(database: Database, registry: Registry, tmp_path: Path) -> None:
