@@ -93,7 +93,7 @@ class DeliveryFacts:
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
-    `known_id` is the viewer's own Patient ID where it waits for their release, and `earlier` as what other images of the
+    `known_id` is the viewer's own Patient ID where it waits for their release, `earlier` as what other images of the
     study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it. `waits` is the
     decision that the engine has still to carry out, `refused` the viewer's own Institution's last one, if it was.
 
