@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from models.deliveries import default_worklist, delivery_to, open_delivery
 from models.directory import routing_directory
-from models.domain.contracts import EXCHANGE, DeliveryStart
+from models.domain.contracts import EXCHANGE, CommandKind, DeliveryStart
 from models.domain.lifecycles import ARRIVAL, DELIVERY
 from models.domain.lifecycles.delivery import State
 from models.domain.request_contracts import RequestProgress
 from models.domain.urgency import Urgency
 from models.most_urgent import MOST_URGENT_FIRST, earliest
+from models.outbox import post
 from models.parts import parts_held
 from models.references import new_reference
-from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, now
+from models.tables import Arrival, Candidate, Delivery, ImageRequest, Parcel, RequestedStudy, Transaction, new_id, now
 
 PRIORS = 2
 """How many earlier studies one tick asks for."""
@@ -34,6 +35,7 @@ def answer(session: Session, study: RequestedStudy, arrival_id: str, actor: str,
     if candidate.answered_at is None:
         candidate.answered_at, candidate.actor, candidate.dismissed_at = at, actor, None
         session.flush()
+        _hurry(session, study, arrival_id)
     if not study.is_prior or _answers_to(session, study) >= PRIORS:
         study.state, study.reason = "answered", ""
 
@@ -228,6 +230,26 @@ def _copy(session: Session, arrival: Arrival, requester: str) -> Transaction:
     session.add(copy)
     session.flush()
     return copy
+
+
+def _hurry(session: Session, study: RequestedStudy, arrival_id: str) -> None:
+    """What goes to the requester already is from now on as urgent as what it answers, and its delivery is told."""
+    delivery = delivery_to(session, arrival_id, study.institution_id)
+    if delivery is None or delivery.state not in DELIVERY.unfinished:
+        return
+    carrying = session.get_one(Transaction, delivery.transaction_id)
+    before = carrying.urgency
+    _raise_urgency(session, delivery, session.get_one(ImageRequest, study.request_id))
+    if carrying.urgency != before:
+        post(
+            session,
+            new_id(),
+            institution_id=delivery.institution_id,
+            kind=CommandKind.RAISE_URGENCY,
+            subject_id=delivery.id,
+            actor=EXCHANGE,
+            content={"urgency": carrying.urgency},
+        )
 
 
 def _raise_urgency(session: Session, delivery: Delivery, request: ImageRequest) -> None:

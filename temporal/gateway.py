@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -23,13 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models import outbox
 from models.db import Database
 from models.domain.commitment_contracts import CommitmentStart
-from models.domain.contracts import (
-    ArrivalStart,
-    CommandKind,
-    DeliveryStart,
-    NodeStart,
-    StudyGrew,
-)
+from models.domain.contracts import ArrivalStart, CommandKind, DeliveryStart, NodeStart, StudyGrew
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.request_contracts import RequestStart
 from models.domain.transfer_contracts import SearchStart, SheetStart, TransferStart
@@ -107,6 +101,10 @@ class Gateway:
         with contextlib.suppress(NotFound):
             self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.commitment_reported))
 
+    def urgency_raised(self, delivery_id: str, urgency: Urgency) -> None:
+        with contextlib.suppress(NotFound):
+            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", Delivery.urgency_raised, [urgency]))
+
     def let_look(self, workflow: type[ImageRequest | Transfer], workflow_id: str) -> None:
         """Tell a request or transfer that a delivery of it has ended; one that has ended itself needs no word."""
         with contextlib.suppress(NotFound):
@@ -144,6 +142,8 @@ class Gateway:
             self.let_look(ImageRequest, f"request-{command.subject_id}")
         elif kind is CommandKind.PLACE_TRANSFER:
             self._start_once(Transfer.run, TransferStart(command.subject_id, urgency), f"transfer-{command.subject_id}")
+        elif kind is CommandKind.RAISE_URGENCY:
+            self.urgency_raised(command.subject_id, urgency)
         elif kind in (CommandKind.SEND_SHEET, CommandKind.SEND_SHEET_AGAIN):
             self.start_sheet(SheetStart(command.subject_id))
         elif kind is CommandKind.LOOK_AT_TRANSFER:
@@ -258,9 +258,9 @@ class Gateway:
     async def _health(self) -> bool:
         return await (await self._connected()).service_client.check_health(timeout=self._rpc_timeout)
 
-    async def _signal(self, run: Any, workflow_id: str, signal: Any) -> None:
+    async def _signal(self, run: Any, workflow_id: str, signal: Any, args: Sequence[Any] = ()) -> None:
         handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
-        await handle.signal(signal, rpc_timeout=self._rpc_timeout)
+        await handle.signal(signal, args=args, rpc_timeout=self._rpc_timeout)
 
     async def _update(self, kind: CommandKind, command: OutboxCommand) -> None:
         message, decision = MESSAGES[kind], decision_of(command)

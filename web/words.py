@@ -81,6 +81,7 @@ ASKED: Mapping[str, str] = {
     CommandKind.RETRY_TRANSFER: "Fetch what is missing again",
     CommandKind.WITHDRAW_TRANSFER: "Withdraw the transfer",
     CommandKind.LOOK_AT_TRANSFER: "Look whether the transfer has come to its end",
+    CommandKind.RAISE_URGENCY: "Let the delivery be as urgent as what it answers",
     CommandKind.MATCH_ARRIVAL: "Match the study to a request",
     CommandKind.ASSIGN_ARRIVAL: "Assign the study to a destination",
     CommandKind.REFUSE_ARRIVAL: "Refuse the study",

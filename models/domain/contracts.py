@@ -262,6 +262,7 @@ class CommandKind(StrEnum):
     RETRY_TRANSFER = "retry-transfer"
     WITHDRAW_TRANSFER = "withdraw-transfer"
     LOOK_AT_TRANSFER = "look-at-transfer"
+    RAISE_URGENCY = "raise-urgency"
     MATCH_ARRIVAL = "match-arrival"
     ASSIGN_ARRIVAL = "assign-arrival"
     REFUSE_ARRIVAL = "refuse-arrival"

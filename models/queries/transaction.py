@@ -168,7 +168,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         since=one.state_since,
         opened_at=one.opened_at,
         source=_partner(session, one.institution_id),
-        destination=_partner(session, one.destination_id) if one.destination_id else None,
+        destination=_partner(session, standing.destination_id) if standing.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
         request=request_facts(session, viewer, request) if request else None,
         transfer=transfer_facts(session, viewer, standing.sent) if standing.sent else None,

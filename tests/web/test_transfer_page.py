@@ -115,3 +115,21 @@ def test_the_destinations_worklist_says_whom_it_is_for(app: Flask, database: Dat
     assert re.search(rf"Sent for</dt><dd>Dr Example Reader, <a[^>]*>{reference}</a>", text)
     assert "01632 960010" in text
     assert "Not requested" not in text
+
+
+def test_where_a_study_goes_is_known_while_it_is_fetched(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "retrieving")
+    with database.begin() as session:
+        transfer = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+        seed = Seed(session, registry)
+        coming, pushed, held = (seed.arrival(state) for state in ("receiving", "receiving", "held"))
+        coming.follows_id = held.follows_id = transfer.id
+        fetching = f"/transactions/{coming.reference}"
+        others = [f"/transactions/{one.reference}" for one in (pushed, held)]
+    client = sign_in(app, "officer.zx1")
+    to = '<span class="nhsuk-u-visually-hidden">to</span> '
+    assert f"{to}ZX2</span>" in client.get(fetching).text
+    assert client.get("/transactions").text.count(f"{to}?") == 2
+    for page in others:
+        assert f"{to}?</span>" in client.get(page).text
+    assert sign_in(app, "officer.zx2").get(fetching).status_code == 404, "it is not theirs yet"

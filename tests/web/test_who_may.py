@@ -253,7 +253,7 @@ def test_each_decision_on_a_request_is_for_its_side(
 def test_every_command_of_a_person_has_its_rule() -> None:
     machines = {
         *(CommandKind.REPORT_NODE_FAULT, CommandKind.ANSWER_COMMITMENT, CommandKind.REPORT_COMMITMENT),
-        *(CommandKind.LOOK_AT_REQUEST, CommandKind.LOOK_AT_TRANSFER),
+        *(CommandKind.LOOK_AT_REQUEST, CommandKind.LOOK_AT_TRANSFER, CommandKind.RAISE_URGENCY),
     }
     # These move no lifecycle by themselves: they make, or mend, what has one.
     makers = {

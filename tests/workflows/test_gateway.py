@@ -70,6 +70,19 @@ def again(database: Database, row: OutboxCommand) -> OutboxCommand:
         return session.get_one(OutboxCommand, row.id)
 
 
+async def test_a_delivery_is_told_that_it_is_more_urgent(
+    stage: Stage, gateway: Gateway, database: Database, registry: Registry
+) -> None:
+    await waiting_for_release(stage, gateway)
+    with database.begin() as session:
+        told = command(session, CommandKind.RAISE_URGENCY, stage.world.delivery_id, urgency="life-critical")
+    assert await beside(gateway.try_now, database, told) == ""
+    release = saved(database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id)
+    assert await beside(gateway.try_now, database, release.id) == ""
+    await stage.handle_of_delivery.result()
+    assert [given.urgency for name, given in stage.world.given if name == "send"] == [Urgency.LIFE_CRITICAL]
+
+
 async def test_the_same_command_twice_is_done_once(
     stage: Stage, gateway: Gateway, database: Database, registry: Registry
 ) -> None:
