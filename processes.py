@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOVING = ("ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk")
 """The parts without which something stands still."""
+ENGINE = "engine"
+"""What the relay announces while the engine answers it (temporal/watch.py)."""
 FOR_A_PAGE = 8.0
 """Seconds after which a person is told rather that the records are not available."""
 
@@ -105,12 +107,20 @@ def run_relay(settings: Settings) -> None:
     from temporal.nightly import Nightly
     from temporal.recovery import Recovery
     from temporal.relay import Relay
+    from temporal.watch import Watch
 
     door = _gateway(settings)
     relay = Relay(database(settings), door, Nightly(settings.purge_at, settings.purge_after_days))
     Recovery(relay)
-    presence(settings).announce("relay")
-    relay.run(_until_told())
+    here, stop = presence(settings), _until_told()
+    watch = Watch(door, here)
+    # Before the relay is known to be here: from then on a page takes its word about the engine.
+    watch.look()
+    here.announce("relay")
+    watching = threading.Thread(target=watch.run, args=(stop,), name="watch")
+    watching.start()
+    relay.run(stop)
+    watching.join()
     door.close()
 
 
@@ -239,8 +249,11 @@ def health(base: Database, door: Gateway, here: Presence, parts: str) -> dict[st
 
 
 def not_running(here: Presence, parts: str) -> list[str]:
-    """Those of `parts` that move things on and are not there."""
-    return [part for part, is_here in here.of(MOVING).items() if not is_here and part in _names(parts)]
+    """Those of `parts` that move things on and are not there, and the engine where the relay of this host misses it."""
+    ours = _names(parts)
+    away = [part for part, is_here in here.of(MOVING).items() if not is_here and part in ours]
+    knows_the_engine = "relay" in ours and "relay" not in away
+    return [ENGINE, *away] if knows_the_engine and not here.is_here(ENGINE) else away
 
 
 def _names(parts: str) -> list[str]:

@@ -119,6 +119,14 @@ def _reassigned(session: Session, delivery: Delivery, step: Transition, content:
     delivery.identity = automatic_identity(session, delivery)
 
 
+def words_of(session: Session, subject: Subject, step: Transition, content: Content) -> str:
+    """What the course says of a step besides its name: a person's reason, or between which worklists it was moved."""
+    if (step.lifecycle, step.event) == ("delivery", "reassigned") and isinstance(subject, Delivery):
+        worklist = reassigned_to(session, subject, content)
+        return f"From {subject.worklist.name} to {worklist.name}." if worklist else step.detail
+    return str(content.get("reason", "")) or step.detail
+
+
 def reassigned_to(session: Session, delivery: Delivery, content: Content) -> Worklist | None:
     """The worklist that a person chose, where it is the Institution's and does not have the parcel already."""
     worklist = session.get(Worklist, str(content.get("worklist_id", "")))

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from activities.border import acts
-from activities.effects import Subject, apply_effect, content_of
+from activities.effects import Subject, apply_effect, content_of, words_of
 from models.audit import record_act
 from models.db import Database
 from models.domain.contracts import Transition
@@ -55,7 +55,7 @@ def _record(session: Session, step: Transition) -> None:
             before=step.before,
             after=step.after,
             actor=step.actor,
-            detail=detail,
+            detail=words_of(session, subject, step, content),
             at=step.at,
         )
         .on_conflict_do_nothing()

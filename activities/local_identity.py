@@ -20,6 +20,7 @@ from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
+from models.filed_before import FILED_OTHERWISE, filed_before
 from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
 from models.tables import Delivery, Institution, Node
 
@@ -38,6 +39,8 @@ class LocalIdentityActivities:
     def check(self, question: LocalIdentityQuestion) -> str:
         """Why it must not be released under the ID entered with the command; empty when nothing is known against it.
 
+        Nor under one, entered or found, that parts it from other images of its study, unless somebody wants it so.
+
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
         one that does not answer knows nothing. With nothing against it the ID is kept for this patient while the
         command is carried out, so that of two people who enter it at once for two patients the later reads that it is
@@ -46,9 +49,13 @@ class LocalIdentityActivities:
         with self.database.begin() as session:
             content = content_of(session, question.content_id)
             given = str(content.get("patient_id", "")).strip()
+            delivery = session.get_one(Delivery, question.delivery_id)
+            filed_as = {one.patient_id for one in filed_before(session, [delivery.id]).get(delivery.id, ())}
+            goes_as = given or (delivery.identity or {}).get("PatientID", "")
+            if filed_as and goes_as not in filed_as and not content.get("under_another_id"):
+                return FILED_OTHERWISE
             if not given:
                 return ""
-            delivery = session.get_one(Delivery, question.delivery_id)
             patient, own = arriving(session, delivery), delivery.institution_id
             known = bearers_of(session, own, given)
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None

@@ -13,14 +13,21 @@ class Presence:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._held: list[int] = []
+        self._held: dict[str, int] = {}
 
     def announce(self, part: str) -> None:
-        """This process is `part` and ready; it stays so until it ends."""
+        """This process is `part` and ready; it stays so until it ends, or withdraws that."""
+        if part in self._held:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.folder / f"{part}.lock", os.O_RDWR | os.O_CREAT, 0o640)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        self._held.append(lock)
+        self._held[part] = lock
+
+    def withdraw(self, part: str) -> None:
+        """What this process announced is so no longer."""
+        if part in self._held:
+            os.close(self._held.pop(part))
 
     def is_here(self, part: str) -> bool:
         """Whether a living process has announced itself as `part`."""

@@ -29,7 +29,7 @@ from models.domain.transfer_contracts import SearchStart, SheetStart, TransferSt
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
 from temporal.messages import MESSAGES, decision_of
-from temporal.refusals import in_our_words
+from temporal.refusals import in_our_words, while_wanted
 from temporal.still_running import still_running
 from workflows.bulk_sheet import BulkSheet
 from workflows.commitment_answer import CommitmentAnswer
@@ -263,7 +263,7 @@ class Gateway:
         return self._client
 
     def _call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+        future = asyncio.run_coroutine_threadsafe(while_wanted(coroutine), self._running_loop())
         with in_our_words():
             try:
                 return future.result(self.timeout + 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -11,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 
+Answer = TypeVar("Answer")
 AWAY = "The engine is not answering."
 
 
@@ -35,3 +38,17 @@ def in_our_words() -> Iterator[None]:
         if "connect" not in str(error).lower():
             raise
         raise PeerUnreachable(AWAY) from None
+
+
+async def while_wanted(asking: Coroutine[Any, Any, Answer]) -> Answer:
+    """What `asking` answers. Once nobody waits for it any more its end is no error of anybody's.
+
+    The SDK makes an error of its own of a cancelled update, which asyncio would log with a traceback.
+    """
+    try:
+        return await asking
+    except Exception:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise

@@ -13,7 +13,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.converter import DataConverter
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from workflows.bulk_sheet import BulkSheet
@@ -46,11 +46,13 @@ def runner() -> WorkflowRunner:
 def in_one_line(record: logging.LogRecord) -> bool:
     """A log filter: an error that crossed the border of an activity has said all it may in its sentence.
 
-    Without it the SDK adds a traceback to every attempt, also to those that wait for a peer.
+    Without it the SDK adds a traceback to every attempt, also to those that wait for a peer, and to what stopped as its
+    workflow had ended.
     """
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, ApplicationError):
-        record.msg, record.args = f"{record.getMessage()}: {error.type}: {error.message}", ()
+    if isinstance(error, ApplicationError | CancelledError):
+        kind = (isinstance(error, ApplicationError) and error.type) or type(error).__name__
+        record.msg, record.args = f"{record.getMessage()}: {kind}: {error.message}", ()
         record.exc_info = None
     return True
 

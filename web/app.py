@@ -40,7 +40,7 @@ from web.here import NAME, Desk, Door, Here, here
 from web.look import NAVIGATION, Place, SignedIn
 from web.permission import guard, somebody, undeclared
 from web.sessions import Person
-from web.times import age, clock
+from web.times import age, clock, with_local_times
 
 PAGE_COOKIE = "page"
 SIGN_IN_TRIES = "30 per minute"
@@ -137,6 +137,7 @@ def _for_pages() -> dict[str, Any]:
         "Function": Function,
         "local": local,
         "age": lambda time: age(time, at),
+        "local_times": lambda words: with_local_times(words, zone, at),
         "fresh_at": local(at, seconds=True),
         "messages": get_flashed_messages,
         "status_banner": _status_banner,

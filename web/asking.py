@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.outbox import post
+from models.queries.decided import Decided, contrary_to
 from models.queries.people import with_names
 from models.tables import OutboxCommand, new_id, now
 from temporal.gateway import SAVED
 from web.here import here
 from web.permission import person
-from web.times import with_local_times
+from web.times import at_length, with_local_times
+from web.words import decided
 
 FIELD = "command"
 TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -39,9 +41,15 @@ def ask(kind: CommandKind, subject_id: str, institution_id: str, content: dict[s
 
 
 def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: dict[str, Any], command_id: str) -> str:
-    """Save the command and try it; empty when it is done, else why it was refused, or SAVED: it goes on by itself."""
+    """Save the command and try it; empty when it is done, else why it was refused, or SAVED: it goes on by itself.
+
+    What somebody else decided and waits for the engine is not contradicted: it would be dropped when its turn comes.
+    """
     who = person()
     with here().database.begin() as session:
+        contrary = contrary_to(session, command_id, kind, subject_id, content)
+        if contrary is not None and session.get(OutboxCommand, command_id) is None:
+            return _decided_already(contrary)
         is_new = post(
             session,
             command_id,
@@ -57,6 +65,11 @@ def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: 
             if (first.kind, first.subject_id, first.actor) != (kind.value, subject_id, who.id):
                 abort(400)
     return tried(command_id)
+
+
+def _decided_already(first: Decided) -> str:
+    what = f"{first.who} decided on {at_length(first.at, person().time_zone)}: {decided(first.kind)}."
+    return f"Too late: {what} That is saved and goes on by itself; look here again then."
 
 
 def tried(command_id: str) -> str:

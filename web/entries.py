@@ -166,7 +166,9 @@ def _identifier(field: str, name: str, text: str, longest: int) -> str:
         raise Wrong(field, f"The {name} may have {longest} characters at most; this has {len(text)}.")
     if set(AMBIGUOUS) & set(text) or not text.isprintable():
         raise Wrong(field, f"The {name} may not contain a backslash, * or ?, or control characters.")
-    if any(character.isdigit() and not character.isascii() for character in text):
-        # They look alike and are other characters: one patient would have two IDs.
-        raise Wrong(field, f"Type the digits of the {name} as 0 to 9.")
+    if not text.isascii():
+        # Letters and digits of other alphabets look alike and are others: one patient would have two IDs.
+        raise Wrong(
+            field, f"Type the {name} with the letters A to Z, the digits 0 to 9 and the signs of a keyboard only."
+        )
     return text

@@ -81,6 +81,7 @@ ASKED: Mapping[str, str] = {
     CommandKind.RETRY_TRANSFER: "Fetch what is missing again",
     CommandKind.WITHDRAW_TRANSFER: "Withdraw the transfer",
     CommandKind.LOOK_AT_TRANSFER: "Look whether the transfer has come to its end",
+    CommandKind.RAISE_URGENCY: "Let the delivery be as urgent as what it answers",
     CommandKind.MATCH_ARRIVAL: "Match the study to a request",
     CommandKind.ASSIGN_ARRIVAL: "Assign the study to a destination",
     CommandKind.REFUSE_ARRIVAL: "Refuse the study",
@@ -105,6 +106,12 @@ ASKED: Mapping[str, str] = {
     CommandKind.HAND_OVER: "Mail the Institution it was handed over to",
 }
 """What each command asks the engine to do."""
+
+
+def decided(kind: str) -> str:
+    """The same, to go on after who decided it."""
+    return ASKED[kind][:1].lower() + ASKED[kind][1:]
+
 
 SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
 
@@ -177,6 +184,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "days": days,
     "filed": lambda basis: FILED[basis],
     "asked": lambda kind: ASKED[kind],
+    "decided": decided,
     "fitting": fitting,
     "colour": lambda state: COLOURS[state],
 }

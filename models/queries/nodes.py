@@ -155,6 +155,8 @@ def _standing(
         why = node.state_detail or node.last_fault
         facts = Facts(node=node.name, detail=why, down_for=down_for, down_until=down_until)
         said = sentence("node", State(node.state), facts)
+        if node.state == State.UP and not (node.last_answer_at or node.last_store_at):
+            said = f"{node.name} has not answered the exchange yet; it is asked by itself within seconds."
     else:
         said = f"{node.name} only sends to the exchange; nothing is sent to it."
     return NodeStanding(

@@ -13,8 +13,10 @@ from models.domain.held_words import held_because
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State
+from models.domain.lifecycles.request import State as RequestState
 from models.domain.parts import Part
 from models.domain.sentences import TYPED, Facts, asked, sentence
+from models.queries.bound_for import bound_for
 from models.queries.candidates import how_many_fit
 from models.queries.clock import clock_words
 from models.queries.downtime import downtime_words
@@ -45,6 +47,7 @@ class Standing:
     total: int
     under_way: UnderWay
     sentence: str
+    destination_id: str
     asked: str = ""
 
     @property
@@ -85,10 +88,11 @@ def standings(
     called = _called(session, deliveries.values())
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
     held = {arrivals[one.id].id for one in transactions if _is_held(one) and one.id in arrivals}
-    fit = how_many_fit(session, held)
+    fit, bound = how_many_fit(session, held), bound_for(session, transactions)
     return [
         _standing(
             one,
+            bound.get(one.id, ""),
             requests.get(one.id),
             transfers.get(one.id),
             coming.get(requests[one.id].id, UnderWay()) if one.id in requests else UnderWay(),
@@ -158,6 +162,7 @@ def _total() -> ScalarSelect[Any]:
 
 def _standing(
     transaction: Transaction,
+    destination: str,
     request: ImageRequest | None,
     sent: Sent | None,
     coming: UnderWay,
@@ -184,7 +189,7 @@ def _standing(
     down_for, down_until = downtime_words(delivery.node if delivery else None, zone)
     facts = Facts(
         source=transaction.institution_id,
-        destination=transaction.destination_id or "",
+        destination=destination,
         node=delivery.node.name if delivery else "",
         present=_present(transaction, delivery, accepted),
         total=arrival.count if arrival is not None and transaction.lifecycle == "arrival" else total,
@@ -207,6 +212,9 @@ def _standing(
     if request is not None:
         facts = _of_request(facts, request)
         accepted, total = facts.present + facts.reports_present, facts.total + facts.reports
+        if state == RequestState.PARTLY_ANSWERED and accepted == total:
+            # The step that says so follows by itself; meanwhile nobody owes anything.
+            state = RequestState.ANSWERED
     if sent is not None:
         facts = _of_transfer(facts, sent, in_detail)
         accepted, total = facts.present, facts.total
@@ -221,6 +229,7 @@ def _standing(
         total,
         coming,
         sentence=sentence(transaction.lifecycle, state, facts),
+        destination_id=destination,
         asked=asked(facts) if request is not None else "",
     )
 

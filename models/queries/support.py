@@ -289,7 +289,7 @@ def _standing(session: Session, zone: str, which: ColumnElement[bool]) -> tuple[
             reference=one.transaction.reference,
             urgency=Urgency(one.transaction.urgency),
             source_id=one.transaction.institution_id,
-            destination_id=one.transaction.destination_id or "",
+            destination_id=one.destination_id,
             state=one.transaction.state,
             since=one.transaction.state_since,
             sentence=one.sentence,

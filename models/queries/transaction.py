@@ -14,9 +14,11 @@ from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
+from models.filed_before import Filed, filed_before, local_id
 from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
+from models.queries.decided import Decided, refused, waits
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
@@ -96,8 +98,9 @@ class DeliveryFacts:
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
-    `known_id` is the viewer's own Patient ID for this NHS number, where it waits for their release. `is_fetched`: what
-    it follows is the transfer that has fetched it.
+    `known_id` is the viewer's own Patient ID where it waits for their release, `earlier` as what other images of the
+    study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it. `waits` is the
+    decision that the engine has still to carry out, `refused` the viewer's own Institution's last one, if it was.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -129,7 +132,10 @@ class TransactionPage:
     accession: str
     identity: SentIdentity | None
     known_id: str
+    earlier: tuple[Filed, ...]
     steps: tuple[Step, ...]
+    waits: Decided | None
+    refused: Decided | None
     held_parts: tuple[HeldPart, ...]
     follows: str
     is_fetched: bool
@@ -153,6 +159,9 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     request, arrival, delivery = standing.request, standing.arrival, standing.delivery
     header = standing.header if viewer.sees_patients else FirstHeader()
     identity = delivery.identity if delivery and viewer.sees_patients else None
+    goes_as, own = SentIdentity(**identity) if identity else None, _waiting_for(viewer, delivery)
+    earlier = filed_before(session, [own.id]).get(own.id, ()) if own else ()
+    parts = [part.id for part in (request, standing.sent and standing.sent.transfer, arrival, delivery) if part]
     return TransactionPage(
         reference=one.reference,
         kind=one.kind,
@@ -164,7 +173,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         since=one.state_since,
         opened_at=one.opened_at,
         source=_partner(session, one.institution_id),
-        destination=_partner(session, one.destination_id) if one.destination_id else None,
+        destination=_partner(session, standing.destination_id) if standing.destination_id else None,
         sides=viewer.sides(one.institution_id, one.destination_id),
         request=request_facts(session, viewer, request) if request else None,
         transfer=transfer_facts(session, viewer, standing.sent) if standing.sent else None,
@@ -178,9 +187,12 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         description=header.StudyDescription,
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
-        identity=SentIdentity(**identity) if identity else None,
-        known_id=_known_id(session, viewer, delivery, header.patient),
+        identity=goes_as,
+        known_id=local_id(earlier, goes_as, _known_id(session, viewer, own, header.patient)) if own else "",
+        earlier=earlier,
         steps=steps_of(session, viewer, one),
+        waits=waits(session, parts),
+        refused=refused(session, viewer, parts),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         is_fetched=_is_fetched(session, one),
@@ -190,10 +202,14 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     )
 
 
-def _known_id(session: Session, viewer: Viewer, delivery: Delivery | None, patient: PatientFacts | None) -> str:
+def _waiting_for(viewer: Viewer, delivery: Delivery | None) -> Delivery | None:
+    """The delivery, if it waits for a release by the viewer's Institution."""
+    waits = delivery is not None and delivery.state == State.ON_WORKLIST and viewer.sees_patients
+    return delivery if delivery and waits and delivery.institution_id == viewer.institution_id else None
+
+
+def _known_id(session: Session, viewer: Viewer, delivery: Delivery, patient: PatientFacts | None) -> str:
     """The one that was learned last, as on the worklist."""
-    if delivery is None or delivery.state != State.ON_WORKLIST or delivery.institution_id != viewer.institution_id:
-        return ""
     arrival = delivery.parcel.arrival
     number = number_of(patient, session.get(Node, arrival.node_id) if arrival.node_id else None)
     known = known_ids(session, viewer.institution_id, {number} - {""}).get(number, ())

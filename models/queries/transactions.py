@@ -182,7 +182,7 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
     return Listed(
         reference=one.reference,
         source_id=one.institution_id,
-        destination_id=one.destination_id or "",
+        destination_id=standing.destination_id,
         urgency=Urgency(one.urgency),
         lifecycle=one.lifecycle,
         state=one.state,

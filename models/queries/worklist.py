@@ -13,6 +13,7 @@ from models.domain.identity import PatientFacts, SentIdentity, family_and_given
 from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
+from models.filed_before import Filed, filed_before, local_id
 from models.local_patients import known_ids, number_of
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.choices import Choice
@@ -52,7 +53,8 @@ class Waiting:
     """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer;
     `sent` says whom the transfer that has fetched it is for.
 
-    `identity` is what it would be filed under as it is; `differs` names what the Institution knows otherwise.
+    `identity` is what it would be filed under as it is; `differs` names what the Institution knows otherwise;
+    `earlier` is what other images of the study went to the same Node under.
     """
 
     delivery_id: str
@@ -77,6 +79,12 @@ class Waiting:
     asked: tuple[Asked, ...]
     last: LastAsked | None
     sent: SentFor | None
+    earlier: tuple[Filed, ...]
+
+    @property
+    def filed_as(self) -> str:
+        """The local ID that most likely is right; empty where it best goes as it is, or nothing is known."""
+        return local_id(self.earlier, self.identity, self.local.patient_id if self.local else "")
 
     @property
     def seen(self) -> Seen:
@@ -187,6 +195,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     last = last_asked(session, viewer, list(arrivals))
     sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
     why = why_forwarded(session, list(arrivals))
+    earlier = filed_before(session, list(arrivals))
     return tuple(
         _waiting(
             *one,
@@ -197,6 +206,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
             last=last.get(one[0].id),
             why=why.get(one[0].id, ""),
             sent=sent.get(arrivals[one[0].id].id),
+            earlier=earlier.get(one[0].id, ()),
         )
         for one in found
     )
@@ -222,6 +232,7 @@ def _waiting(
     last: LastAsked | None,
     why: str,
     sent: SentFor | None,
+    earlier: tuple[Filed, ...],
 ) -> Waiting:
     arrival = delivery.parcel.arrival
     origin = arrival.institution_id if arrival.institution_id != institution.ods_code else ""
@@ -248,6 +259,7 @@ def _waiting(
         asked=asked,
         last=last,
         sent=sent,
+        earlier=earlier,
     )
 
 

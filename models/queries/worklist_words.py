@@ -51,6 +51,11 @@ class LastAsked:
     bearer: PatientFacts | None
 
     @property
+    def waits(self) -> bool:
+        """Whether it is carried out by itself: nobody decides anew until then."""
+        return not self.refusal
+
+    @property
     def called_otherwise(self) -> bool:
         """Whether a person who has looked may say that it is the same patient."""
         return self.refusal == CALLED_OTHERWISE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.deliveries import NOT_THERE, DeliveryActivities
@@ -13,6 +14,7 @@ from models.tables import (
     Agreement,
     Delivery,
     ImageRequest,
+    TransitionRow,
     Worklist,
     now,
 )
@@ -138,6 +140,11 @@ def test_reassigned_waits_on_the_other_worklist_of_the_same_institution(desk: De
     assert desk.deliveries()[0].worklist_id == second.id
     desk.record("delivery", delivery.id, "reassigned", "on-worklist", content_id=elsewhere)
     assert desk.deliveries()[0].worklist_id == second.id
+    with desk.database.begin() as session:
+        told = select(TransitionRow.detail).where(TransitionRow.event == "reassigned").order_by(TransitionRow.id)
+        first = session.get_one(Worklist, desk.registry.worklists["ZX3"]).name
+        assert list(session.scalars(told)) == [f"From {first} to Neuro.", ""]
+        assert desk.deliveries()[0].state_detail == "", "the sentence says where it waits"
 
 
 def test_it_is_not_reassigned_to_where_the_same_images_wait_or_to_others(desk: Desk) -> None:

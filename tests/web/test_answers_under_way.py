@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from models.db import Database
 from models.domain.lifecycles.request import State
-from models.tables import Arrival, Candidate, Delivery, now
+from models.tables import Arrival, Candidate, Delivery, RequestedStudy, now
 from tests.database import Registry
 from tests.web import portal
 from tests.web.portal import send, sign_in
@@ -58,9 +58,42 @@ def test_whose_move_it_is_with_what_came(
 def test_what_came_is_on_the_worklist_while_the_rest_is_owed(
     app: Flask, database: Database, registry: Registry
 ) -> None:
-    page, _ = answered(database, registry, "on-worklist", State.PARTLY_ANSWERED)
+    with database.begin() as session:
+        request = add_request(session, registry, State.PARTLY_ANSWERED)
+        add_candidate(session, request.studies[0], Seed(session, registry).delivery("on-worklist"), answers=True)
+        page = f"/transactions/{request.transaction.reference}"
     text = sign_in(app, "officer.zx1").get(page).text
     assert "1 on ZX2&#39;s worklist, its PACS officer releases it. ZX1 still owes the rest" in text
+
+
+@pytest.mark.parametrize(("delivery", "move"), [("on-worklist", "ZX2"), ("sending", "")])
+def test_nothing_is_owed_once_all_has_come(
+    app: Flask, database: Database, registry: Registry, delivery: str, move: str
+) -> None:
+    """The step to "answered" follows by itself, moments later."""
+    page, _ = answered(database, registry, delivery, State.PARTLY_ANSWERED)
+    text = sign_in(app, "officer.zx1").get(page).text
+    assert "1 of 1 study came from ZX1" in text
+    assert "still owes" not in text
+    assert "The rest follows" not in text
+    assert (f"<strong>Whose move:</strong> {move}." in text) if move else ("Whose move" not in text)
+
+
+def test_what_may_answer_it_is_on_its_way_without_an_act_of_the_source(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry, State.AWAITING_SOURCE)
+        page = f"/transactions/{request.transaction.reference}"
+    client = sign_in(app, "officer.zx1")
+    assert "Nothing is sent until ZX1 acts." in client.get(page).text
+    with database.begin() as session:
+        study = session.scalars(select(RequestedStudy)).first()
+        assert study is not None
+        add_candidate(session, study, Seed(session, registry).delivery("sending"))
+    text = client.get(page).text
+    assert "Nothing more is sent until ZX1 acts." in text
+    assert "Nothing is sent" not in text
 
 
 def test_only_what_is_owed_is_asked_for_again(app: Flask, database: Database, registry: Registry) -> None:

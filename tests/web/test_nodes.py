@@ -57,11 +57,14 @@ def local(at: datetime) -> str:
 
 
 def test_last_good_echo_and_store_are_told_apart(officer: FlaskClient, database: Database, page: str) -> None:
-    assert "Last good echo never Last good store never" in words(officer.get(page).text)
+    new = words(officer.get(page).text)
+    assert "Last good echo never Last good store never" in new
+    assert "has not answered the exchange yet; it is asked by itself within seconds." in new
     echo, store = (datetime(2026, 1, 3, hour, 2, 5, tzinfo=UTC) for hour in (14, 9))
     set_node(database, page, last_echo_at=echo, last_store_at=store)
     for shown in (page, "/nodes"):
         text = officer.get(shown).text
+        assert "has not answered" not in text
         assert text.index('datetime="2026-01-03T14:02:05+00:00"') < text.index('datetime="2026-01-03T09:02:05+00:00"')
 
 

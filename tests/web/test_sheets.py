@@ -227,6 +227,7 @@ def test_a_row_that_is_wrong_does_not_go_again(client: FlaskClient, database: Da
 @pytest.mark.parametrize("kind", [CSV, XLSX])
 def test_a_template(client: FlaskClient, kind: str) -> None:
     answer = client.get(f"/send/sheets/template.{kind}")
+    assert answer.headers["Content-Type"].count("charset") == (kind == "csv")
     assert f"studies-to-send.{kind}" in answer.headers["Content-Disposition"]
     assert read_file(answer.data)[0][1][:3] == ["Study Instance UID", "Accession Number", "Destination"]
     assert client.get("/send/sheets/template.exe").status_code == 404

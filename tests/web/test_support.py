@@ -233,4 +233,10 @@ def test_a_part_that_does_not_run_is_told_to_everybody_and_named_to_support(
     assert "transfer-bulk" not in officer.get("/").text
     desk = support.get("/support").text
     assert "Not running on this host: transfer-bulk." in desk
+    assert "host: engine." not in desk
+    down[:] = ["engine"]
+    assert told in officer.get("/").text
+    desk = support.get("/support").text
+    assert "from this host: engine." in desk
+    assert "Not running on this host" not in desk
     assert "nothing is overdue" not in desk

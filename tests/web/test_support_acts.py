@@ -33,6 +33,12 @@ __all__ = ["app", "gateway", "parked", "recovery"]
 # Acts
 
 
+def test_without_an_act_nobody_has_looked_at_one(app: Flask) -> None:
+    text = sign_in(app, "officer.zx1").get("/support-acts").text
+    assert "There were no acts of support." in text
+    assert "has been looked at" not in text
+
+
 def test_a_double_click_runs_it_again_once(app: Flask, database: Database, gateway: Gateway, parked: str) -> None:
     client = sign_in(app, "support.zx3")
     workflow_id = f"delivery-{part_of(database, parked, Delivery)}"

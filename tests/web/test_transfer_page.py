@@ -61,6 +61,25 @@ def test_the_page_says_what_came_of_how_many_and_links_to_each_study(
     assert "Withdraw it" in text
 
 
+@pytest.mark.parametrize("state", ["retrieving", "withdrawn"])
+def test_what_is_expected_is_not_called_received(
+    app: Flask, database: Database, registry: Registry, state: str
+) -> None:
+    reference = fetched(database, registry, state)
+    text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+    assert "<strong>6</strong> of <strong>9</strong> images fetched" in text
+    assert "received" not in text.partition('class="iep-bar"')[2].partition("</div>")[0]
+
+
+def test_before_the_list_is_there_no_count_is_told(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        officer = registry.accounts["officer.zx1"]
+        reference = place(
+            session, institution_id="ZX1", account_id=officer, command_id=new_id(), entry=entry(registry)
+        )  # fmt: skip
+    assert "Images not listed yet" in sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
+
+
 def test_what_keeps_itself_fresh_is_of_the_transfer_too(app: Flask, database: Database, registry: Registry) -> None:
     reference = fetched(database, registry, "retrieving")
     text = sign_in(app, "officer.zx1").get(f"/transactions/{reference}/live").text
@@ -139,3 +158,21 @@ def test_the_destinations_worklist_says_whom_it_is_for(app: Flask, database: Dat
     assert re.search(rf"Sent for</dt><dd>Dr Example Reader, <a[^>]*>{reference}</a>", text)
     assert "01632 960010" in text
     assert "Not requested" not in text
+
+
+def test_where_a_study_goes_is_known_while_it_is_fetched(app: Flask, database: Database, registry: Registry) -> None:
+    reference = fetched(database, registry, "retrieving")
+    with database.begin() as session:
+        transfer = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+        seed = Seed(session, registry)
+        coming, pushed, held = (seed.arrival(state) for state in ("receiving", "receiving", "held"))
+        coming.follows_id = held.follows_id = transfer.id
+        fetching = f"/transactions/{coming.reference}"
+        others = [f"/transactions/{one.reference}" for one in (pushed, held)]
+    client = sign_in(app, "officer.zx1")
+    to = '<span class="nhsuk-u-visually-hidden">to</span> '
+    assert f"{to}ZX2</span>" in client.get(fetching).text
+    assert client.get("/transactions").text.count(f"{to}?") == 2
+    for page in others:
+        assert f"{to}?</span>" in client.get(page).text
+    assert sign_in(app, "officer.zx2").get(fetching).status_code == 404, "it is not theirs yet"

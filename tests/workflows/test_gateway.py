@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 
@@ -66,6 +68,19 @@ def saved(database: Database, kind: CommandKind, subject_id: str, actor: str = "
 def again(database: Database, row: OutboxCommand) -> OutboxCommand:
     with database.begin() as session:
         return session.get_one(OutboxCommand, row.id)
+
+
+async def test_a_delivery_is_told_that_it_is_more_urgent(
+    stage: Stage, gateway: Gateway, database: Database, registry: Registry
+) -> None:
+    await waiting_for_release(stage, gateway)
+    with database.begin() as session:
+        told = command(session, CommandKind.RAISE_URGENCY, stage.world.delivery_id, urgency="life-critical")
+    assert await beside(gateway.try_now, database, told) == ""
+    release = saved(database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id)
+    assert await beside(gateway.try_now, database, release.id) == ""
+    await stage.handle_of_delivery.result()
+    assert [given.urgency for name, given in stage.world.given if name == "send"] == [Urgency.LIFE_CRITICAL]
 
 
 async def test_the_same_command_twice_is_done_once(
@@ -198,6 +213,25 @@ def test_an_engine_that_is_away_is_reported_in_time(database: Database, registry
     # Three calls of at most timeout + 1 s each; the bound is a promise of the class, not a hope.
     assert time.monotonic() - begun < 3 * 2.0 + 1
     gateway.close()
+
+
+async def _as_the_sdk_updates(client: Client) -> None:
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError as given_up:
+        raise WorkflowUpdateRPCTimeoutOrCancelledError from given_up
+
+
+def test_an_update_that_is_given_up_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway(f"127.0.0.1:{free_port()}", "default", DataConverter.default, timeout=0.1)
+    with pytest.raises(PeerUnreachable):
+        gateway.asked(_as_the_sdk_updates)
+    loop = gateway._loop
+    assert loop is not None
+    eventually(lambda: not asyncio.all_tasks(loop))
+    gc.collect()
+    gateway.close()
+    assert not [record for record in caplog.records if "never retrieved" in record.getMessage()]
 
 
 def test_an_engine_without_workers_is_reported_in_time(database: Database, registry: Registry, tmp_path: Path) -> None:

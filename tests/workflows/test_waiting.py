@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
+from temporalio.exceptions import CancelledError
 
 from models import waiting
 from models.db import Database
@@ -147,6 +148,16 @@ async def test_an_attempt_that_may_pass_is_one_line_in_the_log(stage: Stage, cap
         logger.removeFilter(in_one_line)
     (line,) = [record for record in caplog.records if "PeerUnreachable: It does not answer." in record.getMessage()]
     assert line.exc_info is None
+
+
+def test_what_stopped_as_its_workflow_had_ended_is_one_line_in_the_log() -> None:
+    withdrawn = CancelledError("It was withdrawn.")
+    record = logging.makeLogRecord(
+        {"msg": "Completing activity as failed", "exc_info": (CancelledError, withdrawn, None)}
+    )
+    assert in_one_line(record)
+    assert record.getMessage() == "Completing activity as failed: CancelledError: It was withdrawn."
+    assert record.exc_info is None
 
 
 class Waiters:

@@ -23,7 +23,8 @@ from web.permission import needs, person
 from web.send.blueprint import blueprint
 
 FORMS = {
-    CSV: "text/csv; charset=utf-8",
+    # Flask adds how text is encoded: UTF-8.
+    CSV: "text/csv",
     XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 

@@ -92,11 +92,14 @@ def next_step(page: TransactionPage) -> str:
     if page.request and page.state == RequestState.PARTLY_ANSWERED:
         by_itself = _of_a_part(page)
     may_answer = page.request and page.state in OPEN and page.under_way.possible
-    return _filled((LOOK if may_answer else "") + by_itself, page)
+    # What may answer it is on its way already.
+    return _filled(LOOK + by_itself.replace("Nothing is", "Nothing more is") if may_answer else by_itself, page)
 
 
 def _of_a_part(page: TransactionPage) -> str:
     """Of a request that was answered in part; or declined in part, before anything came."""
+    if page.present == page.total:
+        return NEXT["request", "answered"]
     if not page.present:
         return NEXT["request", "awaiting-study"]
     if page.under_way.on_worklist or page.under_way.stopped:
@@ -107,7 +110,10 @@ def _of_a_part(page: TransactionPage) -> str:
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
     move, coming = MOVES.get((page.lifecycle, page.state), ""), page.under_way
-    if (page.request or page.transfer) and page.state in (RequestState.ANSWERED, TransferState.DELIVERING):
+    has_come = page.state == RequestState.PARTLY_ANSWERED and page.present == page.total
+    if (page.request or page.transfer) and (
+        page.state in (RequestState.ANSWERED, TransferState.DELIVERING) or has_come
+    ):
         # All that was asked for has come: what holds it up is what holds its deliveries up.
         move = _of_what_came(page)
     elif page.request and move == SOURCE and any((coming.on_worklist, coming.stopped, coming.possible)):

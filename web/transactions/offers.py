@@ -6,7 +6,7 @@ from flask import abort
 
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES, may_decide
-from models.domain.lifecycles import LIFECYCLES
+from models.domain.lifecycles import DELIVERY, LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.node import AWAY
@@ -33,8 +33,17 @@ def offered(page: TransactionPage, viewer: Viewer) -> list[CommandKind]:
     return [
         kind
         for kind in RULES
-        if is_possible(kind, page) and may_decide(kind, viewer.role, page.sides) and _has_choices(kind, page)
+        if is_possible(kind, page)
+        and may_decide(kind, viewer.role, page.sides)
+        and _has_choices(kind, page)
+        and not _is_decided(kind, page)
     ]
+
+
+def _is_decided(kind: CommandKind, page: TransactionPage) -> bool:
+    """Whether what waits for the engine leaves no room for `kind`."""
+    stops = kind is CommandKind.ABANDON_DELIVERY and page.state not in DELIVERY.parked
+    return page.waits is not None and not stops and page.waits.is_contrary_to(kind)
 
 
 def must_be_permitted(kind: CommandKind, page: TransactionPage, viewer: Viewer) -> None:

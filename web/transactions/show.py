@@ -22,6 +22,7 @@ from web.transactions.offers import offered, still_wanted
 
 STOP_POLLING = 286
 """htmx takes the answer and asks no more."""
+CARRIED_OUT = "What was decided is carried out by itself as soon as the engine answers."
 
 
 @blueprint.get("/<reference>")
@@ -63,8 +64,8 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         page=page,
         wrong=wrong,
         course=_course(page),
-        next_step=next_step(page),
-        whose_move=whose_move(page),
+        next_step=CARRIED_OUT if page.waits else next_step(page),
+        whose_move="" if page.waits else whose_move(page),
         still_wanted=still_wanted(page),
         dicom_port=here().dicom_port,
         offered=[kind.value for kind in offered(page, viewer)],
@@ -84,7 +85,8 @@ def _course(page: TransactionPage) -> Course:
 
 
 def _seen(page: TransactionPage) -> str:
-    return f"{page.lifecycle}.{page.seen}"
+    undone = [one.id for one in (page.waits, page.refused) if one]
+    return ".".join([page.lifecycle, str(page.seen), *undone])
 
 
 def _facts(page: TransactionPage) -> str:

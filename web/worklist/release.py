@@ -71,19 +71,25 @@ def _released(delivery: Delivery) -> str:
 
 
 def _identifiers(delivery: Delivery) -> dict[str, Any]:
+    """What was entered, and what was ticked beside it."""
+    entered = _entered(delivery)
+    ticked = request.form.get(f"same_person-{delivery.id}", "")
+    if ticked and ticked != entered.get("patient_id"):
+        raise Wrong(f"patient_id-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
+    if ticked:
+        entered["same_person"] = ticked
+    if f"under_another_id-{delivery.id}" in request.form:
+        entered["under_another_id"] = True
+    return entered
+
+
+def _entered(delivery: Delivery) -> dict[str, Any]:
     """Nothing where the identifiers that the exchange has found are to be kept."""
     patient_id = request.form.get(f"patient_id-{delivery.id}", "")
     accession = request.form.get(f"accession-{delivery.id}", "")
     if delivery.identity is not None and not (patient_id.strip() or accession.strip()):
         return {}
     try:
-        entered = {
-            "patient_id": entries.patient_id(patient_id),
-            "accession": entries.accession(accession),
-        }
+        return {"patient_id": entries.patient_id(patient_id), "accession": entries.accession(accession)}
     except Wrong as wrong:
         raise Wrong(f"{wrong.field}-{delivery.id}", str(wrong)) from wrong
-    ticked = request.form.get(f"same_person-{delivery.id}", "")
-    if ticked and ticked != entered["patient_id"]:
-        raise Wrong(f"patient_id-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
-    return entered | ({"same_person": ticked} if ticked else {})

@@ -1,0 +1,74 @@
+"""Every page says that the engine is away, without asking it: the relay keeps that known on its host."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from models.presence import Presence
+from processes import MOVING, not_running
+from temporal import watch
+from temporal.watch import Watch
+from tests.eventually import eventually
+
+PARTS = ",".join(MOVING)
+
+
+class Engine:
+    """Answers, or not, or is in such trouble that asking fails."""
+
+    answers: bool | Exception = True
+
+    def is_ready(self) -> bool:
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        return self.answers
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Presence:
+    """As seen by the web pages: every part lives."""
+    parts = Presence(tmp_path)
+    for part in MOVING:
+        parts.announce(part)
+    return parts
+
+
+def test_an_engine_that_is_away_is_told_and_no_more_when_it_is_back(here: Presence) -> None:
+    engine = Engine()
+    looking = Watch(engine, Presence(here.folder))  # type: ignore[arg-type]
+    looking.look()
+    assert not_running(here, PARTS) == []
+    engine.answers = False
+    looking.look()
+    looking.look()
+    assert not_running(here, PARTS) == ["engine"]
+    engine.answers = True
+    looking.look()
+    looking.look()
+    assert not_running(here, PARTS) == []
+
+
+def test_what_goes_wrong_in_looking_does_not_end_it(here: Presence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK_EVERY", 0.01)
+    engine, stop = Engine(), threading.Event()
+    engine.answers = OSError("no descriptor is free")
+    looking = threading.Thread(
+        target=Watch(engine, Presence(here.folder)).run,  # type: ignore[arg-type]
+        args=(stop,),
+    )
+    looking.start()
+    try:
+        engine.answers = True
+        eventually(lambda: not_running(here, PARTS) == [], timeout=5)
+    finally:
+        stop.set()
+        looking.join()
+
+
+def test_a_relay_that_is_away_says_nothing_about_the_engine(here: Presence) -> None:
+    here.withdraw("relay")
+    assert not_running(here, PARTS) == ["relay"]
+    assert not_running(here, "web,ingest") == [], "the relay runs on another host"
