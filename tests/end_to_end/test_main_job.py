@@ -12,7 +12,9 @@ from sqlalchemy import select
 from demo.patients import BORIS, PATIENTS
 from demo.studies import Study
 from models.domain.contracts import CommandKind
+from models.presence import Presence
 from models.tables import HeldObject, Instance
+from processes import not_running
 from tests.conftest import Peers
 from tests.edge import sender
 from tests.end_to_end import site
@@ -119,9 +121,12 @@ def test_neither_engine_nor_database_is_asked(exchange: Exchange, peers: Peers, 
         study = site.study(tmp_path, "both-stopped", 5)
         push(peers, exchange.port("dicom"), "IEP_ZX2", tmp_path)
         assert len(list((exchange.settings.spool_folder / "ready").iterdir())) == 5
+        parts = Presence(exchange.var / "run" / "present")
+        eventually(lambda: not_running(parts, exchange.settings.parts) == ["engine"], timeout=30)
     finally:
         exchange.start("postgresql")
         exchange.start("temporal")
+    eventually(lambda: not_running(parts, exchange.settings.parts) == [], timeout=30)
     exchange.in_state(study.study_instance_uid, "confirmed")
     assert count(peers, "ZX2_PACS", exchange.port("ZX2_PACS"), study.study_instance_uid) == 5
 
