@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -109,18 +109,30 @@ def reused(postgres: Postgres) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def emptying(reused: Database, postgres: Postgres) -> Iterator[psycopg.Connection]:
-    """One connection for all of it: the server plans its statements once."""
-    with postgres.connected(str(reused.engine.url.database)) as connection:
-        yield connection
+def emptying(reused: Database, postgres: Postgres) -> Iterator[Callable[[], None]]:
+    """By one connection for all of it, so that the server plans its statements once; a new one where a test cut it."""
+    name = str(reused.engine.url.database)
+    connection = postgres.connected(name)
+
+    def empty() -> None:
+        nonlocal connection
+        try:
+            connection.execute(EMPTY)
+        except psycopg.OperationalError:
+            connection.close()
+            connection = postgres.connected(name)
+            connection.execute(EMPTY)
+
+    yield empty
+    connection.close()
 
 
 @pytest.fixture
-def database(reused: Database, emptying: psycopg.Connection) -> Iterator[Database]:
+def database(reused: Database, emptying: Callable[[], None]) -> Iterator[Database]:
     """An empty database of the present version, for one test."""
     yield reused
     reused.close()
-    emptying.execute(EMPTY)
+    emptying()
 
 
 @pytest.fixture

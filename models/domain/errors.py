@@ -10,6 +10,7 @@ ExchangeError
 │   └── NoSlot                every association the node allows is in use
 └── Permanent                 a person must act
     ├── PeerRefuses           rejected-permanent, class refused, not authorised
+    │   └── PeerUnable        it says that it cannot (Cxxx), not whether it ever will: believed after some more tries
     ├── NotSecured            TLS is wanted and cannot be had: wrong certificate, no TLS there; nothing was sent
     ├── NotAllowed            the lifecycle has no such step from here
     ├── NotFound              no such thing for this Institution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -84,8 +85,12 @@ def test_a_process_that_dies_while_it_decodes_answers_nothing_and_harms_no_other
 
 def _confined(pid: int) -> int:
     """The process that has begun to decode; zero while there is none."""
-    bounds = ((child, resource.prlimit(child, resource.RLIMIT_CORE)) for child in children(pid))
-    return next((child for child, bound in bounds if bound == (0, 0)), 0)
+    for child in children(pid):
+        # One that has just answered is gone before it can be looked at.
+        with contextlib.suppress(ProcessLookupError):
+            if resource.prlimit(child, resource.RLIMIT_CORE) == (0, 0):
+                return child
+    return 0
 
 
 def test_the_process_that_has_them_loaded_is_started_anew_when_it_is_gone(decoders: Decoders) -> None:
