@@ -40,6 +40,7 @@ class Asking:
     def __init__(self, database: Database, delivery_id: str) -> None:
         self.database = database
         self.delivery_id = delivery_id
+        self.taken = threading.Event()
         self.answered = threading.Event()
         with database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
@@ -75,9 +76,11 @@ class Asking:
                     asked_at=now(),
                 )
             )
+        self.taken.clear()
         self.answered.clear()
         wanted = [build_context(StorageCommitmentPushModel)]
-        with association(self.peer, wanted, handlers=[(evt.EVT_N_EVENT_REPORT, self._take)]) as assoc:
+        handlers = [(evt.EVT_N_EVENT_REPORT, self._take), (evt.EVT_PDU_SENT, self._sent)]
+        with association(self.peer, wanted, handlers=handlers) as assoc:
             answer, _ = assoc.send_n_action(
                 _information(transaction, references),
                 REQUEST_STORAGE_COMMITMENT,
@@ -110,8 +113,13 @@ class Asking:
             awaited = take_report(session, self.node_id, Reported(str(said.TransactionUID), kept, failed))
         if not awaited:
             return INVALID_ARGUMENT_VALUE, None
-        self.answered.set()
+        self.taken.set()
         return SUCCESS, None
+
+    def _sent(self, event: Any) -> None:
+        """A report that was taken is answered before the association is released: nothing may be said after that."""
+        if self.taken.is_set():
+            self.answered.set()
 
 
 def _portions(uids: list[str]) -> Iterator[list[str]]:

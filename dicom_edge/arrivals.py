@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,11 +23,12 @@ Key = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True)
 class Brought:
-    """One image of an arrival, by which association, and whether that moves it at our request."""
+    """One image of an arrival, by which association first, and whether it was moved at our request, pushed, or both."""
 
     instance: Instance
     association_id: str
     fetched: bool
+    pushed: bool
 
 
 class ArrivalBook:
@@ -57,7 +59,14 @@ class ArrivalBook:
         return self.session.scalars(newest).first()
 
     def add(self, arrival: Arrival, instance: Instance, association_id: str, *, fetched: bool) -> None:
-        self._added.setdefault(arrival.id, {})[instance.id] = Brought(instance, association_id, fetched)
+        added = self._added.setdefault(arrival.id, {})
+        before = added.get(instance.id)
+        added[instance.id] = Brought(
+            instance,
+            before.association_id if before else association_id,
+            fetched=fetched or bool(before and before.fetched),
+            pushed=not fetched or bool(before and before.pushed),
+        )
 
     def close(self) -> None:
         """Write which images came. One that brought only known images moves on too: its sender is still busy."""
@@ -75,6 +84,7 @@ class ArrivalBook:
                     "instance_id": one.instance.id,
                     "association_id": one.association_id,
                     "fetched": one.fetched,
+                    "pushed": one.pushed,
                 }
                 for one in added
             ]
@@ -86,11 +96,22 @@ class ArrivalBook:
                     )
                 )
             )
+            self._came_again(arrival, [one for one in added if one.instance.id in known])
             fresh = [row for row in rows if row["instance_id"] not in known]
             if fresh:
                 numbered = [{**row, "position": arrival.count + n} for n, row in enumerate(fresh, 1)]
                 self.session.execute(insert(ArrivalInstance), numbered)
                 arrival.count += len(fresh)
+
+    def _came_again(self, arrival: Arrival, images: Collection[Brought]) -> None:
+        """What is there may come in the other way as well."""
+        for column, these in (
+            (ArrivalInstance.fetched, [one.instance.id for one in images if one.fetched]),
+            (ArrivalInstance.pushed, [one.instance.id for one in images if one.pushed]),
+        ):
+            if these:
+                also = ArrivalInstance.arrival_id == arrival.id, ArrivalInstance.instance_id.in_(these), ~column
+                self.session.execute(update(ArrivalInstance).where(*also).values({column: True}))
 
     def _find(self, key: Key) -> Arrival | None:
         institution_id, study_id, calling, called, standing = key

@@ -85,12 +85,13 @@ class Ingest:
         here = set(ready)
         self._last = {kept: None for kept in self._last if kept in here}
         taken = sum(map(self._take, _groups(kept for kept in ready if kept not in self._last)))
-        taken += self._take_last()
-        # The end of an association, and what its sender asked, wait for all of its objects.
-        waiting = {kept.association for kept in self._last}
-        take_facts(self.database, self.spool, [event for event in events if _association(event) not in waiting])
-        end_associations(self.database, self.spool, [ended for ended in abandoned if ended not in waiting])
-        return taken
+        try:
+            return taken + self._take_last()
+        finally:
+            # The end of an association, and what its sender asked, wait for all of its objects, and for no others.
+            waiting = {kept.association for kept in self._last}
+            take_facts(self.database, self.spool, [event for event in events if _association(event) not in waiting])
+            end_associations(self.database, self.spool, [ended for ended in abandoned if ended not in waiting])
 
     def _take(self, group: Sequence[Kept]) -> int:
         """How many of `group` were taken; the others are left for the end of the round."""

@@ -46,9 +46,11 @@ def serve(requests: socket.socket) -> None:
 def confine() -> None:
     """Limits this process for good."""
     signal.alarm(PATIENCE)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_CORE, 0)):
+        _, allowed = resource.getrlimit(kind)
+        # Whoever runs us may allow less; nobody may raise that again.
+        bound = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+        resource.setrlimit(kind, (bound, bound))
 
 
 def _answer(question: str, descriptors: Sequence[int]) -> NoReturn:

@@ -39,16 +39,17 @@ def brought_for(session: Session, arrival: Arrival) -> TransferStudy | None:
             return found
         _untie(session, found, arrival)
     waiting = _waiting_for(session, arrival, fetched=fetched)
-    study = next((one for one in waiting if fetched or not contradicts(session, arrival, one.transfer)), None)
-    if study is None:
-        return None
-    if study.arrival_id is not None:
-        if not look_again(session, study):
-            # Sealed meanwhile: that one has brought it.
-            return None
-        _untie(session, study, session.get_one(Arrival, study.arrival_id))
-    _tie(session, study, arrival)
-    return study
+    for study in waiting:
+        if not fetched and contradicts(session, arrival, study.transfer):
+            continue
+        if study.arrival_id is not None:
+            if not look_again(session, study):
+                # Sealed meanwhile: that one has brought it.
+                continue
+            _untie(session, study, session.get_one(Arrival, study.arrival_id))
+        _tie(session, study, arrival)
+        return study
+    return None
 
 
 def is_fetched(session: Session, arrival: Arrival) -> bool:
@@ -62,7 +63,7 @@ def contradicts(session: Session, arrival: Arrival, transfer: Transfer) -> bool:
     """Whether another Node than the transfer's pushed images that name another destination."""
     if arrival.node_id == transfer.node_id:
         return False
-    said = named_route(session, arrival, ~ArrivalInstance.fetched)
+    said = named_route(session, arrival, ArrivalInstance.pushed.is_(True))
     if isinstance(said, Routed):
         return said.destination != transfer.worklist.institution_id
     return said.reason is not HeldReason.NO_ROUTE

@@ -137,7 +137,7 @@ def _for_pages() -> dict[str, Any]:
         "Function": Function,
         "local": local,
         "age": lambda time: age(time, at),
-        "local_times": lambda words: with_local_times(words, zone, at),
+        "local_times": lambda words, said_at=at: with_local_times(words, zone, said_at),
         "fresh_at": local(at, seconds=True),
         "messages": get_flashed_messages,
         "status_banner": _status_banner,

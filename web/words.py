@@ -94,7 +94,6 @@ ASKED: Mapping[str, str] = {
     CommandKind.LEAVE_OUT_DELIVERY: "Leave out what was not taken",
     CommandKind.REDIRECT_DELIVERY: "Send to another Node",
     CommandKind.ABANDON_DELIVERY: "Abandon the delivery",
-    CommandKind.RAISE_URGENCY: "Deliver it more urgently",
     CommandKind.HOLD_NODE: "Hold the Node",
     CommandKind.RESUME_NODE: "Let the Node go on",
     CommandKind.PLAN_DOWNTIME: "Plan a downtime of the Node",

@@ -257,7 +257,9 @@ class Delivery:
                 await workflow.execute_activity_method(
                     DeliveryActivities.forget_answers, self.start.delivery_id, **policies.DATABASE
                 )
-                self.journey.take(Event.FOUND_MISSING, detail=comparison.detail)
+                if self.journey.state is State.SENT:
+                    # Else a person has decided meanwhile.
+                    self.journey.take(Event.FOUND_MISSING, detail=comparison.detail)
 
     def _park(self, detail: str) -> None:
         self.journey.take(Event.PARKED, detail=detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.tables.base import Base, new_id
@@ -117,7 +117,8 @@ Index(
 class ArrivalInstance(Base):
     """Which images an arrival brought, in the order of `position` (its watermark); new or known before.
 
-    `fetched`: its sender says that it moves this image at our request. Many a PACS never says so.
+    `fetched`: its sender says that it moves this image at our request; many a PACS never says so. `pushed`: it came
+    without that word; one that came both ways is both.
     """
 
     __tablename__ = "arrival_instance"
@@ -126,6 +127,7 @@ class ArrivalInstance(Base):
     association_id: Mapped[str] = mapped_column(ForeignKey("association.id"), index=True)
     position: Mapped[int]
     fetched: Mapped[bool] = mapped_column(default=False, server_default=false())
+    pushed: Mapped[bool] = mapped_column(default=True, server_default=true())
     __table_args__ = (UniqueConstraint("arrival_id", "position"),)
 
 

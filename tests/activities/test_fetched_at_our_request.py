@@ -97,3 +97,19 @@ def test_a_push_of_what_was_fetched_before_is_no_second_copy(fetching: Fetching,
     pushed = of_node(fetching, "ZX1_PACS")
     assert (pushed.id != arrival.id, pushed.count) == (True, 6)
     assert fetching.route(pushed).detail.startswith("ZX3, named by rule study-comments")
+
+
+@pytest.mark.parametrize("push_first", [False, True])
+def test_what_is_both_asked_for_and_pushed_is_neither_lost_nor_waited_for(
+    fetching: Fetching, filling: Filling, storing_under_another_title: int, push_first: bool
+) -> None:
+    with source_pacs(images(**FOR_ZX3), storing_under_another_title) as pacs:
+        transfer_id = fetching.listed(pacs.port)
+        if push_first:
+            filling.bring(*images(**FOR_ZX3), called="IEP")
+        assert fetching.retrieve(transfer_id).complete
+        if not push_first:
+            filling.bring(*images(**FOR_ZX3), called="IEP")
+    (arrival,) = fetching.arrivals()
+    assert fetching.seal(arrival).sealed
+    assert fetching.route(arrival).reason is HeldReason.CONFLICT

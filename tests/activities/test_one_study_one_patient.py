@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from activities.deliveries import DeliveryActivities
 from models.filed_before import FILED_OTHERWISE, filed_before
 from models.tables import Arrival, Delivery, Parcel, Study
 from tests.activities.parcels import Parcels
@@ -86,3 +87,9 @@ def test_another_study_is_filed_as_it_is_decided(parcels: Parcels, first: str) -
         session.flush()
         arrival.study_id = other.id
     assert check(parcels, second, "Y2") == ""
+
+
+def test_nor_is_it_released_by_itself(parcels: Parcels, first: str) -> None:
+    second = later(parcels)
+    listing = DeliveryActivities(parcels.database).put_on_worklist(second)
+    assert (listing.automatic, listing.detail) == (False, FILED_OTHERWISE)

@@ -146,3 +146,12 @@ def test_they_are_confined() -> None:
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )
     assert "MemoryError" in confined.stderr
+
+
+def test_a_stricter_bound_of_whoever_runs_them_stays() -> None:
+    script = (
+        "import resource; from models import decoding_process as child; "
+        "resource.setrlimit(resource.RLIMIT_CPU, (5, 5)); child.confine(); "
+        "assert resource.getrlimit(resource.RLIMIT_CPU) == (5, 5)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True)

@@ -14,7 +14,7 @@ from models.domain import identity
 from models.filed_before import FILED_OTHERWISE
 from models.tables import Delivery, now
 from tests.database import Registry
-from tests.web.portal import Gateway, make, sign_in
+from tests.web.portal import Gateway, make, send, sign_in
 from tests.web.seeded import Seed
 from tests.web.waiting import commands, release
 
@@ -79,6 +79,19 @@ def test_who_wants_another_says_so(app: Flask, database: Database, registry: Reg
     release(client, only, **{f"patient_id-{only}": "Y2", f"under_another_id-{only}": "yes"})
     asked = [(one.payload["patient_id"], one.payload.get("under_another_id")) for one in commands(database)]
     assert asked == [("Y2", None), ("Y2", True)]
+
+
+def test_so_says_its_page(app: Flask, database: Database, registry: Registry) -> None:
+    _, reference = second_part(database, registry, LOCAL)
+    page = f"/transactions/{reference}"
+    client = sign_in(app, "officer.zx2")
+    text = client.get(page).text
+    fold = text[text.index("all the same</span>") :]
+    assert 'name="under_another_id" value="yes"' in fold[: fold.index("</form>")]
+    own = text[text.index('name="patient_id"') : text.index("all the same</span>")]
+    assert 'type="checkbox" id="under_another_id"' in own
+    send(client, page, f"{page}/release", filing="as-it-is", under_another_id="yes")
+    assert commands(database)[0].payload["under_another_id"] is True
 
 
 def test_a_study_that_came_at_once_is_asked_nothing(app: Flask, database: Database, registry: Registry) -> None:

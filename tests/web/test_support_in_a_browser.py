@@ -142,6 +142,8 @@ async def interrupted(page: Page, portal: Portal, database: Database, reference:
 
 
 async def signed_in_again(page: Page, username: str) -> None:
+    # By then the page's script has run, which knows where to go on.
+    await page.wait_for_load_state()
     await page.locator("#username").fill(username)
     await page.locator("#password").fill(PASSWORD)
     await page.keyboard.press("Enter")

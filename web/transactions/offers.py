@@ -42,7 +42,7 @@ def offered(page: TransactionPage, viewer: Viewer) -> list[CommandKind]:
 
 def _is_decided(kind: CommandKind, page: TransactionPage) -> bool:
     """Whether what waits for the engine leaves no room for `kind`."""
-    stops = kind is CommandKind.ABANDON_DELIVERY and page.state not in DELIVERY.parked
+    stops = kind is CommandKind.ABANDON_DELIVERY and page.state not in (DELIVERY.parked | {DeliveryState.SENT})
     return page.waits is not None and not stops and page.waits.is_contrary_to(kind)
 
 

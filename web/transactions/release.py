@@ -25,10 +25,11 @@ def release(reference: str) -> ResponseReturnValue:
 
 
 def _identifiers(page: TransactionPage) -> dict[str, Any]:
-    """Empty where the identifiers that the exchange has found are to be kept."""
+    """No identifiers where those that the exchange has found are to be kept."""
+    wanted = {"under_another_id": True} if "under_another_id" in request.form else {}
     if page.identity is not None and request.form.get("filing") == AS_IT_IS:
-        return {}
-    return {
+        return wanted
+    return wanted | {
         "patient_id": entries.patient_id(request.form.get("patient_id", "")),
         "accession": entries.accession(request.form.get("accession", "")),
     }

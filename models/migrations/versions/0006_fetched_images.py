@@ -12,7 +12,11 @@ def upgrade() -> None:
     op.add_column(
         'arrival_instance', sa.Column('fetched', sa.Boolean(), server_default=sa.text('false'), nullable=False)
     )
+    op.add_column(
+        'arrival_instance', sa.Column('pushed', sa.Boolean(), server_default=sa.text('true'), nullable=False)
+    )
 
 
 def downgrade() -> None:
+    op.drop_column('arrival_instance', 'pushed')
     op.drop_column('arrival_instance', 'fetched')
