@@ -111,7 +111,9 @@ def test_a_person_releases_under_the_local_id(exchange: Exchange, peers: Peers, 
         (before,) = original.ModifiedAttributesSequence
         assert before.PatientID == waiting.patient_id
         assert before.AccessionNumber == waiting.accession_number
-    assert "already" in site.decide(exchange, CommandKind.RELEASE_DELIVERY, one.delivery, "ZX3", patient_id="LOCAL43")
+    late = site.decide(exchange, CommandKind.RELEASE_DELIVERY, one.delivery, "ZX3", patient_id="LOCAL43")
+    # Its workflow may be about to end, or has ended.
+    assert "already" in late or late.startswith("Too late: ")
 
 
 def test_neither_engine_nor_database_is_asked(exchange: Exchange, peers: Peers, tmp_path: Path) -> None:
