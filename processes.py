@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from models.archive import FolderArchive
 from models.db import PATIENCE, Database
 from models.domain.errors import Permanent
-from models.presence import Presence
+from models.presence import ENGINE, Presence
 from models.tls import Identity
 from settings import Settings
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MOVING = ("ingest", "relay", "workflows", "transfer-urgent", "transfer-bulk")
 """The parts without which something stands still."""
-ENGINE = "engine"
-"""What the relay announces while the engine answers it (temporal/watch.py)."""
 FOR_A_PAGE = 8.0
 """Seconds after which a person is told rather that the records are not available."""
 
@@ -119,9 +117,13 @@ def run_relay(settings: Settings) -> None:
     here.announce("relay")
     watching = threading.Thread(target=watch.run, args=(stop,), name="watch")
     watching.start()
-    relay.run(stop)
-    watching.join()
-    door.close()
+    try:
+        relay.run(stop)
+    finally:
+        # As of ingest: a relay that only half lives would not be started again.
+        stop.set()
+        watching.join()
+        door.close()
 
 
 async def run_worker(settings: Settings, queue: str) -> None:

@@ -12,7 +12,7 @@ from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
 from models.domain.lifecycles.delivery import Event
-from models.filed_before import FILED_OTHERWISE, filed_before
+from models.filed_before import FILED_OTHERWISE, parts_the_study
 from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
 
 NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
@@ -41,8 +41,7 @@ class DeliveryActivities:
             if found is None:
                 words = "It carries no identifier that could be used as it is; enter the local one."
                 return Listing(False, words, forwarded)
-            filed_as = {one.patient_id for one in filed_before(session, [delivery.id]).get(delivery.id, ())}
-            if filed_as and found["PatientID"] not in filed_as:
+            if parts_the_study(session, delivery, found["PatientID"]):
                 return Listing(False, FILED_OTHERWISE, forwarded)
             return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
 

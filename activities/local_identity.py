@@ -20,7 +20,7 @@ from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
-from models.filed_before import FILED_OTHERWISE, filed_before
+from models.filed_before import FILED_OTHERWISE, parts_the_study
 from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
 from models.tables import Delivery, Institution, Node
 
@@ -50,9 +50,8 @@ class LocalIdentityActivities:
             content = content_of(session, question.content_id)
             given = str(content.get("patient_id", "")).strip()
             delivery = session.get_one(Delivery, question.delivery_id)
-            filed_as = {one.patient_id for one in filed_before(session, [delivery.id]).get(delivery.id, ())}
             goes_as = given or (delivery.identity or {}).get("PatientID", "")
-            if filed_as and goes_as not in filed_as and not content.get("under_another_id"):
+            if not content.get("under_another_id") and parts_the_study(session, delivery, goes_as):
                 return FILED_OTHERWISE
             if not given:
                 return ""

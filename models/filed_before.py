@@ -65,6 +65,12 @@ def filed_before(session: Session, delivery_ids: Collection[str]) -> Mapping[str
     return {delivery_id: tuple(filed) for delivery_id, filed in found.items()}
 
 
+def parts_the_study(session: Session, delivery: Delivery, patient_id: str) -> bool:
+    """Whether other images of its study went to its Node, and none of them under this Patient ID."""
+    filed_as = {one.patient_id for one in filed_before(session, [delivery.id]).get(delivery.id, ())}
+    return bool(filed_as) and patient_id not in filed_as
+
+
 def local_id(earlier: Collection[Filed], identity: SentIdentity | None, known: str) -> str:
     """As what other images of the study went, unless it goes so by itself; else as what the patient is `known`."""
     for one in earlier:

@@ -7,6 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+ENGINE = "engine"
+"""No process of ours: the relay announces it while it answers (temporal/watch.py)."""
+
 
 class Presence:
     """The locks of one host's parts, in a folder."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 
-from models.presence import Presence
+from models.presence import ENGINE, Presence
 from temporal.gateway import Gateway
 
 log = logging.getLogger(__name__)
-ENGINE = "engine"
 LOOK_EVERY = 2.0
 
 

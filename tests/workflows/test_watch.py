@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from models.presence import Presence
-from processes import MOVING, not_running
+from processes import MOVING, not_running, run_relay
+from settings import Settings
 from temporal import watch
+from temporal.relay import Relay
 from temporal.watch import Watch
 from tests.eventually import eventually
 
@@ -72,3 +75,29 @@ def test_a_relay_that_is_away_says_nothing_about_the_engine(here: Presence) -> N
     here.withdraw("relay")
     assert not_running(here, PARTS) == ["relay"]
     assert not_running(here, "web,ingest") == [], "the relay runs on another host"
+
+
+def test_a_relay_that_fails_leaves_no_half_process_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With its watch still running it would count as present, and nothing would start it again."""
+
+    def fails(self: Relay, stop: threading.Event) -> None:
+        raise ValueError
+
+    ended = threading.Event()
+    monkeypatch.setattr(Relay, "run", fails)
+    monkeypatch.setattr(watch, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr("processes._until_told", threading.Event)
+    monkeypatch.setattr("processes.database", lambda settings: None)
+    door = SimpleNamespace(is_ready=lambda: True, also={}, close=ended.set)
+    monkeypatch.setattr("processes._gateway", lambda settings: door)
+
+    def whole_process() -> None:
+        with pytest.raises(ValueError):
+            run_relay(Settings(var=tmp_path))
+
+    process = threading.Thread(target=whole_process, daemon=True)
+    process.start()
+    process.join(20)
+    assert ended.is_set()
+    assert not process.is_alive()
+    assert not [one for one in threading.enumerate() if one.name == "watch"]
