@@ -108,8 +108,9 @@ def run_relay(settings: Settings) -> None:
     from temporal.watch import Watch
 
     door = _gateway(settings)
-    relay = Relay(database(settings), door, Nightly(settings.purge_at, settings.purge_after_days))
-    Recovery(relay)
+    base = database(settings)
+    relay = Relay(base, door, Nightly(settings.purge_at, settings.purge_after_days))
+    Recovery(base, door)
     here, stop = presence(settings), _until_told()
     watch = Watch(door, here)
     # Before the relay is known to be here: from then on a page takes its word about the engine.
@@ -227,7 +228,6 @@ def _mail_host(settings: Settings) -> MailHost:
 
 def _web_app(settings: Settings, here: Presence) -> Flask:
     from temporal.recovery import Recovery
-    from temporal.relay import Relay
     from web.app import create_app
 
     base, door = database(settings, patience=FOR_A_PAGE), _gateway(settings)
@@ -240,7 +240,7 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
         health_of_parts=lambda: health(base, door, here, settings.parts),
         trusted_proxies=settings.trusted_proxies,
         dicom_port=settings.port("dicom"),
-        recovery=Recovery(Relay(base, door)),
+        recovery=Recovery(base, door),
         not_running=lambda: not_running(here, settings.parts),
     )
 

@@ -21,25 +21,16 @@ from temporalio.runtime import Runtime, TelemetryConfig
 
 from models import outbox
 from models.db import Database
-from models.domain.commitment_contracts import CommitmentStart
-from models.domain.contracts import ArrivalStart, CommandKind, DeliveryStart, NodeStart, StudyGrew
+from models.domain.contracts import ArrivalStart, CommandKind, StudyGrew
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
-from models.domain.request_contracts import RequestStart
-from models.domain.transfer_contracts import SearchStart, SheetStart, TransferStart
-from models.domain.urgency import Urgency
 from models.tables import OutboxCommand, now
-from temporal.messages import MESSAGES, decision_of
+from temporal.commands import COMMANDS, Ask, Begin, Tell, decision_of
 from temporal.refusals import in_our_words, while_wanted
+from temporal.starts import KINDS, Start, workflow_id
 from temporal.still_running import still_running
-from workflows.bulk_sheet import BulkSheet
-from workflows.commitment_answer import CommitmentAnswer
 from workflows.delivery import Delivery
-from workflows.image_request import ImageRequest
-from workflows.node_health import NodeHealth
-from workflows.pacs_search import PacsSearch
 from workflows.policies import WORKFLOWS
 from workflows.study_arrival import StudyArrival
-from workflows.transfer import Transfer
 
 Answer = TypeVar("Answer")
 DRAIN = 0.5
@@ -68,37 +59,16 @@ class Gateway:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             self._call(self._announce(arrival_id, grew))
 
-    def start_delivery(self, start: DeliveryStart) -> None:
-        self._call(self._start(Delivery.run, start, f"delivery-{start.delivery_id}"))
-
-    def start_arrival(self, start: ArrivalStart) -> None:
-        self._call(self._start(StudyArrival.run, start, f"arrival-{start.arrival_id}"))
-
-    def start_node(self, start: NodeStart) -> None:
-        self._call(self._start(NodeHealth.run, start, f"node-{start.node_id}"))
-
-    def start_commitment(self, start: CommitmentStart) -> None:
-        """What was answered is not answered again."""
-        self._start_once(CommitmentAnswer.run, start, f"commitment-{start.request_id}")
-
-    def start_request(self, start: RequestStart) -> None:
-        self._call(self._start(ImageRequest.run, start, f"request-{start.request_id}"))
-
-    def start_transfer(self, start: TransferStart) -> None:
-        self._call(self._start(Transfer.run, start, f"transfer-{start.transfer_id}"))
-
-    def start_sheet(self, start: SheetStart) -> None:
-        """A sheet whose rows were all placed once starts anew: some of them are to be sent again."""
-        self._call(self._start(BulkSheet.run, start, f"sheet-{start.sheet_id}", word="rows_sent"))
+    def start(self, start: Start, *, once: bool = False) -> None:
+        """Begin the workflow of a row unless it runs; `once`: or has come to its end."""
+        # Carried twice, it is one start.
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            self._call(self._start(start, once=once or KINDS[type(start)].once))
 
     def node_answered(self, delivery_id: str) -> None:
-        """Tell a delivery that waits that its Node may be used again."""
-        self._tell_delivery(delivery_id, Delivery.node_answered)
-
-    def let_look(self, workflow: type[ImageRequest | Transfer], workflow_id: str) -> None:
-        """Tell a request or transfer that a delivery of it has ended; one that has ended itself needs no word."""
+        """Tell a delivery that waits that its Node may be used again; one that has ended needs no word."""
         with contextlib.suppress(NotFound):
-            self._call(self._signal(workflow.run, workflow_id, workflow.delivery_moved))
+            self._call(self._signal(f"delivery-{delivery_id}", Delivery.node_answered))
 
     def running(self, workflow_ids: Collection[str]) -> set[str]:
         """Which of these workflows the engine knows and have not ended, or does not speak of."""
@@ -117,33 +87,17 @@ class Gateway:
         Raises NotAllowed with the sentence of the workflow that refused, NotFound when there is no such workflow.
         """
         kind = CommandKind(command.kind)
-        urgency = Urgency(command.payload.get("urgency", Urgency.ROUTINE))
         if kind in self.also:
             self.also[kind](command)
-        elif kind is CommandKind.ANSWER_COMMITMENT:
-            self.start_commitment(CommitmentStart(command.subject_id))
-        elif kind is CommandKind.REPORT_COMMITMENT:
-            self._tell_delivery(command.subject_id, Delivery.commitment_reported)
-        elif kind is CommandKind.RAISE_URGENCY:
-            self._tell_delivery(command.subject_id, Delivery.urgency_raised, urgency)
-        elif kind is CommandKind.SEARCH_PACS:
-            self._start_once(PacsSearch.run, SearchStart(command.subject_id), f"search-{command.subject_id}")
-        elif kind is CommandKind.PLACE_REQUEST:
-            self._start_once(ImageRequest.run, RequestStart(command.subject_id), f"request-{command.subject_id}")
-        elif kind is CommandKind.LOOK_AT_REQUEST:
-            self.let_look(ImageRequest, f"request-{command.subject_id}")
-        elif kind is CommandKind.PLACE_TRANSFER:
-            self._start_once(Transfer.run, TransferStart(command.subject_id, urgency), f"transfer-{command.subject_id}")
-        elif kind in (CommandKind.SEND_SHEET, CommandKind.SEND_SHEET_AGAIN):
-            self.start_sheet(SheetStart(command.subject_id))
-        elif kind is CommandKind.LOOK_AT_TRANSFER:
-            self.let_look(Transfer, f"transfer-{command.subject_id}")
-        elif kind is CommandKind.FORWARD_DELIVERY:
-            self._start_once(Delivery.run, DeliveryStart(command.subject_id, urgency), f"delivery-{command.subject_id}")
-        elif kind is CommandKind.REPORT_NODE_FAULT:
-            self._call(self._signal(NodeHealth.run, f"node-{command.subject_id}", NodeHealth.fault_reported))
-        else:
-            self._call(self._update(kind, command))
+            return
+        match COMMANDS[kind]:
+            case Begin() as begin:
+                self.start(begin.start(command), once=not begin.anew)
+            case Tell() as tell:
+                with contextlib.nullcontext() if tell.owed else contextlib.suppress(NotFound):
+                    self._call(self._signal(f"{tell.prefix}-{command.subject_id}", tell.signal, *tell.told(command)))
+            case Ask() as ask:
+                self._call(self._update(f"{ask.prefix}-{command.subject_id}", ask.update, command))
 
     def try_now(self, database: Database, command_id: str) -> str:
         """Deliver one saved command at once if possible; a sentence for the person who waits, empty when it is done."""
@@ -202,30 +156,19 @@ class Gateway:
             rpc_timeout=self._rpc_timeout,
         )
 
-    async def _start(
-        self,
-        run: Any,
-        start: Any,
-        workflow_id: str,
-        again: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        word: str | None = None,
-    ) -> None:
-        """With the signal `word`, if any, also to one that runs."""
+    async def _start(self, start: Start, *, once: bool) -> None:
+        kind = KINDS[type(start)]
+        reuse = WorkflowIDReusePolicy
         await (await self._connected()).start_workflow(
-            run,
+            kind.run,
             start,
-            id=workflow_id,
+            id=workflow_id(start),
             task_queue=WORKFLOWS,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=again,
-            start_signal=word,
+            id_reuse_policy=reuse.ALLOW_DUPLICATE_FAILED_ONLY if once else reuse.ALLOW_DUPLICATE,
+            start_signal=kind.word,
             rpc_timeout=self._rpc_timeout,
         )
-
-    def _start_once(self, run: Any, start: Any, workflow_id: str) -> None:
-        """Start it unless it runs or has come to its end: a command that is carried twice is one start."""
-        with contextlib.suppress(WorkflowAlreadyStartedError):
-            self._call(self._start(run, start, workflow_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY))
 
     async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
         return await ask(await self._connected())
@@ -233,19 +176,13 @@ class Gateway:
     async def _health(self) -> bool:
         return await (await self._connected()).service_client.check_health(timeout=self._rpc_timeout)
 
-    def _tell_delivery(self, delivery_id: str, signal: Any, *told: Any) -> None:
-        """One that has ended needs no word."""
-        with contextlib.suppress(NotFound):
-            self._call(self._signal(Delivery.run, f"delivery-{delivery_id}", signal, *told))
-
-    async def _signal(self, run: Any, workflow_id: str, signal: Any, *told: Any) -> None:
-        handle = (await self._connected()).get_workflow_handle_for(run, workflow_id)
+    async def _signal(self, workflow_id: str, signal: Any, *told: Any) -> None:
+        handle = (await self._connected()).get_workflow_handle(workflow_id)
         await handle.signal(signal, args=told, rpc_timeout=self._rpc_timeout)
 
-    async def _update(self, kind: CommandKind, command: OutboxCommand) -> None:
-        message, decision = MESSAGES[kind], decision_of(command)
-        handle = (await self._connected()).get_workflow_handle(f"{message.prefix}-{command.subject_id}")
-        await handle.execute_update(message.update, decision, id=command.id, rpc_timeout=self._rpc_timeout)
+    async def _update(self, workflow_id: str, update: Any, command: OutboxCommand) -> None:
+        handle = (await self._connected()).get_workflow_handle(workflow_id)
+        await handle.execute_update(update, decision_of(command), id=command.id, rpc_timeout=self._rpc_timeout)
 
     @property
     def _rpc_timeout(self) -> timedelta:

@@ -19,13 +19,15 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from models.db import Database
 from models.domain.contracts import CommandKind, NoticeRequest
 from models.domain.errors import NotAllowed
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.tables import OutboxCommand
 from temporal.due import tell
+from temporal.gateway import Gateway
 from temporal.history import happenings
-from temporal.relay import Relay
+from temporal.unfinished import unfinished
 
 AT_ONCE = timedelta()
 MOST = 200
@@ -35,11 +37,11 @@ FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 
 
 class Recovery:
-    """Over the gateway and the database of `relay`; from now on that gateway carries out what support asks."""
+    """From now on `gateway` carries out what support asks."""
 
-    def __init__(self, relay: Relay) -> None:
-        self.relay = relay
-        self.gateway = relay.gateway
+    def __init__(self, database: Database, gateway: Gateway) -> None:
+        self.database = database
+        self.gateway = gateway
         self.gateway.also |= {CommandKind.RUN_AGAIN: self._run_again, CommandKind.HAND_OVER: self._hand_over}
 
     def lists(self) -> tuple[Troubled, ...]:
@@ -48,8 +50,8 @@ class Recovery:
         PeerUnreachable when the engine does not answer.
         """
         found = self.gateway.asked(_in_trouble)
-        unfinished: Collection[str] = self.relay.unfinished([one.id for one in found], AT_ONCE) if found else ()
-        mine = [one for one in found if one.id in unfinished]
+        ours: Collection[str] = unfinished(self.database, [one.id for one in found], AT_ONCE) if found else ()
+        mine = [one for one in found if one.id in ours]
         return self.gateway.asked(lambda client: _as_they_stand(client, mine))
 
     def story(self, workflow_id: str) -> tuple[Happening, ...]:
@@ -63,10 +65,10 @@ class Recovery:
         """
         if self.gateway.asked(lambda client: _reset(client, workflow_id)):
             return
-        start = self.relay.unfinished([workflow_id], AT_ONCE).get(workflow_id)
+        start = unfinished(self.database, [workflow_id], AT_ONCE).get(workflow_id)
         if start is None:
             raise NotAllowed("That has ended by itself; there is nothing to run again.")
-        self.relay.drive(start)
+        self.gateway.start(start)
 
     def _run_again(self, command: OutboxCommand) -> None:
         self.run_again(command.subject_id)

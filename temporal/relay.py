@@ -10,30 +10,17 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from models import bulk, outbox, waiting
+from models import outbox, waiting
 from models.db import Database
-from models.domain.commitment_contracts import CommitmentStart
-from models.domain.contracts import ArrivalStart, DeliveryStart, NodeStart
+from models.domain.contracts import NodeStart
 from models.domain.errors import Passing
-from models.domain.lifecycles import ARRIVAL, COMMITMENT, DELIVERY, REQUEST, TRANSFER
-from models.domain.request_contracts import RequestStart
-from models.domain.transfer_contracts import SheetStart, TransferStart
-from models.domain.urgency import Urgency
 from models.searches import forget_old
-from models.tables import (
-    Arrival,
-    CommitmentRequest,
-    Delivery,
-    ImageRequest,
-    Node,
-    OutboxCommand,
-    Transaction,
-    Transfer,
-    now,
-)
+from models.tables import Node, OutboxCommand, now
 from temporal.due import tell_what_is_overdue
 from temporal.gateway import Gateway
 from temporal.nightly import Nightly
+from temporal.starts import Start
+from temporal.unfinished import unfinished
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
@@ -47,9 +34,6 @@ LOOK_AT_ONCE = 32
 """Workflows that the engine is asked about at the same time, in one look: commands are carried in between."""
 ENOUGH = 3
 """Starts that fail and end a look: when the engine is away, each takes its time to fail; else it may be this row."""
-FRESH = timedelta(seconds=30)
-"""Rows younger than this may just be on their way to the engine."""
-Start = ArrivalStart | DeliveryStart | NodeStart | CommitmentStart | RequestStart | TransferStart | SheetStart
 
 
 class Relay:
@@ -115,7 +99,8 @@ class Relay:
     def begin_sweep(self) -> None:
         """List what is to be looked at; a sweep under way comes to its end first, or its last rows never had a turn."""
         if not self.unswept:
-            ids = list(self.unfinished())
+            ids = list(unfinished(self.database))
+            self._failed.intersection_update(ids)
             self.unswept = [ids[first : first + LOOK_AT_ONCE] for first in range(0, len(ids), LOOK_AT_ONCE)]
 
     def sweep_on(self) -> int:
@@ -127,14 +112,14 @@ class Relay:
         if not missing:
             return 0
         # Read again: they may have ended by themselves since the rows were listed, and their last step is there now.
-        starts = self.unfinished(missing)
+        starts = unfinished(self.database, missing)
         unheard = self._unheard(starts.values())
         failures: list[Exception] = []
         # What has failed comes last, or it would keep all others waiting for as long as it fails.
         for workflow_id in sorted(starts, key=self._failed.__contains__):
             start = starts[workflow_id]
             try:
-                self.drive(start)
+                self.gateway.start(start)
             except Exception as failure:  # noqa: BLE001 - raised below
                 self._failed.add(workflow_id)
                 failures.append(failure)
@@ -165,24 +150,6 @@ class Relay:
         with self.database.begin() as session:
             forget_old(session)
 
-    def drive(self, start: Start) -> None:
-        """Start the workflow of a row; one that runs is left as it is."""
-        match start:
-            case ArrivalStart():
-                self.gateway.start_arrival(start)
-            case DeliveryStart():
-                self.gateway.start_delivery(start)
-            case NodeStart():
-                self.gateway.start_node(start)
-            case CommitmentStart():
-                self.gateway.start_commitment(start)
-            case RequestStart():
-                self.gateway.start_request(start)
-            case TransferStart():
-                self.gateway.start_transfer(start)
-            case SheetStart():
-                self.gateway.start_sheet(start)
-
     def _unheard(self, starts: Iterable[Start]) -> set[Start]:
         """Nodes of which nothing has been heard yet: only these are not started when their row is made."""
         nodes: dict[str, Start] = {start.node_id: start for start in starts if isinstance(start, NodeStart)}
@@ -209,57 +176,6 @@ class Relay:
                 row = session.get_one(OutboxCommand, command.id)
                 row.refusal, row.delivered_at = refusal, row.delivered_at or now()
         return True
-
-    def unfinished(self, only: Collection[str] = (), fresh: timedelta = FRESH) -> dict[str, Start]:
-        """By workflow id, how every row that is not finished would go on; or the rows of the workflows `only`."""
-        settled = now() - fresh
-        arrivals = select(Arrival.id, Arrival.state).where(
-            Arrival.state.in_(ARRIVAL.unfinished),
-            Arrival.announced_generation > 0,
-            Arrival.announced_at < settled,
-        )
-        deliveries = (
-            select(Delivery.id, Delivery.state, Transaction.urgency)
-            .join(Transaction, Transaction.id == Delivery.transaction_id)
-            .where(Delivery.state.in_(DELIVERY.unfinished), Delivery.created_at < settled)
-        )
-        nodes = select(Node.id, Node.state, Node.planned_from, Node.planned_until).where(Node.host != "")
-        commitments = select(CommitmentRequest.id).where(
-            CommitmentRequest.state == COMMITMENT.initial, CommitmentRequest.taken_at < settled
-        )
-        requests = select(ImageRequest.id, ImageRequest.state).where(
-            ImageRequest.state.in_(REQUEST.unfinished), ImageRequest.placed_at < settled
-        )
-        transfers = (
-            select(Transfer.id, Transaction.urgency, Transfer.state)
-            .join(Transaction, Transaction.id == Transfer.transaction_id)
-            .where(Transfer.state.in_(TRANSFER.unfinished), Transfer.placed_at < settled)
-        )
-        row_ids = [workflow_id.partition("-")[2] for workflow_id in only]
-        if row_ids:
-            arrivals = arrivals.where(Arrival.id.in_(row_ids))
-            deliveries = deliveries.where(Delivery.id.in_(row_ids))
-            nodes = nodes.where(Node.id.in_(row_ids))
-            requests = requests.where(ImageRequest.id.in_(row_ids))
-            transfers = transfers.where(Transfer.id.in_(row_ids))
-            commitments = commitments.where(CommitmentRequest.id.in_(row_ids))
-        with self.database.begin() as session:
-            sheets = bulk.unfinished(session, settled, row_ids)
-            return {
-                **{f"arrival-{row[0]}": ArrivalStart(*row) for row in session.execute(arrivals)},
-                **{
-                    f"delivery-{row_id}": DeliveryStart(row_id, Urgency(urgency), state)
-                    for row_id, state, urgency in session.execute(deliveries)
-                },
-                **{f"node-{row[0]}": NodeStart(*row) for row in session.execute(nodes)},
-                **{f"request-{row[0]}": RequestStart(*row) for row in session.execute(requests)},
-                **{
-                    f"transfer-{row_id}": TransferStart(row_id, Urgency(urgency), state)
-                    for row_id, urgency, state in session.execute(transfers)
-                },
-                **{f"commitment-{row_id}": CommitmentStart(row_id) for row_id in session.scalars(commitments)},
-                **{f"sheet-{row_id}": SheetStart(row_id) for row_id in sheets},
-            }
 
 
 def _went(act: Callable[[], object]) -> bool:

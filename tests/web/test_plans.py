@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, event, select, text
-from temporalio.converter import DataConverter
 
 from bench.filling import fill
 from bench.pages import PEOPLE, pages, portal, sign_in
@@ -23,8 +22,7 @@ from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
 from models.tables import Account, Candidate, ImageRequest, new_id
 from models.wanted import wanted_like
-from temporal.gateway import Gateway
-from temporal.relay import Relay
+from temporal.unfinished import unfinished
 from tests.database import Postgres, copied
 
 FULL = 20_000
@@ -200,10 +198,9 @@ def test_the_purge_looks_at_what_is_kept_alone(database: Database) -> None:
 
 @pytest.mark.usefixtures("full")
 def test_the_sweep_finds_what_is_unfinished_by_an_index(database: Database) -> None:
-    relay = Relay(database, Gateway("127.0.0.1:1", "default", DataConverter.default))
     with heard(database) as said:
-        unfinished = relay.unfinished(fresh=timedelta())
-        assert set(relay.unfinished(list(unfinished)[:32], timedelta())) == set(list(unfinished)[:32])
+        some = list(unfinished(database, fresh=timedelta()))[:32]
+        assert set(unfinished(database, some, timedelta())) == set(some)
     assert len(said) >= 10
     assert not [plan for one in said if (plan := _whole(database, *one))]
 

@@ -50,9 +50,9 @@ async def test_it_goes_again_when_failed_rows_are_sent_again(stage: Stage) -> No
 async def test_rows_that_are_sent_again_while_it_is_about_to_end_are_placed(stage: Stage, gateway: Gateway) -> None:
     start, ending = SheetStart(stage.world.sheet_id), Gate(0)
     stage.world.answers["place_rows"] = [ending, 0]
-    await beside(gateway.start_sheet, start)
+    await beside(gateway.start, start)
     await ending.reached.wait()
-    await beside(gateway.start_sheet, start)
+    await beside(gateway.start, start)
     ending.opened.set()
     await stage.client.get_workflow_handle(f"sheet-{start.sheet_id}").result()
     assert stage.world.done.count("place_rows") == 2
@@ -60,6 +60,6 @@ async def test_rows_that_are_sent_again_while_it_is_about_to_end_are_placed(stag
 
 async def test_a_sheet_that_is_sent_is_looked_at_once(stage: Stage, gateway: Gateway) -> None:
     stage.world.answers["place_rows"] = [0]
-    await beside(gateway.start_sheet, SheetStart(stage.world.sheet_id))
+    await beside(gateway.start, SheetStart(stage.world.sheet_id))
     await stage.client.get_workflow_handle(f"sheet-{stage.world.sheet_id}").result()
     assert stage.world.done.count("place_rows") == 1

@@ -22,7 +22,9 @@ from models.domain.contracts import CommandKind, DeliveryStart, Listing, NodeSta
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand
+from temporal.commands import COMMANDS
 from temporal.gateway import SAVED, Gateway
+from temporal.recovery import Recovery
 from tests.database import Registry
 from tests.engine import Server, free_port
 from tests.eventually import eventually
@@ -55,7 +57,7 @@ async def beside(call: Callable[..., Answer], *given: Any) -> Answer:
 
 async def waiting_for_release(stage: Stage, gateway: Gateway) -> None:
     stage.world.answers["list"] = Listing(False, "")
-    await beside(gateway.start_delivery, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
+    await beside(gateway.start, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
     await stage.until(lambda: "delivery-on-worklist" in stage.world.told)
 
 
@@ -117,7 +119,7 @@ async def test_a_refusal_comes_back_as_its_sentence_and_stays(
 
 
 async def test_what_has_ended_says_so(stage: Stage, gateway: Gateway, database: Database, registry: Registry) -> None:
-    await beside(gateway.start_delivery, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
+    await beside(gateway.start, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
     await stage.handle_of_delivery.result()
     late = saved(database, CommandKind.ABANDON_DELIVERY, stage.world.delivery_id)
     with pytest.raises(NotFound, match="ended already"):
@@ -131,7 +133,7 @@ async def test_a_command_to_what_the_engine_does_not_know_yet_stays_due(
     early = saved(database, CommandKind.HOLD_NODE, stage.world.node_id)
     assert await beside(gateway.try_now, database, early.id) == SAVED
     assert again(database, early).delivered_at is None
-    await beside(gateway.start_node, NodeStart(stage.world.node_id))
+    await beside(gateway.start, NodeStart(stage.world.node_id))
     assert await beside(gateway.try_now, database, early.id) == ""
     assert stage.world.walk == ["node.held"]
 
@@ -140,7 +142,7 @@ async def test_nodes_are_started_once_and_hear_of_faults(
     stage: Stage, gateway: Gateway, database: Database, registry: Registry
 ) -> None:
     for _ in range(2):
-        await beside(gateway.start_node, NodeStart(stage.world.node_id))
+        await beside(gateway.start, NodeStart(stage.world.node_id))
     fault = saved(database, CommandKind.REPORT_NODE_FAULT, stage.world.node_id)
     assert await beside(gateway.try_now, database, fault.id) == ""
     await stage.until(lambda: stage.world.done == ["look"])
@@ -202,11 +204,17 @@ async def test_more_updates_at_once_than_the_engine_takes_lose_nothing(
     assert stage.world.walk.count("arrival.assigned") == 1
 
 
+def test_every_command_is_carried_out_by_somebody(database: Database) -> None:
+    gateway = Gateway("127.0.0.1:1", "default", DataConverter.default)
+    Recovery(database, gateway)
+    assert COMMANDS.keys() | gateway.also.keys() == set(CommandKind)
+
+
 def test_an_engine_that_is_away_is_reported_in_time(database: Database, registry: Registry) -> None:
     gateway = Gateway(f"127.0.0.1:{free_port()}", "default", DataConverter.default, timeout=1.0)
     begun = time.monotonic()
     with pytest.raises(PeerUnreachable):
-        gateway.start_node(NodeStart("1-node"))
+        gateway.start(NodeStart("1-node"))
     assert not gateway.is_ready()
     hold = saved(database, CommandKind.HOLD_NODE, "1-node")
     assert gateway.try_now(database, hold.id) == SAVED
@@ -239,7 +247,7 @@ def test_an_engine_without_workers_is_reported_in_time(database: Database, regis
     gateway = Gateway(server.address, "default", DataConverter.default, timeout=1.0)
     try:
         _until_ready(gateway)
-        gateway.start_delivery(DeliveryStart("1-delivery", Urgency.ROUTINE))
+        gateway.start(DeliveryStart("1-delivery", Urgency.ROUTINE))
         release = saved(database, CommandKind.RELEASE_DELIVERY, "1-delivery")
         assert gateway.try_now(database, release.id) == SAVED
         assert again(database, release).delivered_at is None
@@ -251,7 +259,7 @@ def test_an_engine_without_workers_is_reported_in_time(database: Database, regis
 def _until_ready(gateway: Gateway) -> None:
     def namespace_is_there() -> bool:
         try:
-            gateway.start_node(NodeStart("0-node"))
+            gateway.start(NodeStart("0-node"))
         except PeerUnreachable:
             return False
         return True

@@ -99,7 +99,7 @@ async def desk(database: Database, registry: Registry, tmp_path: Path) -> AsyncI
     gateway = Gateway(server.address, "default", DataConverter.default)
     try:
         client = await server.client()
-        yield Desk(server, client, Recovery(Relay(database, gateway)), database, registry, fakes.world(), fakes)
+        yield Desk(server, client, Recovery(database, gateway), database, registry, fakes.world(), fakes)
     finally:
         await beside(gateway.close)
         server.close()
@@ -233,10 +233,10 @@ async def test_it_is_asked_by_a_command_of_support_once(desk: Desk) -> None:
                     session, "a" * 32, kind=CommandKind.RUN_AGAIN, subject_id=desk.workflow_id, institution_id="ZX2",
                     transaction_id=None, account_id=desk.registry.accounts["support.zx3"], reason="It hangs.",
                 )  # fmt: skip
-        assert await beside(desk.recovery.relay.carry) == 1
+        assert await beside(Relay(desk.database, desk.recovery.gateway).carry) == 1
         reset = (await desk.handle.describe()).run_id
         assert reset != run_id
-        assert await beside(desk.recovery.relay.carry) == 0
+        assert await beside(Relay(desk.database, desk.recovery.gateway).carry) == 0
         assert (await desk.handle.describe()).run_id == reset
         gate.opened.set()
         assert await desk.handle.result() == "confirmed"
@@ -291,7 +291,7 @@ async def test_what_is_handed_over_is_mailed_once(desk: Desk) -> None:
             )  # fmt: skip
         command = session.get_one(OutboxCommand, "b" * 32)
     async with working(desk.client, desk.fakes):
-        assert await beside(desk.recovery.relay.carry) == 1
+        assert await beside(Relay(desk.database, desk.recovery.gateway).carry) == 1
         await desk.until(lambda: desk.world.told)
         # Even where the first answer was lost before it could be written down.
         await beside(desk.recovery.gateway.execute, command)

@@ -175,7 +175,7 @@ async def test_forty_that_are_missing_take_as_few_statements_as_one(
     stage: Stage, fakes: Fakes, relay: Relay, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driven: list[str] = []
-    monkeypatch.setattr(relay, "drive", lambda start: driven.append(start.delivery_id))
+    monkeypatch.setattr(relay.gateway, "start", lambda start: driven.append(start.delivery_id))
     monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 40)
     sent: list[int] = []
     for more in (1, 39):
@@ -194,9 +194,9 @@ async def test_more_than_one_look_leaves_nothing_out(
 ) -> None:
     """Those that run, and those that do not, are told apart wherever they stand among the others."""
     driven: set[str] = set()
-    monkeypatch.setattr(relay, "drive", lambda start: driven.add(start.delivery_id))
     monkeypatch.setattr("temporal.relay.LOOK_AT_ONCE", 3)
     await waiting_for_release(stage, relay.gateway)
+    monkeypatch.setattr(relay.gateway, "start", lambda start: driven.add(start.delivery_id))
     worlds = [fakes.world() for _ in range(7)]
     with relay.database.begin() as session:
         for world in (*worlds[:4], stage.world, *worlds[4:]):
@@ -224,7 +224,7 @@ async def test_a_running_relay_carries_and_sweeps_until_told(stage: Stage, relay
 async def test_a_started_delivery_is_not_started_twice(stage: Stage, relay: Relay) -> None:
     stage.world.answers["list"] = Listing(False, "")
     for _ in range(2):
-        await beside(relay.gateway.start_delivery, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
+        await beside(relay.gateway.start, DeliveryStart(stage.world.delivery_id, Urgency.ROUTINE))
     await stage.until(lambda: "delivery-on-worklist" in stage.world.told)
     assert stage.world.done.count("list") == 1
 

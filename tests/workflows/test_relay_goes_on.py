@@ -47,7 +47,7 @@ class Engine:
         self._told()
         return ""
 
-    def start_delivery(self, start: DeliveryStart) -> None:
+    def start(self, start: DeliveryStart) -> None:
         if start.delivery_id in self.refused:
             raise PeerUnreachable("The engine is not answering.")
         self.started.append(start.delivery_id)
@@ -163,7 +163,7 @@ def test_an_engine_that_is_away_is_not_asked_to_start_a_whole_batch(
     tried: list[str] = []
 
     class Away(Engine):
-        def start_delivery(self, start: DeliveryStart) -> None:
+        def start(self, start: DeliveryStart) -> None:
             tried.append(start.delivery_id)
             away(start.delivery_id)
 
