@@ -22,9 +22,7 @@ from models.domain.contracts import CommandKind, DeliveryStart, Listing, NodeSta
 from models.domain.errors import NotAllowed, NotFound, PeerUnreachable
 from models.domain.urgency import Urgency
 from models.tables import OutboxCommand
-from temporal.commands import COMMANDS
 from temporal.gateway import SAVED, Gateway
-from temporal.recovery import Recovery
 from tests.database import Registry
 from tests.engine import Server, free_port
 from tests.eventually import eventually
@@ -202,12 +200,6 @@ async def test_more_updates_at_once_than_the_engine_takes_lose_nothing(
         words.startswith(("Too late: it was assigned by person", "That has ended")) for words in finally_said if words
     )
     assert stage.world.walk.count("arrival.assigned") == 1
-
-
-def test_every_command_is_carried_out_by_somebody(database: Database) -> None:
-    gateway = Gateway("127.0.0.1:1", "default", DataConverter.default)
-    Recovery(database, gateway)
-    assert COMMANDS.keys() | gateway.also.keys() == set(CommandKind)
 
 
 def test_an_engine_that_is_away_is_reported_in_time(database: Database, registry: Registry) -> None:
