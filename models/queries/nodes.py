@@ -105,9 +105,9 @@ def _nodes(viewer: Viewer) -> Select[Node, int, int, int, datetime | None, int, 
         _counted(select(func.count()).where(Slot.node_id == Node.id, Slot.granted, Slot.until > now())),
         _of_deliveries(func.count(), Delivery.state.in_((DeliveryState.SENDING, DeliveryState.SENT))),
         _of_deliveries(func.count(), IS_WAITING),
-        _of_deliveries(func.min(Delivery.waiting_since), IS_WAITING),
+        _of_deliveries(func.min(_since_its_last_step()), IS_WAITING),
         _of_deliveries(func.count(), is_parked),
-        _of_deliveries(func.min(_parked_since()), is_parked),
+        _of_deliveries(func.min(_since_its_last_step()), is_parked),
     ).options(joinedload(Node.institution))
     return query if viewer.sees_every_institution else query.where(Node.institution_id == viewer.institution_id)
 
@@ -126,7 +126,8 @@ def waiting_at(session: Session, viewer: Viewer, node_id: str) -> tuple[Listed, 
     )
 
 
-def _parked_since() -> ScalarSelect[Any]:
+def _since_its_last_step() -> ScalarSelect[Any]:
+    """Since when a delivery is in its state: each attempt that fails begins another wait of it."""
     latest = select(func.max(TransitionRow.at)).where(TransitionRow.subject_id == Delivery.id)
     return latest.correlate(Delivery).scalar_subquery()
 
