@@ -17,8 +17,9 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
-from models.domain.bulk_sheet import ADDED, ASKED, MOST_COLUMNS, MOST_ROWS, UNREADABLE, Table, clean, harmless
+from models.domain.bulk_sheet import ADDED, ASKED, MOST_COLUMNS, MOST_ROWS, Table, clean, harmless
 from models.domain.errors import NotAllowed
+from models.domain.readable import UNREADABLE
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_UNPACKED, MOST_PARTS = 20 * 1024 * 1024, 500

@@ -34,11 +34,14 @@ def _facts() -> dict[str, object]:
     with here().database.begin() as session:
         waiting, urgent = how_many_wait(session, viewer)
         nodes = node_standings(session, viewer) if viewer.may(Function.VIEW_NODES) else ()
+        rows = waiting_for(session, viewer)
+        above = {row.reference for row in rows}
+        recent = page(session, viewer, Sought(), size=RECENT).rows
         return {
             "waiting": waiting,
             "urgent": urgent,
-            "rows": waiting_for(session, viewer),
-            "recent": page(session, viewer, Sought(), size=RECENT).rows,
+            "rows": rows,
+            "recent": [row for row in recent if row.reference not in above],
             "drafts": len(own_drafts(session, person().id)),
             "last_arrival": last_arrival(session, viewer),
             "alone": how_many_alone(session, viewer) if viewer.may(Function.ASSIGN_HELD) else 0,

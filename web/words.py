@@ -10,6 +10,7 @@ from models.domain.contracts import CommandKind
 from models.domain.held_words import fitting
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
+from models.domain.readable import readable
 
 COLOURS: Mapping[str, str] = {
     "placed": "blue",
@@ -123,6 +124,7 @@ def phrase(code: str) -> str:
 
 def person_name(name: str) -> str:
     """A DICOM person name (PS3.5 Section 6.2.1) as "FAMILY, Given Middle (Prefix)": its first component group."""
+    name = readable(name)
     family, given, middle, prefix, suffix = (*(part.strip() for part in name.split("=")[0].split("^")), *[""] * 5)[:5]
     named = " ".join(part for part in (given, middle, suffix) if part)
     whole = ", ".join(part for part in (family.upper(), named) if part)
@@ -145,7 +147,7 @@ def sex(value: str) -> str:
 def identifier(value: str) -> str:
     """A patient's ID; an NHS number as people read it, in three groups."""
     number = parse_nhs_number(value)
-    return spaced(number) if number else value
+    return spaced(number) if number else readable(value)
 
 
 def images(count: int) -> str:
@@ -167,6 +169,7 @@ def days(first: str, last: str) -> str:
 
 def study(description: str, modalities: Sequence[str]) -> str:
     """Like "CT head": the description, with the modalities before it where it does not begin with one itself."""
+    description = readable(description)
     if description.upper().startswith(tuple(modalities)) and modalities:
         return description
     return " ".join(part for part in ("/".join(modalities), description) if part) or "Not described"

@@ -11,11 +11,10 @@ from models.domain.errors import NotAllowed
 from models.domain.identity import AMBIGUOUS, LONG_STRING, SHORT_STRING
 from models.domain.naming import Identifying, named_in
 from models.domain.nhs_number import parse_nhs_number
+from models.domain.readable import UNREADABLE, readable
 
 MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 2_000, 50, 1_000
 LINE, REASON = 120, 500
-UNREADABLE = "\ufffd"
-"""Stands for what no keyboard makes: control characters, and bytes that are no letter in any encoding taken."""
 UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+)?")
@@ -147,7 +146,7 @@ def clean(text: str) -> str:
     line = " ".join(text.split())
     if line.startswith("'") and line[1:].startswith(FORMULA):
         line = line[1:]
-    return "".join(letter if letter.isprintable() else UNREADABLE for letter in line)
+    return readable(line)
 
 
 def harmless(text: str) -> str:
@@ -184,6 +183,8 @@ def _entry(said: Mapping[Column, str]) -> SheetEntry:
     number = parse_nhs_number(nhs) or ""
     if nhs and not number:
         raise WrongRow("That is no NHS number: it has ten digits, and the last one checks the others.")
+    if not (said.get(Column.RECIPIENT) or said.get(Column.REASON)):
+        raise WrongRow(f"{Column.RECIPIENT} and {Column.REASON} are empty; say whom the images are for, and why.")
     reason = _line(said, Column.REASON, REASON, "say why it is sent; the other side reads it")
     if wrong := named_patient(reason, Identifying(ids=frozenset({patient_id, nhs, number} - {""}))):
         raise WrongRow(wrong)

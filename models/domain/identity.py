@@ -175,11 +175,12 @@ def automatic(
     """Identifiers that cannot be mistaken for the destination's own; None when a person must give them.
 
     ZX1's H123 never arrives as H123 alone: it is the NHS number, or carries its issuer. A person decides where the
-    header names no certain patient, or an issuer other than `source` and the NHS. Nothing is ever truncated.
+    header names no certain patient, an issuer other than `source` and the NHS, or what nobody can read. Nothing is ever
+    truncated.
     """
     numbers = nhs_numbers(facts, patient_id_may_be_nhs=patient_id_may_be_nhs)
     patient_id, issuer, accession = map(unpadded, (facts.PatientID, facts.IssuerOfPatientID, accession))
-    if len(numbers) > 1 or set(AMBIGUOUS) & set(patient_id + accession):
+    if len(numbers) > 1 or set(AMBIGUOUS) & set(patient_id + accession) or not patient_id.isprintable():
         return None
     sent_accession = automatic_accession(accession, source, form)
     if sent_accession is None:
@@ -205,9 +206,13 @@ def automatic(
 
 
 def automatic_accession(accession: str, source: str, form: IssuerForm) -> str | None:
-    """One image's own accession number as it is sent when no person gave the destination's; None when too long."""
+    """One image's own accession number as it is sent when no person gave the destination's.
+
+    None where it would be too long, or has what nobody can read, as what turns the letters after it around.
+    """
     sent = source + unpadded(accession) if form is IssuerForm.PREFIX and unpadded(accession) else unpadded(accession)
-    return sent if len(sent) <= SHORT_STRING or form is IssuerForm.ELEMENT else None
+    fits = len(sent) <= SHORT_STRING or form is IssuerForm.ELEMENT
+    return sent if fits and sent.isprintable() else None
 
 
 BY_A_PERSON = Basis.BY_A_PERSON

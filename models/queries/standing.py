@@ -56,7 +56,7 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; six selects, with transfers three more, however many they are.
+    """One for each of `transactions`, in their order; six selects, with transfers four more, however many they are.
 
     What their sentences tell is limited as Manner says.
     """

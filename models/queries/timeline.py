@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import EXCHANGE
 from models.domain.errors import NotFound
+from models.domain.turned_away import WHY
 from models.queries.oversight import LOOKED_AT, SEARCHED
 from models.queries.people import names, with_names
 from models.queries.support import PARTS, read_notes
@@ -171,7 +172,11 @@ def _turned_away(session: Session, one: Transaction) -> Iterator[Told]:
         .limit(MOST_REJECTIONS)
     )
     for row in rows:
-        yield Told(row.at, f"{row.calling_ae_title} was turned away at the door: {row.reason}", is_fault=True)
+        yield Told(
+            row.at,
+            f"{row.calling_ae_title} was turned away at the door. {WHY.get(row.reason, row.reason)}",
+            is_fault=True,
+        )
 
 
 def _of_support(session: Session, one: Transaction) -> Iterator[Told]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.domain.decisions import Side
 from models.domain.identity import PatientFacts
+from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
 from models.domain.lifecycles.request import State as RequestState
@@ -21,6 +22,7 @@ from models.queries.header import FirstHeader
 from models.queries.request import patient_of
 from models.queries.requested import description_of
 from models.queries.standing import Standing, standings
+from models.queries.transfer import Sent
 from models.queries.viewer import Viewer, sides, visible
 from models.tables import Transaction
 
@@ -31,7 +33,8 @@ PAGE = 25
 class Listed:
     """One Transaction in a list. `patient` and `description` are empty for whoever may not see patients.
 
-    `present` of `count` are images; of a request studies and reports, which `asked` says in words.
+    `present` of `count` are images; of a request studies and reports, which `asked` says in words. A transfer may be of
+    `other_patients` as well.
     """
 
     reference: str
@@ -49,7 +52,13 @@ class Listed:
     description: str
     study_date: str
     patient: PatientFacts | None
+    other_patients: int = 0
     asked: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has still to come to its end."""
+        return self.state not in LIFECYCLES[self.lifecycle].terminal
 
 
 @dataclass(frozen=True)
@@ -177,8 +186,9 @@ def _sought(viewer: Viewer, sought: Sought) -> Select[Transaction]:
 
 def _listed(viewer: Viewer, standing: Standing) -> Listed:
     one, request = standing.transaction, standing.request if viewer.sees_patients else None
-    study = standing.arrival.study if standing.arrival else None
     header = standing.header if viewer.sees_patients else FirstHeader()
+    sent = standing.sent if viewer.sees_patients else None
+    patients = sent.patients if sent else (patient_of(request),) if request else (header.patient,)
     return Listed(
         reference=one.reference,
         source_id=one.institution_id,
@@ -191,9 +201,22 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
         sentence=standing.sentence,
         present=standing.present,
         count=standing.total or (standing.arrival.count if standing.arrival else 0),
-        modalities=tuple(study.ModalitiesInStudy) if study else (),
-        description=description_of(request) if request else header.StudyDescription,
-        study_date=header.StudyDate,
-        patient=patient_of(request) if request else header.patient,
+        modalities=_modalities(standing),
+        description=_of_sent(sent) if sent else description_of(request) if request else header.StudyDescription,
+        study_date=sent.studies[0].study_date if sent and len(sent.studies) == 1 else header.StudyDate,
+        patient=patients[0] if patients else None,
+        other_patients=max(0, len(patients) - 1),
         asked=standing.asked,
     )
+
+
+def _modalities(standing: Standing) -> tuple[str, ...]:
+    if standing.sent:
+        return tuple(sorted({study.Modality for study in standing.sent.studies if study.Modality}))
+    return tuple(standing.arrival.study.ModalitiesInStudy) if standing.arrival else ()
+
+
+def _of_sent(sent: Sent) -> str:
+    """Like "CT head and 2 more"."""
+    first, *others = (study.description for study in sent.studies)
+    return f"{first or 'one study'} and {len(others)} more" if others else first

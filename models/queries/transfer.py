@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models.domain.identity import PatientFacts
 from models.domain.lifecycles import arrival
 from models.domain.lifecycles.delivery import State
+from models.queries.header import FirstHeader, first_headers
 from models.queries.under_way import STOPPED, UnderWay
 from models.queries.viewer import Viewer, visible
 from models.tables import (
@@ -30,7 +32,10 @@ from models.tables import (
 
 @dataclass(frozen=True)
 class SentStudy:
-    """`here` of the `total` images that the source lists; `reference` is the Transaction that brings it on."""
+    """`here` of the `total` images that the source lists; `reference` is the Transaction that brings it on.
+
+    `patient` is whom its images name, None before the first has come and once that is no longer kept.
+    """
 
     position: int
     description: str
@@ -43,6 +48,7 @@ class SentStudy:
     state: str
     reason: str
     reference: str
+    patient: PatientFacts | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,12 @@ class Sent:
     transfer: Transfer
     studies: tuple[SentStudy, ...]
     under_way: UnderWay
+
+    @property
+    def patients(self) -> tuple[PatientFacts, ...]:
+        """Each whom its studies name, once."""
+        named = (study.patient for study in self.studies if study.patient)
+        return tuple({patient.same_person_fields(): patient for patient in named}.values())
 
     @property
     def here(self) -> int:
@@ -98,7 +110,9 @@ def transfers_of(session: Session, transaction_ids: Collection[str]) -> Mapping[
     ).all()
     ids = [study.id for transfer in transfers for study in transfer.studies]
     counts, ends = _counts(session, ids), _ends(session, ids)
-    return {transfer.transaction_id: _sent(transfer, counts, ends) for transfer in transfers}
+    brought = {study.arrival_id for transfer in transfers for study in transfer.studies if study.arrival_id}
+    headers = first_headers(session, brought)
+    return {transfer.transaction_id: _sent(transfer, counts, ends, headers) for transfer in transfers}
 
 
 def transfer_facts(session: Session, viewer: Viewer, sent: Sent) -> TransferFacts:
@@ -170,7 +184,7 @@ def _ends(session: Session, study_ids: Collection[str]) -> Ends:
     return {study_id: (delivered or came, reference) for study_id, came, delivered, reference in rows}
 
 
-def _sent(transfer: Transfer, counts: Counts, ends: Ends) -> Sent:
+def _sent(transfer: Transfer, counts: Counts, ends: Ends, headers: Mapping[str, FirstHeader]) -> Sent:
     studies: list[SentStudy] = []
     states: dict[str, int] = defaultdict(int)
     for study in transfer.studies:
@@ -190,6 +204,7 @@ def _sent(transfer: Transfer, counts: Counts, ends: Ends) -> Sent:
                 state,
                 study.reason,
                 reference,
+                headers.get(study.arrival_id or "", FirstHeader()).patient,
             )
         )
     coming = UnderWay(

@@ -69,6 +69,7 @@ def test_an_accession_number_a_worklist_and_a_check() -> None:
         ({"Recipient": "x" * 121}, "121 characters"),
         ({"Recipient": "Dr\x07 R"}, "cannot be read"),
         ({"Reason": ""}, "Reason is empty"),
+        ({"Recipient": "", "Reason": ""}, "Recipient and Reason are empty"),
         ({"Reason": "?"}, "in words"),
         ({"Reason": "About 999 000 0018"}, "Do not name the patient"),
         ({"Reason": "About ZX1-0042", "Patient_ID": "ZX1-0042"}, "Do not name the patient"),

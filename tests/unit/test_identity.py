@@ -138,6 +138,11 @@ class TestAutomatic:
         assert sent(PatientFacts(patient_id), form, accession) is None
 
     @FORMS
+    @pytest.mark.parametrize(("patient_id", "accession"), [("H1\u202e32", ""), ("H1\n2", ""), ("H123", "A\u202e1")])
+    def test_what_nobody_can_read_needs_a_person(self, form: IssuerForm, patient_id: str, accession: str) -> None:
+        assert sent(PatientFacts(patient_id), form, accession) is None
+
+    @FORMS
     @pytest.mark.parametrize("nhs_first", [True, False])
     def test_two_nhs_numbers_need_a_person(self, form: IssuerForm, nhs_first: bool) -> None:
         facts = replace(PERSON, other_ids=((FIRST, ISSUER), (SECOND, ISSUER)))

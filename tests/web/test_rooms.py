@@ -259,6 +259,8 @@ def test_health_names_what_is_not_ready(database: Database) -> None:
 def test_words() -> None:
     assert person_name("EXAMPLE^Agnes^Ann^Mrs^MBE=other") == "EXAMPLE, Agnes Ann MBE (Mrs)"
     assert person_name("") == ""
+    assert person_name("EXAMPLE\u202e^Agnes") == "EXAMPLE\ufffd, Agnes"
+    assert identifier("H1\u202e32") == "H1\ufffd32"
     assert person_name("^^^^^^") == ""
     assert dicom_date("20260503") == "3 May 2026"
     assert dicom_date("2026") == "2026"

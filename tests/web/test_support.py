@@ -9,15 +9,18 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from sqlalchemy import select
 
+from dicom_edge.admission import Reason
 from models.db import Database
 from models.domain.contracts import CommandKind
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.trouble import Happening, Trouble, Troubled
+from models.domain.turned_away import WHY
 from models.tables import (
     Account,
     Arrival,
     Delivery,
     OutboxCommand,
+    Rejection,
     Worklist,
     new_id,
     now,
@@ -58,6 +61,25 @@ def test_the_desk_lists_what_waits_with_its_age(
     assert held in page
     for words in ("Tasks fail", "9 min", "Nobody knows this sender.", "tried 7 times", "2 parked, 1 in trouble"):
         assert words in page
+
+
+def test_who_was_turned_away_at_the_door_is_listed_with_what_to_do(app: Flask, database: Database) -> None:
+    at = now() - timedelta(minutes=9)
+    with database.begin() as session:
+        for minute in range(3):
+            said = {"called_ae_title": "IEP_ZX2", "address": "127.0.0.9", "reason": "calling-ae-title-unknown"}
+            session.add(Rejection(calling_ae_title="NEWCT", at=at - timedelta(minutes=minute), **said))
+        session.add(Rejection(calling_ae_title="OLDCT", at=at - timedelta(days=8), **said))
+    page = sign_in(app, "support.zx3").get("/support").text
+    shown = page[page.index('id="turned-away"') : page.index('id="commands"')]
+    for words in ("NEWCT", "127.0.0.9", "IEP_ZX2", "register it", "9 min ago; 3 times"):
+        assert words in shown
+    assert shown.count("NEWCT") == 1
+    assert "OLDCT" not in shown
+
+
+def test_every_reason_of_the_door_has_words() -> None:
+    assert set(WHY) == set(Reason)
 
 
 def test_a_refused_decision_is_told_with_its_reference_in_words_and_local_time(

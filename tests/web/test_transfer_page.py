@@ -71,6 +71,38 @@ def test_what_is_expected_is_not_called_received(
     assert "received" not in text.partition('class="iep-bar"')[2].partition("</div>")[0]
 
 
+def test_whose_studies_they_are_is_told_once_images_are_here(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    reference = fetched(database, registry, "retrieving")
+    client = sign_in(app, "officer.zx1")
+    text = client.get(f"/transactions/{reference}").text
+    assert text.count("EXAMPLE, Agnes") == 1
+    assert text.count("Patient not known before images come") == 1
+    row = listed(client.get("/transactions").text, reference)
+    assert "EXAMPLE, Agnes" in row
+    assert "CT head and 1 more" in row
+    assert "EXAMPLE" not in sign_in(app, "support.zx3").get(f"/support/{reference}").text
+
+
+def test_before_images_come_no_patient_is_called_forgotten(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        officer = registry.accounts["officer.zx1"]
+        reference = place(
+            session, institution_id="ZX1", account_id=officer, command_id=new_id(), entry=entry(registry)
+        )  # fmt: skip
+    client = sign_in(app, "officer.zx1")
+    row = listed(client.get("/transactions").text, reference)
+    assert "Not known before images come" in row
+    assert "No longer kept" not in row
+    assert "it was placed at" in client.get(f"/transactions/{reference}").text
+
+
+def listed(text: str, reference: str) -> str:
+    """Its row in a list."""
+    return next(row for row in text.split("<tr") if f"/transactions/{reference}" in row)
+
+
 def test_before_the_list_is_there_no_count_is_told(app: Flask, database: Database, registry: Registry) -> None:
     with database.begin() as session:
         officer = registry.accounts["officer.zx1"]

@@ -15,6 +15,7 @@ from models.domain.trouble import Troubled
 from models.domain.urgency import Urgency
 from models.queries import support
 from models.queries.nodes import node_standings
+from models.queries.turned_away import turned_away
 from models.shift import banner
 from models.tables import now
 from web.asking import token
@@ -53,6 +54,7 @@ def shown(wrong: Wrong | None = None) -> str:
             "held": support.held(session, person().time_zone),
             "orphans": support.orphans(session),
             "how_many_orphans": support.how_many_orphans(session),
+            "turned_away": turned_away(session),
             "overdue": support.overdue(session, person().time_zone),
             "commands": _commands(session),
             "notes": support.notes(session),
