@@ -12,7 +12,7 @@ from activities.border import acts, acts_at_its_own_pace
 from activities.confirming import Confirming
 from activities.consignment import Consignment
 from activities.peer import PeerAddress, association
-from activities.pulse import pulse
+from activities.pulse import Beats, pulse
 from activities.readiness import again_after
 from activities.sending import Sender
 from activities.shares import Shares
@@ -55,7 +55,7 @@ class DicomActivities:
                 consignment,
                 priority=sending.urgency.priority,
                 parallel=self.parallel,
-                beat=activity.heartbeat,
+                beat=Beats(),
                 cancelled=activity.is_cancelled,
             )
             with self.shares.of(consignment.node_id, consignment.peer.name):

@@ -18,6 +18,7 @@ from activities.handing_on import Onward
 from activities.listing import images_listed
 from activities.moving import Said, move, remaining, whole
 from activities.peer import PeerAddress, association
+from activities.pulse import Beats
 from activities.transfers import noting
 from models import manifests, tying
 from models.db import Database
@@ -111,11 +112,12 @@ class _Round:
         return said
 
     def _move(self, identifiers: list[Dataset]) -> list[Said]:
+        beat = Beats()
         if self.onward is None:
-            return move(self.peer, identifiers, activity.heartbeat, activity.is_cancelled)
+            return move(self.peer, identifiers, beat, activity.is_cancelled)
         with self.database.begin() as session:
             classes = manifests.missing_classes(session, session.get_one(TransferStudy, self.study_id))
-        return get(self.peer, identifiers, classes, self.onward, activity.heartbeat, activity.is_cancelled)
+        return get(self.peer, identifiers, classes, self.onward, beat, activity.is_cancelled)
 
     def _until_settled(self, since: float) -> None:
         """Until nothing is missing, or nothing more has come for `settle` seconds, at the earliest after `since`."""

@@ -7,7 +7,7 @@ import threading
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.pulse import pulse
+from activities.pulse import Beats, pulse
 
 
 def test_it_beats_while_a_peer_is_waited_for_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +31,20 @@ def test_it_ends_with_the_error_of_the_question() -> None:
     with pytest.raises(ConnectionError):
         ActivityEnvironment().run(asking)
     assert "pulse" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(("apart", "heard"), [(3600.0, [1]), (0.0, [1, 2, 3])])
+def test_what_gets_on_quickly_is_heard_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, apart: float, heard: list[int]
+) -> None:
+    monkeypatch.setattr("activities.pulse.AT_MOST_EVERY", apart)
+    environment, said = ActivityEnvironment(), list[int]()
+    environment.on_heartbeat = said.append
+
+    def getting_on() -> None:
+        beat = Beats()
+        for count in (1, 2, 3):
+            beat(count)
+
+    environment.run(getting_on)
+    assert said == heard
