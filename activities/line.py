@@ -168,13 +168,16 @@ class Line:
 
     def _its_turn(self) -> bool:
         """Waits until the Node's rate allows an image; False when the slot is to be given back meanwhile."""
-        if not self.consignment.is_paced:
-            return True
-        with self.database.begin() as session:
-            turn = time.monotonic() + pace.next_turn(session, self.consignment.node_id)
-        while (ahead := turn - time.monotonic()) > 0 and not self.work.over.is_set():
-            self.work.over.wait(min(ahead, ASK_EVERY))
-        return not self.work.over.is_set() and time.monotonic() < self._lease_ends
+        taken = not self.consignment.is_paced
+        while not taken:
+            with self.database.begin() as session:
+                turn = pace.next_turn(session, self.claim)
+            at, taken = time.monotonic() + turn.seconds, turn.taken
+            while (ahead := at - time.monotonic()) > 0 and not self.work.over.is_set():
+                self.work.over.wait(min(ahead, ASK_EVERY))
+            if self.work.over.is_set() or time.monotonic() >= self._lease_ends:
+                return False
+        return True
 
     def _store(self, assoc: Association, image: Image, syntax: str) -> int:
         self.archive.verify(image.key, image.sha256)

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import P_DATA
 
+from models.bell import Bell
 from models.domain.errors import PeerUnreachable
 
 AHEAD = 4 << 20
 """Bytes: more than a usual image, so that its sending waits for nothing."""
 FEWEST = 2
 LOOK_EVERY = 1.0
+CLOSING = 1.0
+"""Seconds for the thread of an association that is over; what takes longer gives its descriptor back later."""
 
 
 class Outgoing(queue.Queue[Any]):
@@ -26,6 +31,7 @@ class Outgoing(queue.Queue[Any]):
 
     def __init__(self, assoc: Association, name: str, patience: float) -> None:
         super().__init__()
+        self.bell = Bell()
         self._provider = assoc.dul
         self._name = name
         self._patience = patience
@@ -37,6 +43,7 @@ class Outgoing(queue.Queue[Any]):
         if isinstance(item, P_DATA):
             self._wait_for_room()
         super().put(item, block, timeout)
+        self.bell.ring()
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + self._patience
@@ -48,6 +55,18 @@ class Outgoing(queue.Queue[Any]):
                     raise PeerUnreachable(f"{self._name} takes no more of what is sent to it.")
 
 
-def read_no_further_ahead(assoc: Association, name: str, patience: float) -> None:
-    """For an association that has just been opened to the peer of this name."""
-    assoc.dul.to_provider_queue = Outgoing(assoc, name, patience)
+@contextmanager
+def read_no_further_ahead(assoc: Association, name: str, patience: float) -> Iterator[None]:
+    """For an association that has just been opened to the peer of this name, until it was closed in the block.
+
+    Its thread then waits for what comes and what is to be sent, and does not look for both each millisecond.
+    """
+    outgoing = Outgoing(assoc, name, patience)
+    assoc.dul.to_provider_queue, assoc.dul._run_loop_delay = outgoing, 0
+    assoc.dul.socket.bell, assoc.dul.socket.is_waited_for = outgoing.bell, True
+    try:
+        yield
+    finally:
+        assoc.dul.join(CLOSING)
+        if not assoc.dul.is_alive():
+            outgoing.bell.close()

@@ -133,15 +133,15 @@ def association(
         if OWN.alarm is not None:
             OWN.alarm(peer.node_id, str(distrusted))
         raise
-    read_no_further_ahead(assoc, peer.name, peer.dimse_timeout)
-    try:
-        with closed_gate(assoc):
-            yield assoc
-    except BaseException:
-        assoc.abort()
-        raise
-    if assoc.is_established:
-        assoc.release()
+    with read_no_further_ahead(assoc, peer.name, peer.dimse_timeout):
+        try:
+            with closed_gate(assoc):
+                yield assoc
+        except BaseException:
+            assoc.abort()
+            raise
+        if assoc.is_established:
+            assoc.release()
 
 
 def _identity(user: str) -> Iterator[UserIdentityNegotiation]:

@@ -13,6 +13,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
+from models.bell import Waiting
 from models.domain.errors import NotSecured
 from models.tls import Identity, mutual
 
@@ -116,7 +117,11 @@ class Caller(AE):  # type: ignore[misc]
         return made
 
 
-class Connection(AssociationSocket):  # type: ignore[misc]
+class Connection(Waiting, AssociationSocket):  # type: ignore[misc]
+    """Once it `is_waited_for` it has a bell; before, pynetdicom looks at it each millisecond."""
+
+    is_waited_for = False
+
     def _shutdown_socket(self) -> None:
         super()._shutdown_socket()
         # It leaves a connection open that the peer has ended, or that never came to be.
@@ -125,6 +130,8 @@ class Connection(AssociationSocket):  # type: ignore[misc]
 
     @property
     def ready(self) -> bool:
+        if self.is_waited_for and not self.something_came():
+            return False
         return bool(super().ready and (not isinstance(self.socket, SecuredSocket) or self.socket.has_data()))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from bench import events
@@ -29,8 +28,6 @@ SLOTS = 4
 """As many as a Node has unless somebody says otherwise."""
 RATE = 25.0
 """Images a second: about what storescu gets straight into Orthanc."""
-APART = 3.0
-"""Seconds between two urgent studies: at one they would queue behind each other."""
 FETCHED_WITHIN = 900.0
 FIRST = "first image of a life-critical study behind bulk, over idle"
 FULL_SPEED = "first image of a life-critical study behind bulk at full speed, over idle"
@@ -79,7 +76,8 @@ def measure(wanted: argparse.Namespace) -> Section:
 def _one(ours: Exchange, folder: Path, n: int = URGENT_IMAGES) -> float:
     study = kept_at_source(ours, folder, n)
     took = first_image(ours, study, send(ours, study, Urgency.LIFE_CRITICAL))
-    time.sleep(APART)
+    # The next would share source, exchange and destination with it.
+    ours.until_confirmed(study)
     return took
 
 

@@ -26,6 +26,7 @@ from demo import commitment
 from demo.pacs_keys import LEVELS, UIDS
 from demo.pacs_query import answers, matches, select, unsupported
 from demo.pacs_store import ODD, Instance, PacsStore
+from demo.waiting import wait_for_it
 
 MAXIMUM_PDU = 131_072  # bytes; pynetdicom's 16 KiB halves the speed
 MAXIMUM_CONTEXTS = 128  # PS3.8 9.3.2.2: presentation context IDs are odd and below 256
@@ -63,6 +64,7 @@ class Pacs:
     def handlers(self) -> list[Any]:
         return [
             (evt.EVT_CONN_OPEN, make_quick),
+            (evt.EVT_CONN_OPEN, wait_for_it),
             (evt.EVT_C_ECHO, lambda event: 0x0000),
             (evt.EVT_C_STORE, self.keep),
             (evt.EVT_C_FIND, self.find),

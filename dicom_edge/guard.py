@@ -11,9 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import select
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -32,10 +30,10 @@ from pynetdicom.fsm import InvalidEventError
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor, negotiate_unrestricted
 from pynetdicom.transport import AssociationSocket
 
-from dicom_edge.bell import Bell, Checkpoint, WakingQueue
 from dicom_edge.connections import Connection
 from dicom_edge.incoming import Incoming
 from dicom_edge.limits import MEBIBYTE, Limits
+from models.bell import PATIENCE, Bell, Checkpoint, Waiting, WakingQueue
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ COMMAND_BYTES = MEBIBYTE
 """What of one message may be held in memory: the command set, and a data set that is no C-STORE's."""
 MESSAGES_WAITING = 4
 """More complete messages than this, while one is served, break the window of one that was negotiated."""
-PATIENCE = 0.05
-"""Seconds that a thread waits before it looks at its timers again."""
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 0x04
 
 _new_incoming: ContextVar[Callable[[], Incoming]] = ContextVar("_new_incoming")
@@ -88,35 +84,15 @@ def negotiate(
     return sorted([*accepted, *refused], key=lambda context: int(context.context_id)), [*replies, *forgotten]
 
 
-class GuardedSocket(AssociationSocket):  # type: ignore[misc]
+class GuardedSocket(Waiting, AssociationSocket):  # type: ignore[misc]
     """Reads one PDU within a total time and a size."""
 
     limits: Limits
     deadline: float
-    bell: Bell
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to read; waits for it, or for the bell, or for PATIENCE."""
-        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
-            return True
-        # poll, since select cannot see descriptors beyond 1023.
-        poll = select.poll()
-        poll.register(self.bell, select.POLLIN)
-        connected = self.socket is not None and self._is_connected
-        try:
-            if connected:
-                poll.register(self.socket, select.POLLIN)
-            # An event that waits for its turn must not wait for the peer as well.
-            patience = PATIENCE if self.event_queue.empty() else 0
-            woken = {descriptor for descriptor, _ in poll.poll(patience * 1000)}
-        except (OSError, ValueError):
-            self.event_queue.put("Evt17")
-            return False
-        ringing = self.bell.fileno() in woken
-        if ringing:
-            self.bell.hush()
-        return connected and len(woken) > ringing
+        return self.something_came()
 
     def recv(self, nr_bytes: int) -> bytearray:
         """OSError when the bytes are too many, or late: pynetdicom then takes the connection for closed."""

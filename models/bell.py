@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
+
+PATIENCE = 0.05
+"""Seconds that a thread waits before it looks at its timers again."""
 
 
 class Bell:
@@ -31,6 +36,22 @@ class Bell:
             if self._descriptor is not None:
                 os.eventfd_read(self._descriptor)
 
+    def or_readable(self, connection: Any, seconds: float) -> bool:
+        """Wait until it rings, or `connection` (None: none) is readable, `seconds` at most; whether the latter.
+
+        OSError or ValueError where one of them is closed.
+        """
+        # poll, since select cannot see descriptors beyond 1023.
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        if connection is not None:
+            poll.register(connection, select.POLLIN)
+        woken = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
+        rings = self.fileno() in woken
+        if rings:
+            self.hush()
+        return len(woken) > rings
+
     def close(self) -> None:
         with self._lock:
             if self._descriptor is not None:
@@ -38,6 +59,27 @@ class Bell:
                 self._descriptor = None
 
     __del__ = close
+
+
+class Waiting:
+    """A part of what pynetdicom reads a connection with (its AssociationSocket): waits instead of looking each ms."""
+
+    bell: Bell
+    socket: Any
+    event_queue: Any
+    _is_connected: bool
+
+    def something_came(self) -> bool:
+        """Whether there is something to read; waits for it, or for the bell, or for PATIENCE."""
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        # An event that waits for its turn must not wait for the peer as well.
+        patience = PATIENCE if self.event_queue.empty() else 0
+        try:
+            return self.bell.or_readable(self.socket if self._is_connected else None, patience)
+        except (OSError, ValueError):
+            self.event_queue.put("Evt17")
+            return False
 
 
 class WakingQueue(queue.Queue[Any]):
