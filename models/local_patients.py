@@ -19,6 +19,7 @@ from models.domain.identity import (
     nhs_numbers,
 )
 from models.domain.nhs_number import ISSUER, parse_nhs_number
+from models.senders_ids import learn_sent_id, sent_id
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node, OutboxCommand, now
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
@@ -133,7 +134,7 @@ def learn(
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
     `same_person`: somebody has looked, and who is called otherwise is the same patient. What an earlier release has
-    told is completed, and never emptied.
+    told is completed, and never emptied; by which ID the sender calls the patient is kept, too.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
@@ -145,6 +146,8 @@ def learn(
     _complete(row, patient)
     row.learned_at, row.reserved_by = at, None
     session.flush()
+    if sent := sent_id(patient, delivery.parcel.arrival.institution_id):
+        learn_sent_id(session, delivery.institution_id, sent, patient_id, at)
     return True
 
 

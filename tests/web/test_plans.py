@@ -20,6 +20,7 @@ from models.held_already import delivered_studies
 from models.purge import due_for_removal
 from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
+from models.senders_ids import SentId, filed_for
 from models.tables import Account, Candidate, ImageRequest, new_id
 from models.wanted import wanted_like
 from temporal.unfinished import unfinished
@@ -30,7 +31,7 @@ FULL = 20_000
 LARGE = (
     "transaction", "study", "instance", "arrival", "arrival_instance", "association", "parcel", "delivery", "ledger",
     "transition", "audit", "outbox", "notice", "image_request", "requested_study",
-    "bulk_row",
+    "bulk_row", "local_patient", "senders_id",
 )  # fmt: skip
 WHOLE = re.compile(rf'Seq Scan on "?({"|".join(LARGE)})"?( |$)')
 PASSED_OVER = re.compile(r"Rows Removed by (?:Index Recheck|Filter): ([0-9]+)")
@@ -181,6 +182,17 @@ def test_what_an_arrival_may_answer_is_found_by_an_index(database: Database, sai
         session.rollback()
     assert sent
     assert not plans
+
+
+@pytest.mark.usefixtures("full")
+def test_whom_a_sender_s_ids_are_filed_for_is_found_by_an_index(database: Database) -> None:
+    """As many as a page has; the transactions that deliver are these, from ZX1 to ZX2 or ZX3."""
+    sent = [SentId("ZX1", "ZX1", f"H{number}") for number in range(300, 1000, 30)]
+    with database.begin() as session, heard(database) as said:
+        found = {**filed_for(session, "ZX2", sent), **filed_for(session, "ZX3", sent)}
+    assert {one.sent_id: patient.patient_id for one, patient in found.items()}["H300"] == "L300"
+    assert len(said) == 2
+    assert not [plan for one in said if (plan := _whole(database, *one))]
 
 
 @pytest.mark.usefixtures("full")
