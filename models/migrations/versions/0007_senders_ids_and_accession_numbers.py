@@ -20,7 +20,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['sender_id'], ['institution.ods_code'], name=op.f('fk_senders_id_sender_id')),
     sa.PrimaryKeyConstraint('institution_id', 'sender_id', 'issuer', 'sent_id', name=op.f('pk_senders_id'))
     )
+    op.create_index('ix_delivery_accession', 'delivery', ['institution_id', sa.literal_column("lower(identity ->> 'AccessionNumber')")], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index('ix_delivery_accession', table_name='delivery')
     op.drop_table('senders_id')
