@@ -21,6 +21,7 @@ from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs
 from models.filed_before import FILED_OTHERWISE, parts_the_study
+from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
 from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
 from models.tables import Delivery, Institution, Node
 
@@ -39,7 +40,8 @@ class LocalIdentityActivities:
     def check(self, question: LocalIdentityQuestion) -> str:
         """Why it must not be released under the ID entered with the command; empty when nothing is known against it.
 
-        Nor under one, entered or found, that parts it from other images of its study, unless somebody wants it so.
+        Nor under one, entered or found, that parts it from other images of its study, unless somebody wants it so; nor
+        under an Accession Number that went with another patient's study, unless somebody says that it is right.
 
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
         one that does not answer knows nothing. With nothing against it the ID is kept for this patient while the
@@ -71,6 +73,10 @@ class LocalIdentityActivities:
             return refused
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
+            accession = str(content.get("accession", "")).strip()
+            is_right = content.get("right_accession") == accession
+            if not is_right and went_with_another(session, delivery, Entered(given, accession)):
+                return ANOTHERS_ACCESSION
             return reserve(session, delivery, given, question.content_id, same_person=same_person)
 
 

@@ -98,6 +98,11 @@ STATEMENTS = (
               at, '' FROM filling""",
     """INSERT INTO notice (key, institution_id, transaction_id, kind, address, message_id, sent_at)
        SELECT 'notice-' || i, destination, id, 'delivery-confirmed', 'imaging@example.org', '', at FROM filling""",
+    """INSERT INTO local_patient (institution_id, patient_id, nhs_number, "PatientName", "PatientBirthDate", learned_at)
+       SELECT destination, 'L' || i, nhs_number, 'TESTPATIENT^NUMBER ' || i, '19610203', at
+       FROM filling WHERE lifecycle = 'delivery'""",
+    """INSERT INTO senders_id (institution_id, sender_id, issuer, sent_id, patient_id, learned_at)
+       SELECT destination, source, source, 'H' || i, 'L' || i, at FROM filling WHERE lifecycle = 'delivery'""",
     """INSERT INTO bulk_sheet (id, institution_id, account_id, node_id, file_name, columns, uploaded_at, fault,
               placed_at)
        SELECT md5('sheet' || i), source, (SELECT min(id) FROM account),

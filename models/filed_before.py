@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.domain.identity import SentIdentity
@@ -27,14 +27,23 @@ class Filed:
     issuer: str
 
 
-def filed_before(session: Session, delivery_ids: Collection[str]) -> Mapping[str, tuple[Filed, ...]]:
-    """By delivery: as what other images of its study were released to its Node, the latest first. One select."""
-    study, arrival, parcel = aliased(Study), aliased(Arrival), aliased(Parcel)
-    this, same = aliased(Delivery), aliased(Study)
+def went() -> tuple[ColumnElement[bool], ...]:
+    """Of a Delivery: that it was released, and that its Node has something of it or is to get it."""
     # What was abandoned before anything of it got there has left no patient.
     is_there = exists().where(
         LedgerEntry.delivery_id == Delivery.id, LedgerEntry.node_id == Delivery.node_id, LedgerEntry.accepted
     )
+    return (
+        Delivery.released_at.is_not(None),
+        Delivery.state != State.REFUSED,
+        or_(Delivery.state != State.ABANDONED, is_there),
+    )
+
+
+def filed_before(session: Session, delivery_ids: Collection[str]) -> Mapping[str, tuple[Filed, ...]]:
+    """By delivery: as what other images of its study were released to its Node, the latest first. One select."""
+    study, arrival, parcel = aliased(Study), aliased(Arrival), aliased(Parcel)
+    this, same = aliased(Delivery), aliased(Study)
     rows = session.execute(
         select(this.id, Node.name, Delivery.identity)
         .join(parcel, parcel.id == this.parcel_id)
@@ -51,9 +60,7 @@ def filed_before(session: Session, delivery_ids: Collection[str]) -> Mapping[str
             Delivery.id != this.id,
             Delivery.institution_id == this.institution_id,
             Delivery.node_id == this.node_id,
-            Delivery.released_at.is_not(None),
-            Delivery.state != State.REFUSED,
-            or_(Delivery.state != State.ABANDONED, is_there),
+            *went(),
         )
         .order_by(Delivery.released_at.desc())
     )

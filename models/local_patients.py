@@ -13,12 +13,14 @@ from models.dicom import facts_from_json
 from models.domain.identity import (
     PatientFacts,
     another_person,
+    cannot_be_compared,
     declared_nhs,
     may_be_twins,
     may_have_married,
     nhs_numbers,
 )
 from models.domain.nhs_number import ISSUER, parse_nhs_number
+from models.senders_ids import learn_sent_id, sent_id
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node, OutboxCommand, now
 
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
@@ -27,6 +29,12 @@ CALLED_OTHERWISE = (
     "That local ID is known under another name, as of a twin or before a marriage; not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
+NOTHING_SAYS = (
+    "Nothing in these images says whether they are of the person whom that local ID is known for; not released. "
+    "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
+)
+UNLESS_LOOKED_AT = frozenset({CALLED_OTHERWISE, NOTHING_SAYS})
+"""Who has looked may say that it is the same person."""
 
 
 def names_another(given: str, patient: PatientFacts) -> bool:
@@ -38,16 +46,19 @@ def names_another(given: str, patient: PatientFacts) -> bool:
 def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, same_person: bool = False) -> str:
     """Why the patient is not filed under the local ID of these `bearers`; empty when nothing is against it.
 
-    `same_person`: somebody has looked, and who is called otherwise is the same patient.
+    `same_person`: somebody has looked, and who is called otherwise, or not at all, is the same patient.
     """
-    called_otherwise = False
+    called_otherwise = nothing_says = False
     for one in bearers:
         if another_person(one, patient):
             if not may_have_married(one, patient):
                 return ANOTHERS_ID
             called_otherwise = True
         called_otherwise = called_otherwise or may_be_twins(one, patient)
-    return CALLED_OTHERWISE if called_otherwise and not same_person else ""
+        nothing_says = nothing_says or cannot_be_compared(one, patient)
+    if same_person:
+        return ""
+    return CALLED_OTHERWISE if called_otherwise else NOTHING_SAYS if nothing_says else ""
 
 
 def arriving(session: Session, delivery: Delivery) -> PatientFacts:
@@ -119,7 +130,7 @@ def reserve(
     """
     patient, row = arriving(session, delivery), _locked(session, delivery.institution_id, patient_id, command_id)
     if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
-        return "" if same_person and refused == CALLED_OTHERWISE else refused
+        return "" if same_person and refused in UNLESS_LOOKED_AT else refused
     if row.reserved_by is not None:
         row.reserved_by = command_id
         _complete(row, patient)
@@ -132,8 +143,8 @@ def learn(
 ) -> bool:
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
-    `same_person`: somebody has looked, and who is called otherwise is the same patient. What an earlier release has
-    told is completed, and never emptied.
+    `same_person`: somebody has looked, and who is not called so is the same patient. What an earlier release has
+    told is completed, and never emptied; by which ID the sender calls the patient is kept, too.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
@@ -141,10 +152,12 @@ def learn(
     row = _locked(session, delivery.institution_id, patient_id, command_id)
     if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
         # Somebody has looked, and may err: the record stays whose it is.
-        return same_person and refused == CALLED_OTHERWISE
+        return same_person and refused in UNLESS_LOOKED_AT
     _complete(row, patient)
     row.learned_at, row.reserved_by = at, None
     session.flush()
+    if sent := sent_id(patient, delivery.parcel.arrival.institution_id):
+        learn_sent_id(session, delivery.institution_id, sent, patient_id, at)
     return True
 
 

@@ -137,6 +137,15 @@ def may_have_married(a: PatientFacts, b: PatientFacts) -> bool:
     return not all(numbers) and bool(born) and born == _birth_date(b) and not may_be_twins(a, b)
 
 
+def cannot_be_compared(known: PatientFacts, other: PatientFacts) -> bool:
+    """Whether nothing of what is `known` of one person speaks for or against it that the other is the same.
+
+    Of whom nothing is known there is nothing to ask. A given name alone says nothing: too many people share it.
+    """
+    each = [(nhs_numbers(one), _birth_date(one), family_and_given(one.PatientName)[0]) for one in (known, other)]
+    return any(each[0]) and not any(ours and theirs for ours, theirs in zip(*each, strict=True))
+
+
 def _given_names(facts: PatientFacts) -> list[str]:
     """As they are compared; several stand in one component, parted by blanks."""
     _, given, *_ = [*facts.PatientName.partition("=")[0].split("^"), ""]

@@ -16,11 +16,11 @@ from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.filed_before import Filed, filed_before, local_id
 from models.forwarding import FORWARDABLE, lets_forward
-from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, worklists_open_to
 from models.queries.decided import Decided, refused, waits
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
+from models.queries.known_here import Local, known_here, said_of
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.set_aside import SetAside, images_set_aside
 from models.queries.standing import Standing, standings
@@ -98,9 +98,10 @@ class DeliveryFacts:
 class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
-    `known_id` is the viewer's own Patient ID where it waits for their release, `earlier` as what other images of the
-    study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it. `waits` is the
-    decision that the engine has still to carry out, `refused` the viewer's own Institution's last one, if it was.
+    `known_id` is the viewer's own Patient ID where it waits for their release, `known_by` the sender by whose ID it is
+    known (empty: by the NHS number), `earlier` as what other images of the study went to that Node. `is_fetched`: what
+    it follows is the transfer that has fetched it. `waits` is the decision that the engine has still to carry out,
+    `refused` the viewer's own Institution's last one, if it was.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -132,6 +133,7 @@ class TransactionPage:
     accession: str
     identity: SentIdentity | None
     known_id: str
+    known_by: str
     earlier: tuple[Filed, ...]
     steps: tuple[Step, ...]
     waits: Decided | None
@@ -161,6 +163,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     identity = delivery.identity if delivery and viewer.sees_patients else None
     goes_as, own = SentIdentity(**identity) if identity else None, _waiting_for(viewer, delivery)
     earlier = filed_before(session, [own.id]).get(own.id, ()) if own else ()
+    local = _known(session, own, header.patient) if own else None
     parts = [part.id for part in (request, standing.sent and standing.sent.transfer, arrival, delivery) if part]
     return TransactionPage(
         reference=one.reference,
@@ -188,7 +191,8 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
         identity=goes_as,
-        known_id=local_id(earlier, goes_as, _known_id(session, viewer, own, header.patient)) if own else "",
+        known_id=local_id(earlier, goes_as, local.patient_id if local else "") if own else "",
+        known_by=local.sender if local else "",
         earlier=earlier,
         steps=steps_of(session, viewer, one),
         waits=waits(session, parts),
@@ -208,12 +212,11 @@ def _waiting_for(viewer: Viewer, delivery: Delivery | None) -> Delivery | None:
     return delivery if delivery and waits and delivery.institution_id == viewer.institution_id else None
 
 
-def _known_id(session: Session, viewer: Viewer, delivery: Delivery, patient: PatientFacts | None) -> str:
-    """The one that was learned last, as on the worklist."""
+def _known(session: Session, delivery: Delivery, patient: PatientFacts | None) -> Local | None:
+    """As on the worklist."""
     arrival = delivery.parcel.arrival
-    number = number_of(patient, session.get(Node, arrival.node_id) if arrival.node_id else None)
-    known = known_ids(session, viewer.institution_id, {number} - {""}).get(number, ())
-    return known[0].patient_id if known else ""
+    said = said_of(delivery, patient, session.get(Node, arrival.node_id) if arrival.node_id else None)
+    return known_here(session, delivery.institution_id, {delivery.id: said}).get(delivery.id)
 
 
 def _is_fetched(session: Session, one: Transaction) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,14 +14,14 @@ from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.filed_before import Filed, filed_before, local_id
-from models.local_patients import known_ids, number_of
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
+from models.queries.known_here import Local, known_here, said_of
 from models.queries.transfer import SentFor, sent_for
 from models.queries.viewer import Viewer
 from models.queries.worklist_words import Asked, LastAsked, asked_for, last_asked, why_forwarded
-from models.tables import Arrival, Delivery, Institution, LocalPatient, Node, Parcel, Transaction, Worklist
+from models.tables import Arrival, Delivery, Institution, Node, Parcel, Transaction, Worklist
 
 PAGE = 25
 
@@ -36,16 +36,6 @@ class Sender:
     email: str
     origin: str
     why: str
-
-
-@dataclass(frozen=True)
-class Local:
-    """As whom the Institution knows the patient with this NHS number; `several` where under more than one ID."""
-
-    patient_id: str
-    PatientName: str
-    PatientBirthDate: str
-    several: bool
 
 
 @dataclass(frozen=True)
@@ -186,11 +176,11 @@ Found = tuple[Delivery, Transaction, Institution, Node | None]
 def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[Waiting, ...]:
     arrivals = {delivery.id: delivery.parcel.arrival for delivery, *_ in found}
     headers = first_headers(session, [arrival.id for arrival in arrivals.values()])
-    numbers = {
-        delivery.id: number_of(headers.get(arrivals[delivery.id].id, FirstHeader()).patient, sender)
+    said = {
+        delivery.id: said_of(delivery, headers.get(arrivals[delivery.id].id, FirstHeader()).patient, sender)
         for delivery, _, _, sender in found
     }
-    known = known_ids(session, viewer.institution_id, set(numbers.values()) - {""})
+    known = known_here(session, viewer.institution_id, said)
     asked = asked_for(session, viewer, [arrival.id for arrival in arrivals.values()])
     last = last_asked(session, viewer, list(arrivals))
     sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
@@ -200,8 +190,8 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
         _waiting(
             *one,
             header=headers.get(arrivals[one[0].id].id, FirstHeader()),
-            nhs_number=numbers[one[0].id],
-            local=_local(known, numbers[one[0].id]),
+            nhs_number=said[one[0].id].nhs_number,
+            local=known.get(one[0].id),
             asked=asked.get(arrivals[one[0].id].id, ()),
             last=last.get(one[0].id),
             why=why.get(one[0].id, ""),
@@ -210,13 +200,6 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
         )
         for one in found
     )
-
-
-def _local(known: Mapping[str, tuple[LocalPatient, ...]], number: str) -> Local | None:
-    rows = known.get(number, ())
-    if not rows:
-        return None
-    return Local(rows[0].patient_id, rows[0].PatientName, rows[0].PatientBirthDate, several=len(rows) > 1)
 
 
 def _waiting(

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from models.domain.contracts import CommandKind
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.delivery import State
-from models.local_patients import CALLED_OTHERWISE, known_patients
+from models.local_accessions import ANOTHERS_ACCESSION, Entered, Went, went_with_others
+from models.local_patients import CALLED_OTHERWISE, UNLESS_LOOKED_AT, known_patients
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.requested import by_item, line_of
@@ -21,6 +22,9 @@ from models.queries.viewer import Viewer
 from models.tables import Candidate, Delivery, ImageRequest, OutboxCommand, RequestedStudy, Transaction, TransitionRow
 
 TRIED = (CommandKind.RELEASE_DELIVERY, CommandKind.REFUSE_DELIVERY, CommandKind.REASSIGN_DELIVERY)
+
+TICKS = {"same_person": "patient_id", "right_accession": "accession"}
+"""By what a person who has looked may tick: the entry for which the tick is."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Asked:
 class LastAsked:
     """What was asked of the engine last: not carried out yet (`refusal` empty), or refused.
 
-    `patient_id` is what was entered, `bearer` whom it is known for by earlier releases.
+    `patient_id` and `accession` are what was entered, `ticked` what was ticked beside it; `bearer` is whom that ID is
+    known for by earlier releases, `other` with which other patient's study that Accession Number went.
     """
 
     kind: str
@@ -48,7 +53,10 @@ class LastAsked:
     at: datetime
     refusal: str
     patient_id: str
+    accession: str
+    ticked: frozenset[str]
     bearer: PatientFacts | None
+    other: Went | None
 
     @property
     def waits(self) -> bool:
@@ -57,8 +65,22 @@ class LastAsked:
 
     @property
     def called_otherwise(self) -> bool:
-        """Whether a person who has looked may say that it is the same patient."""
         return self.refusal == CALLED_OTHERWISE
+
+    @property
+    def asks_whose_id(self) -> bool:
+        """Whether a person who has looked may say that it is the same patient; a tick that was not all stays."""
+        return self.refusal in UNLESS_LOOKED_AT or (bool(self.refusal) and "same_person" in self.ticked)
+
+    @property
+    def asks_whose_accession(self) -> bool:
+        """Whether a person who has looked may say that the Accession Number is right; a tick that was not all stays."""
+        return self.refusal == ANOTHERS_ACCESSION or (bool(self.refusal) and "right_accession" in self.ticked)
+
+    @property
+    def asks(self) -> bool:
+        """Whether what was entered may be right all the same."""
+        return self.asks_whose_id or self.asks_whose_accession
 
 
 def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:
@@ -101,16 +123,23 @@ def last_asked(session: Session, viewer: Viewer, delivery_ids: Collection[str]) 
     ).all()
     latest = {row.subject_id: row for row in rows}
     called = names(session, {row.actor for row in latest.values()})
-    entered = {subject_id: str(row.payload.get("patient_id", "")) for subject_id, row in latest.items()}
-    bearers = known_patients(session, viewer.institution_id, set(entered.values()) - {""})
+    entered = {
+        subject_id: Entered(str(row.payload.get("patient_id", "")), str(row.payload.get("accession", "")))
+        for subject_id, row in latest.items()
+    }
+    bearers = known_patients(session, viewer.institution_id, {one.patient_id for one in entered.values()} - {""})
+    refused = {subject_id: one for subject_id, one in entered.items() if latest[subject_id].refusal}
+    others = went_with_others(session, viewer.institution_id, refused)
     return {
         subject_id: LastAsked(
             row.kind,
             called[row.actor],
             row.created_at,
             with_names(session, row.refusal),
-            entered[subject_id],
-            bearers.get(entered[subject_id]),
+            *entered[subject_id],
+            frozenset(TICKS.keys() & row.payload.keys()),
+            bearers.get(entered[subject_id].patient_id),
+            others.get(subject_id),
         )
         for subject_id, row in latest.items()
         if row.delivered_at is None or row.refusal

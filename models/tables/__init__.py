@@ -7,7 +7,7 @@ from models.tables.commitment import AskedCommitment, CommitmentRequest
 from models.tables.delivery import Delivery, LedgerEntry, Parcel, Slot
 from models.tables.institution import Agreement, Institution, Node, RoutingRules, Worklist
 from models.tables.record import AuditEntry, Notice, OutboxCommand, Rejection
-from models.tables.request import Candidate, Draft, ImageRequest, LocalPatient, RequestedStudy
+from models.tables.request import Candidate, Draft, ImageRequest, LocalPatient, RequestedStudy, SendersId
 from models.tables.search import PacsHit, PacsSearch
 from models.tables.study import HeldObject, Instance, LeftOver, Study
 from models.tables.support import Banner, Contact, Disclosure, ShiftNote, SupportAct
@@ -49,6 +49,7 @@ __all__ = [
     "Rejection",
     "RequestedStudy",
     "RoutingRules",
+    "SendersId",
     "ShiftNote",
     "Slot",
     "Study",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, literal_column
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.tables.base import Base, new_id
@@ -65,6 +65,10 @@ class Delivery(Base):
     node: Mapped[Node] = relationship()
 
 
+# Spelt out, since an index is only used for the very expression that it was made for.
+ACCESSION_IN_ANY_CASE = func.lower(Delivery.identity.op("->>")(literal_column("'AccessionNumber'")))
+
+Index("ix_delivery_accession", Delivery.institution_id, ACCESSION_IN_ANY_CASE)
 Index("ix_delivery_state", Delivery.state, Delivery.institution_id)
 Index("ix_delivery_waiting", Delivery.waiting_since, postgresql_where=Delivery.waiting_since.is_not(None))
 

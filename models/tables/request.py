@@ -134,5 +134,20 @@ class LocalPatient(Base):
     reserved_by: Mapped[str | None]
 
 
+class SendersId(Base):
+    """Under which of its own Patient IDs an Institution filed whom a sender calls `sent_id`, as the last release told.
+
+    `issuer` is whose that ID is by the header, or the sender's own code; the patient is the LocalPatient of that ID.
+    """
+
+    __tablename__ = "senders_id"
+    institution_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
+    sender_id: Mapped[str] = mapped_column(ForeignKey("institution.ods_code"), primary_key=True)
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    sent_id: Mapped[str] = mapped_column(primary_key=True)
+    patient_id: Mapped[str]
+    learned_at: Mapped[datetime]
+
+
 Index("ix_local_patient_nhs_number", LocalPatient.institution_id, LocalPatient.nhs_number)
 Index("ix_local_patient_in_any_case", LocalPatient.institution_id, func.lower(LocalPatient.patient_id))

@@ -18,6 +18,7 @@ from models.db import Database
         "arrival.study_id",
         "arrival.state",
         "delivery.node_id",
+        "delivery.institution_id",
         "held_object.arrival_id",
         "arrival_instance.instance_id",
         "image_request.transaction_id",

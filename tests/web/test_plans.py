@@ -17,10 +17,12 @@ from bench.pages import PEOPLE, pages, portal, sign_in
 from models.db import Database
 from models.domain.matching import Arrived
 from models.held_already import delivered_studies
+from models.local_accessions import Entered, went_with_others
 from models.purge import due_for_removal
 from models.queries.finding import find_patient
 from models.requests import RequestEntry, StudyEntry, place, same_study_requested
-from models.tables import Account, Candidate, ImageRequest, new_id
+from models.senders_ids import SentId, filed_for
+from models.tables import Account, Candidate, Delivery, ImageRequest, new_id
 from models.wanted import wanted_like
 from temporal.unfinished import unfinished
 from tests.database import Postgres, copied
@@ -30,7 +32,7 @@ FULL = 20_000
 LARGE = (
     "transaction", "study", "instance", "arrival", "arrival_instance", "association", "parcel", "delivery", "ledger",
     "transition", "audit", "outbox", "notice", "image_request", "requested_study",
-    "bulk_row",
+    "bulk_row", "local_patient", "senders_id",
 )  # fmt: skip
 WHOLE = re.compile(rf'Seq Scan on "?({"|".join(LARGE)})"?( |$)')
 PASSED_OVER = re.compile(r"Rows Removed by (?:Index Recheck|Filter): ([0-9]+)")
@@ -180,6 +182,36 @@ def test_what_an_arrival_may_answer_is_found_by_an_index(database: Database, sai
         plans = [plan for one in sent if (plan := _whole_in(session.connection(), *one))]
         session.rollback()
     assert sent
+    assert not plans
+
+
+@pytest.mark.usefixtures("full")
+def test_whom_a_sender_s_ids_are_filed_for_is_found_by_an_index(database: Database) -> None:
+    """As many as a page has; the transactions that deliver are these, from ZX1 to ZX2 or ZX3."""
+    sent = [SentId("ZX1", "ZX1", f"H{number}") for number in range(300, 1000, 30)]
+    with database.begin() as session, heard(database) as said:
+        found = {**filed_for(session, "ZX2", sent), **filed_for(session, "ZX3", sent)}
+    assert {one.sent_id: patient.patient_id for one, patient in found.items()}["H300"] == "L300"
+    assert len(said) == 2
+    assert not [plan for one in said if (plan := _whole(database, *one))]
+
+
+@pytest.mark.usefixtures("full")
+def test_what_a_local_accession_number_went_with_is_found_by_an_index(database: Database) -> None:
+    local = """UPDATE delivery SET released_at = created_at, identity = jsonb_build_object(
+        'PatientID', 'L' || id, 'IssuerOfPatientID', institution_id,
+        'AccessionNumber', 'B' || id, 'accession_issuer', institution_id)"""
+    with database.begin() as session:
+        session.execute(text(local))
+        session.execute(text("ANALYZE delivery"))
+        one = session.scalars(select(Delivery).where(Delivery.institution_id == "ZX2").limit(1)).one()
+        entered = {str(number): Entered("L1", f"b{number}") for number in range(24)}
+        entered["that one"] = Entered("L1", f"b{one.id}".upper())
+        with heard(database) as said:
+            assert set(went_with_others(session, "ZX2", entered)) == {"that one"}
+        plans = [plan for one in said if (plan := _whole_in(session.connection(), *one))]
+        session.rollback()
+    assert said
     assert not plans
 
 

@@ -11,7 +11,9 @@ from flask.typing import ResponseReturnValue
 from models.domain.contracts import CommandKind
 from models.domain.errors import NotAllowed
 from models.domain.permissions import Function
+from models.local_accessions import ANOTHERS_ACCESSION
 from models.local_patients import ANOTHERS_ID
+from models.queries.worklist_words import TICKS
 from models.tables import Delivery, OutboxCommand
 from temporal.gateway import SAVED
 from web import entries
@@ -41,7 +43,8 @@ def release() -> ResponseReturnValue:
         if said == SAVED:
             saved += 1
         elif said:
-            wrong[delivery.id] = Fault(f"patient_id-{delivery.id}", said)
+            field = "accession" if said == ANOTHERS_ACCESSION else "patient_id"
+            wrong[delivery.id] = Fault(f"{field}-{delivery.id}", said)
         else:
             done += 1
     if done:
@@ -73,11 +76,12 @@ def _released(delivery: Delivery) -> str:
 def _identifiers(delivery: Delivery) -> dict[str, Any]:
     """What was entered, and what was ticked beside it."""
     entered = _entered(delivery)
-    ticked = request.form.get(f"same_person-{delivery.id}", "")
-    if ticked and ticked != entered.get("patient_id"):
-        raise Wrong(f"patient_id-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
-    if ticked:
-        entered["same_person"] = ticked
+    for tick, field in TICKS.items():
+        ticked = request.form.get(f"{tick}-{delivery.id}", "")
+        if ticked and ticked != entered.get(field):
+            raise Wrong(f"{field}-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
+        if ticked:
+            entered[tick] = ticked
     if f"under_another_id-{delivery.id}" in request.form:
         entered["under_another_id"] = True
     return entered

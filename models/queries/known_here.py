@@ -1,0 +1,77 @@
+"""As whom an Institution knows the patients of what waits there: by the NHS number, else by the sender's own ID."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins
+from models.local_patients import facts_of, known_ids, number_of
+from models.senders_ids import filed_for, sent_id
+from models.tables import Delivery, LocalPatient, Node
+
+
+@dataclass(frozen=True)
+class Local:
+    """As whom the Institution knows the patient; `several` where under more than one ID with this NHS number.
+
+    `sender` is by whose ID of the patient it is known; empty where it is known by the NHS number.
+    """
+
+    patient_id: str
+    PatientName: str
+    PatientBirthDate: str
+    nhs_number: str
+    several: bool
+    sender: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the header of images from `sender_id` says of their patient."""
+
+    patient: PatientFacts
+    sender_id: str
+    nhs_number: str
+
+
+def said_of(delivery: Delivery, patient: PatientFacts | None, sender: Node | None) -> Said:
+    """By the first header of a delivery, from the Node `sender`; nothing once that header is purged."""
+    facts = patient or PatientFacts()
+    if sender is not None and sender.patient_id_may_be_nhs:
+        facts = declared_nhs(facts)
+    return Said(facts, delivery.parcel.arrival.institution_id, number_of(facts, sender))
+
+
+def known_here(session: Session, institution_id: str, said: Mapping[str, Said]) -> dict[str, Local]:
+    """By the keys of `said`, for all of them at once. What a sender's ID tells is left out where it contradicts."""
+    by_number = known_ids(session, institution_id, {one.nhs_number for one in said.values()} - {""})
+    found = {key: _local(*by_number[one.nhs_number]) for key, one in said.items() if one.nhs_number in by_number}
+    sent = {
+        key: its
+        for key, one in said.items()
+        if key not in found and (its := sent_id(one.patient, one.sender_id)) is not None
+    }
+    by_id = filed_for(session, institution_id, set(sent.values()))
+    return found | {
+        key: _local(by_id[its], sender=its.sender_id)
+        for key, its in sent.items()
+        if its in by_id and not _contradict(facts_of(by_id[its]), said[key].patient)
+    }
+
+
+def _local(latest: LocalPatient, *others: LocalPatient, sender: str = "") -> Local:
+    return Local(
+        latest.patient_id,
+        latest.PatientName,
+        latest.PatientBirthDate,
+        latest.nhs_number,
+        several=bool(others),
+        sender=sender,
+    )
+
+
+def _contradict(known: PatientFacts, patient: PatientFacts) -> bool:
+    return another_person(known, patient) or may_be_twins(known, patient)
