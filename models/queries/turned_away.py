@@ -38,4 +38,7 @@ def turned_away(session: Session) -> tuple[TurnedAway, ...]:
         .order_by(last_at.desc())
         .limit(MOST)
     )
-    return tuple(TurnedAway(*who, WHY.get(reason, reason), times, at) for *who, reason, times, at in rows)
+    return tuple(
+        TurnedAway(calling, called, address, WHY.get(reason, reason), times, at)
+        for calling, called, address, reason, times, at in rows
+    )

@@ -18,6 +18,7 @@ from models.domain.bulk_sheet import (
     read_sheet,
 )
 from models.domain.errors import NotAllowed
+from models.domain.readable import UNREADABLE
 
 RIGHT = {
     "Study Instance UID": "2.25.771",
