@@ -19,6 +19,7 @@ from models.queries.people import names
 from models.queries.transfer import Sent, transfers_of
 from models.queries.under_way import UnderWay, under_way
 from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction
+from models.two_patients import conflicts
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Standing:
 
     A copy or a forward has no arrival of its own: it is that of the parcel. `accepted` of `total` are images at the
     Node; of a request, what was answered of the studies and reports asked for, which `asked` says in words.
+
+    `conflict` is why a held arrival cannot be assigned.
     """
 
     transaction: Transaction
@@ -41,6 +44,7 @@ class Standing:
     sentence: str
     destination_id: str
     asked: str = ""
+    conflict: str = ""
 
     @property
     def present(self) -> int:
@@ -58,7 +62,7 @@ def standings(
 ) -> list[Standing]:
     """One for each of `transactions`, in their order; six selects, with transfers three more, however many they are.
 
-    What their sentences tell is limited as Manner says.
+    A few more come for each that is held as two patients'. What their sentences tell is limited as Manner says.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
@@ -68,8 +72,9 @@ def standings(
     arrivals = {one: of.delivery.parcel.arrival for one, of in deliveries.items()} | _arrivals(session, ids)
     manner = Manner(zone, in_detail, typed, _called(session, deliveries.values()))
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
-    held = {arrivals[one.id].id for one in transactions if is_held(one) and one.id in arrivals}
+    held = {arrivals[one.id].id: arrivals[one.id] for one in transactions if is_held(one) and one.id in arrivals}
     fit, bound = how_many_fit(session, held), bound_for(session, transactions)
+    conflict = conflicts(session, held.values())
     found: list[Standing] = []
     for one in transactions:
         request, sent, arrival = requests.get(one.id), transfers.get(one.id), arrivals.get(one.id)
@@ -82,6 +87,7 @@ def standings(
             arrival,
             deliveries.get(one.id),
             fit.get(arrival.id, 0) if arrival else 0,
+            conflict.get(arrival.id, "") if arrival and is_held(one) else "",
         )
         found.append(_standing(known, headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(), manner))
     return found
@@ -111,6 +117,7 @@ def _standing(known: Known, header: FirstHeader, manner: Manner) -> Standing:
         sentence=sentence(transaction.lifecycle, state, facts),
         destination_id=known.destination_id,
         asked=asked(facts) if request is not None else "",
+        conflict=known.conflict,
     )
 
 

@@ -17,8 +17,9 @@ from models.domain.urgency import Urgency
 from models.filed_before import Filed, filed_before, local_id
 from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
-from models.queries.choices import Choice, worklists_open_to
+from models.queries.choices import Choice, other_nodes, worklists_open_to
 from models.queries.decided import Decided, refused, waits
+from models.queries.different_patients import Named, patients_of
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
@@ -99,8 +100,13 @@ class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
     `known_id` is the viewer's own Patient ID where it waits for their release, `earlier` as what other images of the
-    study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it. `waits` is the
-    decision that the engine has still to carry out, `refused` the viewer's own Institution's last one, if it was.
+    study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it.
+
+    `waits` is the decision that the engine has still to carry out, `refused` the viewer's own Institution's last one,
+    if it was.
+
+    `conflict` is why a held arrival cannot be assigned to anybody, `patients` whom its images name where those
+    contradict each other.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -127,6 +133,8 @@ class TransactionPage:
     present: int
     total: int
     patient: PatientFacts | None
+    patients: tuple[Named, ...]
+    conflict: str
     description: str
     study_date: str
     accession: str
@@ -184,6 +192,8 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=patient_of(request) if request and viewer.sees_patients else header.patient,
+        patients=patients_of(session, arrival) if arrival and viewer.sees_patients else (),
+        conflict=standing.conflict,
         description=header.StudyDescription,
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
@@ -277,15 +287,3 @@ def references(session: Session, viewer: Viewer, which: ColumnElement[bool]) -> 
     """Of those that the viewer may see, the oldest first."""
     found = select(Transaction.reference).where(visible(viewer), which).order_by(Transaction.opened_at)
     return tuple(session.scalars(found))
-
-
-def other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
-    """The destination's other Nodes that receive."""
-    if delivery is None:
-        return ()
-    nodes = session.scalars(
-        select(Node)
-        .where(Node.institution_id == delivery.institution_id, Node.id != delivery.node_id)
-        .order_by(Node.name)
-    )
-    return tuple(Choice(node.id, node.name) for node in nodes if node.receives)

@@ -93,6 +93,7 @@ def _facts(page: TransactionPage) -> str:
     """Changes with what heading, identifiers and facts say. Keyed: it stands in an address, and patients are in it."""
     said = (
         *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
+        *(page.patients, page.conflict),
         *(page.state.startswith("confirmed"), page.study_date, page.accession, page.held_parts, page.follows),
         *(page.followed_by, page.request, page.requests, page.transfer),
     )
