@@ -18,7 +18,7 @@ from models.filed_before import Filed, filed_before, local_id
 from models.forwarding import FORWARDABLE, lets_forward
 from models.local_patients import known_ids, number_of
 from models.queries.choices import Choice, other_nodes, worklists_open_to
-from models.queries.decided import Decided, refused, waits
+from models.queries.decided import Decided, refused
 from models.queries.different_patients import Named, patients_of
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
@@ -102,8 +102,8 @@ class TransactionPage:
     `known_id` is the viewer's own Patient ID where it waits for their release, `earlier` as what other images of the
     study went to that Node. `is_fetched`: what it follows is the transfer that has fetched it.
 
-    `waits` is the decision that the engine has still to carry out, `refused` the viewer's own Institution's last one,
-    if it was.
+    `waits` is the decision that the engine has still to carry out, and it `needs_nobody` where that leaves nothing to
+    decide. `refused` is the viewer's own Institution's last one, if that was and still matters.
 
     `conflict` is why a held arrival cannot be assigned to anybody, `patients` whom its images name where those
     contradict each other.
@@ -143,6 +143,7 @@ class TransactionPage:
     earlier: tuple[Filed, ...]
     steps: tuple[Step, ...]
     waits: Decided | None
+    needs_nobody: bool
     refused: Decided | None
     held_parts: tuple[HeldPart, ...]
     follows: str
@@ -169,7 +170,6 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     identity = delivery.identity if delivery and viewer.sees_patients else None
     goes_as, own = SentIdentity(**identity) if identity else None, _waiting_for(viewer, delivery)
     earlier = filed_before(session, [own.id]).get(own.id, ()) if own else ()
-    parts = [part.id for part in (request, standing.sent and standing.sent.transfer, arrival, delivery) if part]
     return TransactionPage(
         reference=one.reference,
         kind=one.kind,
@@ -201,8 +201,9 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         known_id=local_id(earlier, goes_as, _known_id(session, viewer, own, header.patient)) if own else "",
         earlier=earlier,
         steps=steps_of(session, viewer, one),
-        waits=waits(session, parts),
-        refused=refused(session, viewer, parts),
+        waits=standing.waits,
+        needs_nobody=standing.needs_nobody,
+        refused=refused(session, viewer, standing.parts, one.state_since),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         is_fetched=_is_fetched(session, one),

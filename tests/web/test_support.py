@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from models.db import Database
 from models.domain.contracts import CommandKind
+from models.domain.decision_words import ASKED
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.tables import (
@@ -28,7 +29,6 @@ from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_request
 from tests.web.support_desk import Recovery, app, gateway, look_for, parked, part_of, recovery
 from web.times import with_local_times
-from web.words import ASKED
 
 __all__ = ["app", "gateway", "parked", "recovery"]
 

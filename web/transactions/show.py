@@ -22,7 +22,6 @@ from web.transactions.offers import offered, still_wanted
 
 STOP_POLLING = 286
 """htmx takes the answer and asks no more."""
-CARRIED_OUT = "What was decided is carried out by itself as soon as the engine answers."
 
 
 @blueprint.get("/<reference>")
@@ -64,8 +63,8 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         page=page,
         wrong=wrong,
         course=_course(page),
-        next_step=CARRIED_OUT if page.waits else next_step(page),
-        whose_move="" if page.waits else whose_move(page),
+        next_step="" if page.needs_nobody else next_step(page),
+        whose_move="" if page.needs_nobody else whose_move(page),
         still_wanted=still_wanted(page),
         dicom_port=here().dicom_port,
         offered=[kind.value for kind in offered(page, viewer)],
