@@ -231,6 +231,7 @@ def _web_app(settings: Settings, here: Presence) -> Flask:
     from web.app import create_app
 
     base, door = database(settings, patience=FOR_A_PAGE), _gateway(settings)
+    door.is_missed = lambda: here.is_missed(ENGINE, by="relay")
     return create_app(
         base,
         door,

@@ -14,7 +14,13 @@ from models.domain.contracts import Comparison, Verdict
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnable
 from models.domain.identity import SentIdentity
 
-IDENTITY = ("PatientID", "IssuerOfPatientID", "AccessionNumber")
+ANOTHER = {
+    "PatientID": "another Patient ID",
+    "IssuerOfPatientID": "another issuer of the Patient ID",
+    "AccessionNumber": "another Accession Number",
+}
+"""What identifies a study there, and how it is said that it differs."""
+IDENTITY = tuple(ANOTHER)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def compare(peer: PeerAddress, manifest: Manifest, *, patient: bool = False) -> 
     different, silent = _identity(studies, manifest.identity)
     others = sum(listed.get(uid, "") not in ("", manifest.identity.PatientID.strip()) for uid in ours)
     if others and not different:
-        different = f"It gives another PatientID for {others} of {manifest.total} images."
+        different = f"It gives another Patient ID for {others} of {manifest.total} images."
     if different:
         return Comparison(Verdict.DIFFERENT, present, manifest.total, different), missing
     if missing or not studies:
@@ -120,5 +126,12 @@ def _identity(studies: list[Dataset], sent: SentIdentity) -> tuple[str, str]:
         elif theirs.strip() != ours.strip():
             different.append(keyword)
     if different:
-        return f"It gives another {' and '.join(different)}.", ""
+        return f"It gives {_others(different)}.", ""
     return "", f"Not compared, because it does not say: {', '.join(silent)}." if silent else ""
+
+
+def _others(different: list[str]) -> str:
+    """Like "another Patient ID, and another issuer of it"."""
+    known = ANOTHER | ({"IssuerOfPatientID": "another issuer of it"} if "PatientID" in different else {})
+    *first, last = (known[keyword] for keyword in different)
+    return ", and ".join(filter(None, (", ".join(first), last)))

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of
-from activities.routes import IF_IN_CONFLICT, identity_conflict
 from models.answers import open_answers, progress, requests_answered_by, start_of
 from models.candidates import note_chosen, recognised
 from models.db import Database
 from models.deliveries import delivery_to
 from models.domain.errors import NotAllowed
+from models.domain.held_words import IF_IN_CONFLICT
 from models.domain.lifecycles import DELIVERY
 from models.domain.lifecycles.request import State
 from models.domain.request_contracts import (
@@ -27,6 +27,7 @@ from models.domain.request_contracts import (
 from models.domain.urgency import Urgency
 from models.office_hours import TELL_REQUESTER_FROM, next_reminder
 from models.tables import Arrival, ImageRequest, Institution, RequestedStudy, now
+from models.two_patients import identity_conflict
 
 
 class RequestActivities:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import manifests
-from models.completeness import of_its_images
-from models.dicom import facts_from_json
 from models.directory import routing_directory
-from models.domain.identity import disagreement
+from models.domain.held_words import IF_IN_CONFLICT
 from models.domain.lifecycles import DELIVERY
-from models.domain.lifecycles.arrival import State
 from models.domain.routing import HeldReason, Routed, Unrouted
 from models.named_route import named_route
-from models.other_sources import OF_ANOTHER_PERSON, came_of_another_person
-from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, TransferStudy, Worklist
+from models.tables import Arrival, Delivery, Parcel, TransferStudy, Worklist
+from models.two_patients import identity_conflict
 from models.tying import contradicts
 
 KNOWN = "known"
-IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
 
 
 def by_rules(session: Session, arrival: Arrival) -> Routed | Unrouted:
@@ -61,44 +54,6 @@ def by_transfer(session: Session, arrival: Arrival, study: TransferStudy) -> Rou
     return _permitted(session, arrival, worklist) or Routed(
         worklist.institution_id, "transfer", f"{worklist.institution_id}, as transfer {reference} says."
     )
-
-
-def identity_conflict(session: Session, arrival: Arrival) -> Unrouted | None:
-    """Why the images cannot be about one person; None when they can."""
-    node = session.get(Node, arrival.node_id) if arrival.node_id else None
-    may_be_nhs = bool(node and node.patient_id_may_be_nhs)
-    own = [facts_from_json(one) for one in session.scalars(of_its_images(arrival, Instance.patient).distinct()) if one]
-    conflict = disagreement(own, patient_id_may_be_nhs=may_be_nhs)
-    if conflict is not None:
-        return Unrouted(HeldReason.IDENTITY_CONFLICT, conflict)
-    others = map(facts_from_json, _other_patients(session, arrival))
-    if disagreement((*own, *others), patient_id_may_be_nhs=may_be_nhs) is not None:
-        return Unrouted(
-            HeldReason.IDENTITY_CONFLICT, "Other images of this study came with another patient's identity."
-        )
-    if came_of_another_person(session, arrival.study, own, patient_id_may_be_nhs=may_be_nhs):
-        return Unrouted(HeldReason.IDENTITY_CONFLICT, OF_ANOTHER_PERSON)
-    return None
-
-
-def _other_patients(session: Session, arrival: Arrival) -> Iterator[dict[str, Any]]:
-    """As what else has come of the same study says; what was refused may have been the mistake that this corrects."""
-    yield from session.scalars(
-        select(Instance.patient)
-        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-        .join(Arrival, Arrival.id == ArrivalInstance.arrival_id)
-        .where(
-            Instance.study_id == arrival.study_id,
-            Instance.purged_at.is_(None),
-            Arrival.id != arrival.id,
-            Arrival.state != State.REFUSED,
-        )
-        .distinct()
-    )
-    purged = select(Instance.id).where(Instance.study_id == arrival.study_id, Instance.purged_at.is_not(None))
-    if session.scalars(purged.limit(1)).first() is not None and arrival.study.patient:
-        # Purging leaves the identity of the study alone.
-        yield arrival.study.patient
 
 
 def by_a_person(session: Session, arrival: Arrival, worklist: Worklist) -> Routed | Unrouted:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 ENGINE = "engine"
 """No process of ours: the relay announces it while it answers (temporal/watch.py)."""
+
+LOOKED_FOR = timedelta(seconds=20)
+"""Longer than from one look to the next, each of which may take its time; what is older is not relied on."""
 
 
 class Presence:
@@ -31,6 +36,21 @@ class Presence:
         """What this process announced is so no longer."""
         if part in self._held:
             os.close(self._held.pop(part))
+
+    def miss(self, part: str) -> None:
+        """This process has looked for `part` just now, and it is not there."""
+        self.withdraw(part)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{part}.missed").touch()
+
+    def is_missed(self, part: str, by: str) -> bool:
+        """Whether the part `by`, which lives, has looked for `part` a moment ago in vain; False where nobody knows."""
+        try:
+            looked_at = (self.folder / f"{part}.missed").stat().st_mtime
+        except FileNotFoundError:
+            return False
+        is_fresh = abs(time.time() - looked_at) < LOOKED_FOR.total_seconds()
+        return is_fresh and self.is_here(by) and not self.is_here(part)
 
     def is_here(self, part: str) -> bool:
         """Whether a living process has announced itself as `part`."""

@@ -39,13 +39,24 @@ SAVED = "Saved; the engine is not answering, it will go on by itself."
 
 
 class Gateway:
-    """Calls end after `timeout` seconds at the latest; PeerUnreachable means that what happened is unknown."""
+    """Calls end after `timeout` seconds at the latest; PeerUnreachable means that what happened is unknown.
 
-    def __init__(self, address: str, namespace: str, converter: DataConverter, timeout: float = 5.0) -> None:
+    While the engine `is_missed`, as somebody says who looks for it all the time, no person waits for it.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        namespace: str,
+        converter: DataConverter,
+        timeout: float = 5.0,
+        is_missed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.address = address
         self.namespace = namespace
         self.converter = converter
         self.timeout = timeout
+        self.is_missed = is_missed
         self.also: dict[CommandKind, Callable[[OutboxCommand], None]] = {}
         """Commands that somebody else carries out, who needs more than the engine."""
         self._lock = threading.Lock()
@@ -105,7 +116,7 @@ class Gateway:
             command = session.get_one(OutboxCommand, command_id)
             if command.delivered_at is not None:
                 return command.refusal
-            if outbox.has_earlier(session, command):
+            if self.is_missed() or outbox.has_earlier(session, command):
                 return SAVED
         try:
             refusal = self.outcome(command)

@@ -26,7 +26,7 @@ class Watch:
         if self.gateway.is_ready():
             self.here.announce(ENGINE)
         else:
-            self.here.withdraw(ENGINE)
+            self.here.miss(ENGINE)
 
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(LOOK_EVERY):

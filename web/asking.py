@@ -17,7 +17,6 @@ from temporal.gateway import SAVED
 from web.here import here
 from web.permission import person
 from web.times import at_length, with_local_times
-from web.words import decided
 
 FIELD = "command"
 TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -68,7 +67,7 @@ def answer_to(kind: CommandKind, subject_id: str, institution_id: str, content: 
 
 
 def _decided_already(first: Decided) -> str:
-    what = f"{first.who} decided on {at_length(first.at, person().time_zone)}: {decided(first.kind)}."
+    what = f"{first.who} decided on {at_length(first.at, person().time_zone)}: {first.words}."
     return f"Too late: {what} That is saved and goes on by itself; look here again then."
 
 

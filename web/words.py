@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from models.domain.contracts import CommandKind
+from models.domain.decision_words import asked
 from models.domain.held_words import fitting
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
@@ -64,54 +64,6 @@ FILED: Mapping[str, str] = {
     Basis.BY_A_PERSON: "the identifiers that its PACS officer entered",
 }
 """What a study is filed under, to go on after "under"."""
-
-ASKED: Mapping[str, str] = {
-    CommandKind.SEARCH_PACS: "Search the PACS",
-    CommandKind.SEND_SHEET: "Send the rows of a sheet",
-    CommandKind.SEND_SHEET_AGAIN: "Send the failed rows of a sheet again",
-    CommandKind.PLACE_REQUEST: "Place the request",
-    CommandKind.ACCEPT_REQUEST: "Accept the request",
-    CommandKind.DECLINE_REQUEST: "Decline the request",
-    CommandKind.DECLINE_STUDY_REQUEST: "Decline one study of the request",
-    CommandKind.ASK_BACK_REQUEST: "Ask the requester back",
-    CommandKind.REPLY_REQUEST: "Reply to the source's question",
-    CommandKind.WITHDRAW_REQUEST: "Withdraw the request",
-    CommandKind.MATCH_REQUEST: "Match a study that has come to the request",
-    CommandKind.LOOK_AT_REQUEST: "Look whether the request is answered",
-    CommandKind.PLACE_TRANSFER: "Send studies from the own PACS",
-    CommandKind.RETRY_TRANSFER: "Fetch what is missing again",
-    CommandKind.WITHDRAW_TRANSFER: "Withdraw the transfer",
-    CommandKind.LOOK_AT_TRANSFER: "Look whether the transfer has come to its end",
-    CommandKind.RAISE_URGENCY: "Let the delivery be as urgent as what it answers",
-    CommandKind.MATCH_ARRIVAL: "Match the study to a request",
-    CommandKind.ASSIGN_ARRIVAL: "Assign the study to a destination",
-    CommandKind.REFUSE_ARRIVAL: "Refuse the study",
-    CommandKind.RELEASE_DELIVERY: "Release the study",
-    CommandKind.REFUSE_DELIVERY: "Refuse the delivery",
-    CommandKind.REASSIGN_DELIVERY: "Move the study to another worklist",
-    CommandKind.FORWARD_DELIVERY: "Forward the study to another Institution",
-    CommandKind.RETRY_DELIVERY: "Send what is missing again",
-    CommandKind.CONVERT_DELIVERY: "Send what was not taken uncompressed",
-    CommandKind.LEAVE_OUT_DELIVERY: "Leave out what was not taken",
-    CommandKind.REDIRECT_DELIVERY: "Send to another Node",
-    CommandKind.ABANDON_DELIVERY: "Abandon the delivery",
-    CommandKind.HOLD_NODE: "Hold the Node",
-    CommandKind.RESUME_NODE: "Let the Node go on",
-    CommandKind.PLAN_DOWNTIME: "Plan a downtime of the Node",
-    CommandKind.CANCEL_DOWNTIME: "Cancel the Node's planned downtime",
-    CommandKind.REPORT_NODE_FAULT: "Look whether the Node answers",
-    CommandKind.ANSWER_COMMITMENT: "Tell the sender which images are kept",
-    CommandKind.REPORT_COMMITMENT: "Look what the destination has committed to",
-    CommandKind.RUN_AGAIN: "Run it again",
-    CommandKind.HAND_OVER: "Mail the Institution it was handed over to",
-}
-"""What each command asks the engine to do."""
-
-
-def decided(kind: str) -> str:
-    """The same, to go on after who decided it."""
-    return ASKED[kind][:1].lower() + ASKED[kind][1:]
-
 
 SEXES: Mapping[str, str] = {"M": "male", "F": "female", "O": "other"}
 
@@ -185,8 +137,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "study": study,
     "days": days,
     "filed": lambda basis: FILED[basis],
-    "asked": lambda kind: ASKED[kind],
-    "decided": decided,
+    "asked": asked,
     "fitting": fitting,
     "colour": lambda state: COLOURS[state],
 }

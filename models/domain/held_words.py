@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
+"""What to do where the images of a study cannot be about one person."""
+
 
 def closed(text: str) -> str:
     """With its full stop; nothing stays nothing."""
@@ -19,3 +22,8 @@ def fitting(requests: int) -> str:
 def held_because(detail: str, requests: int) -> str:
     """Why a study is held: what the route lacks, and how many requests it may answer."""
     return f"{closed(detail)} {closed(fitting(requests))}".strip()
+
+
+def with_conflict(detail: str, conflict: str) -> str:
+    """Why a study is held, and why its images cannot be about one person where the first does not say so."""
+    return detail if conflict in detail else f"{closed(detail)} {conflict}".strip()

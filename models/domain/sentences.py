@@ -49,6 +49,8 @@ class Facts:
     """Of what came in answer to a request: studies that wait for a release, for a decision, or did not get there;
     those of which a person has yet to say whether they answer it; those that got there without what was left out.
     Of a transfer also those that are held at its source."""
+    in_conflict: bool = False
+    """Whether the images of a held study cannot be about one person: then it is not assigned."""
 
 
 Say = Callable[[Facts], str]
@@ -161,6 +163,12 @@ def _possible(f: Facts) -> str:
     return f" {may} come: either side says on its page whether {'it does' if f.possible == 1 else 'they do'}."
 
 
+def _decides(f: Facts) -> str:
+    if f.in_conflict:
+        return "refuses it and asks the sender to correct it, or rings support if it is right as it is."
+    return "decides."
+
+
 def _waits(f: Facts) -> str:
     """Whose move it is with what came; empty while the exchange goes on by itself."""
     if f.held:
@@ -223,7 +231,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
         f"{_images(f.total)} received from {f.source} and already being sent on; waiting for the last one."
     ),
     ("arrival", A.SETTLED): lambda f: f"{_images(f.total)} received from {f.source}; the route is being decided.",
-    ("arrival", A.HELD): lambda f: f"{_why('Held', f.detail)} {f.source}'s PACS officer decides.",
+    ("arrival", A.HELD): lambda f: f"{_why('Held', f.detail)} {f.source}'s PACS officer {_decides(f)}",
     ("arrival", A.ROUTED): lambda f: f"{_images(f.total)} received from {f.source}, on the way to {f.destination}.",
     ("arrival", A.MATCHED): lambda f: (
         f"{_images(f.total)} received from {f.source} in answer to a request, on the way to {f.destination}."

@@ -1,4 +1,4 @@
-"""What there is to choose from: worklists to which an Institution may send."""
+"""What there is to choose from: worklists to which an Institution may send, and Nodes where a delivery may go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models.tables import Agreement, Institution, Worklist, now
+from models.tables import Agreement, Delivery, Institution, Node, Worklist, now
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,15 @@ def worklists_open_to(session: Session, source_id: str) -> tuple[Choice, ...]:
         .order_by(Institution.name, Worklist.name)
     )
     return tuple(Choice(row.id, f"{name} ({row.institution_id}), {row.name}") for row, name in rows)
+
+
+def other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
+    """The destination's other Nodes that receive."""
+    if delivery is None:
+        return ()
+    nodes = session.scalars(
+        select(Node)
+        .where(Node.institution_id == delivery.institution_id, Node.id != delivery.node_id)
+        .order_by(Node.name)
+    )
+    return tuple(Choice(node.id, node.name) for node in nodes if node.receives)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from models.domain.held_words import held_because
+from models.domain.held_words import held_because, with_conflict
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State
@@ -33,7 +33,10 @@ class Counted:
 
 @dataclass(frozen=True)
 class Known:
-    """What was read of one Transaction; `fit`: how many requests its held arrival fits."""
+    """What was read of one Transaction. Of its held arrival `fit` is how many requests it fits.
+
+    `conflict` is why the images of that cannot be about one person; empty where they can.
+    """
 
     transaction: Transaction
     destination_id: str
@@ -43,6 +46,7 @@ class Known:
     arrival: Arrival | None
     counted: Counted | None
     fit: int
+    conflict: str
 
     @property
     def delivery(self) -> Delivery | None:
@@ -98,6 +102,7 @@ def facts_of(known: Known, manner: Manner) -> Facts:
         possible=coming.possible,
         in_part=coming.in_part,
         held=coming.held,
+        in_conflict=bool(known.conflict),
     )
     if known.request is not None:
         facts = _of_request(facts, known.request)
@@ -131,6 +136,9 @@ def _detail(known: Known, manner: Manner) -> str:
     is_typed = (transaction.lifecycle, state_of(transaction)) in TYPED
     tells = manner.in_detail and (manner.typed or not is_typed)
     detail = subject.state_detail if subject and tells else ""
+    if known.conflict:
+        # Nothing that cannot be assigned answers a request.
+        return with_conflict(detail, known.conflict) if tells else ""
     return held_because(detail, known.fit) if is_held(transaction) else detail
 
 

@@ -8,16 +8,18 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
-from models.domain.held_words import fitting
+from models.domain.held_words import IF_IN_CONFLICT, fitting, with_conflict
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.queries.candidates import Possible, how_many_fit, possible_requests
 from models.queries.choices import Choice, worklists_open_to
+from models.queries.different_patients import Named, different_patients
 from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
 from models.tables import Arrival, HeldObject, Institution, Study, Transaction
+from models.two_patients import conflicts
 
 MOST = 200
 
@@ -26,7 +28,8 @@ MOST = 200
 class HeldArrival:
     """`possible` are the requests that it may answer, `fitting` says how many; `worklists` those it may be assigned to.
 
-    It belongs to the PACS officers of its source, whose number and address are `phone` and `email`.
+    It belongs to the PACS officers of its source, whose number and address are `phone` and `email`. Where it
+    `must_be_refused` it answers no request; `patients` are whom its images name, if those contradict each other.
     """
 
     reference: str
@@ -44,6 +47,8 @@ class HeldArrival:
     modalities: tuple[str, ...]
     description: str
     patient: PatientFacts | None
+    patients: tuple[Named, ...]
+    must_be_refused: bool
     possible: tuple[Possible, ...]
     fitting: str
     worklists: tuple[Choice, ...]
@@ -76,7 +81,9 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
     ).all()
     ids = [arrival.id for arrival, *_ in rows]
     headers = first_headers(session, ids) if viewer.sees_patients else {}
-    possible = possible_requests(session, viewer, ids)
+    conflict = conflicts(session, [arrival for arrival, *_ in rows])
+    patients = different_patients(session, conflict) if viewer.sees_patients else {}
+    possible = possible_requests(session, viewer, [one for one in ids if one not in conflict])
     fit = how_many_fit(session, ids)
     sources = {arrival.institution_id for arrival, *_ in rows} if viewer.may(Function.ASSIGN_HELD) else set()
     worklists = {source_id: worklists_open_to(session, source_id) for source_id in sources}
@@ -89,7 +96,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             email=institution.email,
             urgency=Urgency(transaction.urgency),
             reason=arrival.held_reason,
-            detail=arrival.state_detail,
+            detail=_why(arrival.state_detail, conflict.get(arrival.id, "")),
             since=transaction.state_since,
             count=arrival.count,
             calling_ae_title=arrival.calling_ae_title,
@@ -97,12 +104,18 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             modalities=tuple(study.ModalitiesInStudy),
             description=headers.get(arrival.id, FirstHeader()).StudyDescription,
             patient=headers.get(arrival.id, FirstHeader()).patient,
+            patients=patients.get(arrival.id, ()),
+            must_be_refused=arrival.id in conflict,
             possible=possible.get(arrival.id, ()),
             fitting=fitting(fit.get(arrival.id, 0)),
             worklists=worklists.get(arrival.institution_id, ()),
         )
         for arrival, transaction, study, institution in rows
     )
+
+
+def _why(detail: str, conflict: str) -> str:
+    return f"{with_conflict(detail, conflict)} {IF_IN_CONFLICT}" if conflict else detail
 
 
 def held_alone(session: Session, viewer: Viewer) -> tuple[HeldAlone, ...]:

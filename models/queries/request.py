@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, contains_eager
 from models.answers import FAILED
 from models.domain.identity import PatientFacts
 from models.domain.lifecycles.arrival import State as ArrivalState
-from models.domain.lifecycles.request import State
+from models.domain.lifecycles.request import OPEN, State
 from models.domain.nhs_number import ISSUER
 from models.queries.candidates import still_wanted
 from models.queries.people import names
@@ -80,13 +80,16 @@ class AskedStudy:
 
 @dataclass(frozen=True)
 class RequestFacts:
-    """`nhs_number`, `source_patient_id` and `reason` are empty for whoever sees no patients."""
+    """`nhs_number`, `source_patient_id` and `reason` are empty for whoever sees no patients.
+
+    `expires_at` is None where it does not expire: before the source is told, and once all of it has come.
+    """
 
     id: str
     institution_id: str
     placed_by: str
     placed_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
     remind_at: datetime | None
     reminded: int
     recipient: str
@@ -115,7 +118,7 @@ def request_facts(session: Session, viewer: Viewer, request: ImageRequest) -> Re
         institution_id=request.institution_id,
         placed_by=names(session, [request.placed_by])[request.placed_by],
         placed_at=request.placed_at,
-        expires_at=request.expires_at,
+        expires_at=request.expires_at if request.state in OPEN else None,
         remind_at=request.next_reminder_at,
         reminded=request.reminded,
         recipient=request.recipient,

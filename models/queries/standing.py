@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload, selectinload
 
+from models.domain.decision_words import saved
+from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.sentences import asked, sentence
 from models.queries.bound_for import bound_for
 from models.queries.candidates import how_many_fit
+from models.queries.clock import clock_words
+from models.queries.decided import Decided, waiting
 from models.queries.facts import Counted, Known, Manner, facts_of, is_held, present, state_of
 from models.queries.header import FirstHeader, first_headers
 from models.queries.people import names
 from models.queries.transfer import Sent, transfers_of
 from models.queries.under_way import UnderWay, under_way
-from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction
+from models.tables import Arrival, ArrivalInstance, Delivery, ImageRequest, LedgerEntry, Parcel, Transaction, now
+from models.two_patients import conflicts
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Standing:
 
     A copy or a forward has no arrival of its own: it is that of the parcel. `accepted` of `total` are images at the
     Node; of a request, what was answered of the studies and reports asked for, which `asked` says in words.
+
+    `conflict` is why a held arrival cannot be assigned; `waits` the first decision that is still to be carried out.
     """
 
     transaction: Transaction
@@ -41,6 +48,20 @@ class Standing:
     sentence: str
     destination_id: str
     asked: str = ""
+    conflict: str = ""
+    waits: Decided | None = None
+
+    @property
+    def needs_nobody(self) -> bool:
+        """Whether all that it waits for is that the engine carries out what was decided."""
+        is_open = state_of(self.transaction) not in LIFECYCLES[self.transaction.lifecycle].terminal
+        return is_open and self.waits is not None and self.waits.leaves_nothing
+
+    @property
+    def parts(self) -> list[str]:
+        """The ids of what can be decided about."""
+        transfer = self.sent.transfer if self.sent else None
+        return [part.id for part in (self.request, transfer, self.arrival, self.delivery) if part]
 
     @property
     def present(self) -> int:
@@ -56,9 +77,10 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; six selects, with transfers four more, however many they are.
+    """One for each of `transactions`, in their order; seven selects, with transfers four more, however many they are.
 
-    What their sentences tell is limited as Manner says.
+    A few more come for each that is held as two patients'. What their sentences tell is limited as Manner says; where
+    a decision waits that leaves nothing to decide, the sentence is about that.
     """
     ids = [transaction.id for transaction in transactions]
     requests = _requests(session, [one.id for one in transactions if one.kind == "request"])
@@ -68,8 +90,9 @@ def standings(
     arrivals = {one: of.delivery.parcel.arrival for one, of in deliveries.items()} | _arrivals(session, ids)
     manner = Manner(zone, in_detail, typed, _called(session, deliveries.values()))
     headers = first_headers(session, {arrival.id for arrival in arrivals.values()})
-    held = {arrivals[one.id].id for one in transactions if is_held(one) and one.id in arrivals}
+    held = {arrivals[one.id].id: arrivals[one.id] for one in transactions if is_held(one) and one.id in arrivals}
     fit, bound = how_many_fit(session, held), bound_for(session, transactions)
+    conflict = conflicts(session, held.values())
     found: list[Standing] = []
     for one in transactions:
         request, sent, arrival = requests.get(one.id), transfers.get(one.id), arrivals.get(one.id)
@@ -82,9 +105,11 @@ def standings(
             arrival,
             deliveries.get(one.id),
             fit.get(arrival.id, 0) if arrival else 0,
+            conflict.get(arrival.id, "") if arrival and is_held(one) else "",
         )
         found.append(_standing(known, headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(), manner))
-    return found
+    # A mail is about what has happened, and names nobody.
+    return _with_decisions(session, found, zone) if in_detail else found
 
 
 def _standing(known: Known, header: FirstHeader, manner: Manner) -> Standing:
@@ -111,7 +136,24 @@ def _standing(known: Known, header: FirstHeader, manner: Manner) -> Standing:
         sentence=sentence(transaction.lifecycle, state, facts),
         destination_id=known.destination_id,
         asked=asked(facts) if request is not None else "",
+        conflict=known.conflict,
     )
+
+
+def _with_decisions(session: Session, found: list[Standing], zone: str) -> list[Standing]:
+    first: dict[str, Decided] = {}
+    for decision in waiting(session, [part for one in found for part in one.parts]):
+        first.setdefault(decision.subject_id, decision)
+    return [_decided(one, [first[part] for part in one.parts if part in first], zone) for one in found]
+
+
+def _decided(one: Standing, decisions: list[Decided], zone: str) -> Standing:
+    if not decisions:
+        return one
+    waits = min(decisions, key=lambda decision: decision.at)
+    one = replace(one, waits=waits)
+    at = clock_words(waits.at, zone, now()) if zone else ""
+    return replace(one, sentence=saved(waits.who, at, waits.words)) if one.needs_nobody else one
 
 
 def _requests(session: Session, ids: Collection[str]) -> Mapping[str, ImageRequest]:

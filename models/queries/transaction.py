@@ -16,8 +16,9 @@ from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.filed_before import Filed, filed_before, local_id
 from models.forwarding import FORWARDABLE, lets_forward
-from models.queries.choices import Choice, worklists_open_to
-from models.queries.decided import Decided, refused, waits
+from models.queries.choices import Choice, other_nodes, worklists_open_to
+from models.queries.decided import Decided, refused
+from models.queries.different_patients import Named, patients_of
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
 from models.queries.known_here import Local, known_here, said_of
@@ -100,8 +101,13 @@ class TransactionPage:
 
     `known_id` is the viewer's own Patient ID where it waits for their release, `known_by` the sender by whose ID it is
     known (empty: by the NHS number), `earlier` as what other images of the study went to that Node. `is_fetched`: what
-    it follows is the transfer that has fetched it. `waits` is the decision that the engine has still to carry out,
-    `refused` the viewer's own Institution's last one, if it was.
+    it follows is the transfer that has fetched it.
+
+    `waits` is the decision that the engine has still to carry out, and it `needs_nobody` where that leaves nothing to
+    decide. `refused` is the viewer's own Institution's last one, if that was and still matters.
+
+    `conflict` is why a held arrival cannot be assigned to anybody, `patients` whom its images name where those
+    contradict each other.
 
     `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
     asked, `destination` the requester, and `present` of `total` studies are answered.
@@ -128,6 +134,8 @@ class TransactionPage:
     present: int
     total: int
     patient: PatientFacts | None
+    patients: tuple[Named, ...]
+    conflict: str
     description: str
     study_date: str
     accession: str
@@ -137,6 +145,7 @@ class TransactionPage:
     earlier: tuple[Filed, ...]
     steps: tuple[Step, ...]
     waits: Decided | None
+    needs_nobody: bool
     refused: Decided | None
     held_parts: tuple[HeldPart, ...]
     follows: str
@@ -164,7 +173,6 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
     goes_as, own = SentIdentity(**identity) if identity else None, _waiting_for(viewer, delivery)
     earlier = filed_before(session, [own.id]).get(own.id, ()) if own else ()
     local = _known(session, own, header.patient) if own else None
-    parts = [part.id for part in (request, standing.sent and standing.sent.transfer, arrival, delivery) if part]
     return TransactionPage(
         reference=one.reference,
         kind=one.kind,
@@ -187,6 +195,8 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=patient_of(request) if request and viewer.sees_patients else header.patient,
+        patients=patients_of(session, arrival) if arrival and viewer.sees_patients else (),
+        conflict=standing.conflict,
         description=header.StudyDescription,
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
@@ -195,8 +205,9 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         known_by=local.sender if local else "",
         earlier=earlier,
         steps=steps_of(session, viewer, one),
-        waits=waits(session, parts),
-        refused=refused(session, viewer, parts),
+        waits=standing.waits,
+        needs_nobody=standing.needs_nobody,
+        refused=refused(session, viewer, standing.parts, one.state_since),
         held_parts=_held_parts(session, standing),
         follows=next(iter(references(session, viewer, Transaction.id == one.follows_id)), ""),
         is_fetched=_is_fetched(session, one),
@@ -280,15 +291,3 @@ def references(session: Session, viewer: Viewer, which: ColumnElement[bool]) -> 
     """Of those that the viewer may see, the oldest first."""
     found = select(Transaction.reference).where(visible(viewer), which).order_by(Transaction.opened_at)
     return tuple(session.scalars(found))
-
-
-def other_nodes(session: Session, delivery: Delivery | None) -> tuple[Choice, ...]:
-    """The destination's other Nodes that receive."""
-    if delivery is None:
-        return ()
-    nodes = session.scalars(
-        select(Node)
-        .where(Node.institution_id == delivery.institution_id, Node.id != delivery.node_id)
-        .order_by(Node.name)
-    )
-    return tuple(Choice(node.id, node.name) for node in nodes if node.receives)

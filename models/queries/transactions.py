@@ -18,6 +18,7 @@ from models.domain.lifecycles.transfer import State as TransferState
 from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
+from models.queries.decided import is_decided
 from models.queries.header import FirstHeader
 from models.queries.request import patient_of
 from models.queries.requested import description_of
@@ -137,7 +138,7 @@ def reference_exists(session: Session, viewer: Viewer, reference: str) -> bool:
 
 
 def needs(viewer: Viewer) -> ColumnElement[bool]:
-    """Transactions whose next step is a decision that this person may take."""
+    """Transactions whose next step is a decision that this person may take, and that nobody has taken."""
     mine: list[ColumnElement[bool]] = []
     source = Transaction.institution_id == viewer.institution_id
     destination = Transaction.destination_id == viewer.institution_id
@@ -156,7 +157,7 @@ def needs(viewer: Viewer) -> ColumnElement[bool]:
         mine.append(_stands("delivery", DeliveryState.NEEDS_ATTENTION))
     if viewer.may(Function.RETRY):
         mine.append(and_(source, _stands("transfer", TransferState.NEEDS_ATTENTION)))
-    return or_(*mine) if mine else false()
+    return and_(or_(*mine), ~is_decided(Transaction.id)) if mine else false()
 
 
 def _stands(lifecycle: str, state: str) -> ColumnElement[bool]:

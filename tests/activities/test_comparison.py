@@ -83,14 +83,16 @@ def test_a_study_it_does_not_have_at_all(parcels: Parcels, port: int) -> None:
     assert (comparison.verdict, comparison.present, comparison.total) == (Verdict.MISSING, 0, 10)
 
 
-@pytest.mark.parametrize("keyword", ["PatientID", "AccessionNumber"])
+@pytest.mark.parametrize(
+    ("keyword", "words"), [("PatientID", "another Patient ID"), ("AccessionNumber", "another Accession Number")]
+)
 def test_other_identifiers_are_found_out_and_not_repeated(
-    parcels: Parcels, delivered: str, port: int, keyword: str
+    parcels: Parcels, delivered: str, port: int, keyword: str, words: str
 ) -> None:
     identity = sent(parcels, delivered)
     comparison, missing = ask(parcels, delivered, port, identity=replace(identity, **{keyword: "SOMETHINGELSE"}))
     assert (comparison.verdict, missing) == (Verdict.DIFFERENT, [])
-    assert keyword in comparison.detail
+    assert comparison.detail == f"It gives {words}."
     assert getattr(identity, keyword) not in comparison.detail
     assert "SOMETHINGELSE" not in comparison.detail
 
@@ -100,7 +102,14 @@ def test_the_issuer_is_compared_where_it_is_returned(parcels: Parcels, delivered
     assert identity.IssuerOfPatientID == "ZX1"
     comparison, _ = ask(parcels, delivered, port, identity=replace(identity, IssuerOfPatientID="ZX9"))
     assert comparison.verdict is Verdict.DIFFERENT
-    assert comparison.detail == "It gives another IssuerOfPatientID."
+    assert comparison.detail == "It gives another issuer of the Patient ID."
+
+
+def test_an_issuer_goes_with_its_patient_id(parcels: Parcels, delivered: str, port: int) -> None:
+    identity = sent(parcels, delivered)
+    others = {"PatientID": "SOMETHINGELSE", "IssuerOfPatientID": "ZX9", "AccessionNumber": "SOMETHINGELSE"}
+    comparison, _ = ask(parcels, delivered, port, identity=replace(identity, **others))
+    assert comparison.detail == "It gives another Patient ID, another issuer of it, and another Accession Number."
 
 
 def test_an_older_copy_under_other_identifiers(parcels: Parcels, tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_an_older_copy_under_other_identifiers(parcels: Parcels, tmp_path: Path)
             delivery.identity = delivery.identity | {"PatientID": "NEW1"}
         comparison = parcels.compare(old)
     assert (comparison.verdict, comparison.present) == (Verdict.DIFFERENT, 1)
-    assert comparison.detail == "It gives another PatientID."
+    assert comparison.detail == "It gives another Patient ID."
 
 
 def test_images_without_their_study_are_no_proof_of_the_patient(
@@ -216,7 +225,7 @@ def test_one_image_that_is_filed_under_another_patient(
         comparison = parcels.compare(delivery)
     if gives:
         assert comparison.verdict is Verdict.DIFFERENT
-        assert comparison.detail == "It gives another PatientID for 1 of 10 images."
+        assert comparison.detail == "It gives another Patient ID for 1 of 10 images."
     else:
         assert comparison.verdict is Verdict.CONFIRMED
 

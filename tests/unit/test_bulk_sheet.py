@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from models.domain.bulk_sheet import (
     MOST_COLUMNS,
     MOST_ROWS,
-    UNREADABLE,
     Column,
     SheetEntry,
     SheetRow,

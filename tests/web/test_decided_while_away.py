@@ -13,14 +13,16 @@ from models.db import Database
 from models.domain.contracts import CommandKind
 from models.outbox import post
 from models.queries.decided import contrary_to
-from models.tables import OutboxCommand, new_id, now
+from models.tables import OutboxCommand, Transaction, new_id, now
 from temporal.gateway import SAVED
 from tests.database import Registry
 from tests.web.portal import Gateway, make, send, sign_in
 from tests.web.seeded import Seed
+from tests.web.seeded_requests import add_request
 from tests.web.waiting import commands, form, release, waiting
 
 OFFICER = "Officer 2 Example (ZX2)"
+SAVED_SO = "That is saved and goes on once the engine answers; nobody needs to act."
 
 
 class Away(Gateway):
@@ -41,10 +43,14 @@ def test_the_page_says_who_decided_and_offers_it_no_more(app: Flask, database: D
     send(sign_in(app, "officer.zx2"), page, f"{page}/release", filing="as-it-is")
     for username in ("officer.zx2", "clinician.zx2", "officer.zx1"):
         text = sign_in(app, username).get(page).text
-        assert re.search(rf"{re.escape(OFFICER)} decided at .*: release the study\. That is saved and goes on", text)
+        said = rf"{re.escape(OFFICER)} decided at [0-9:]+: release the study\. {SAVED_SO}"
+        assert re.search(rf'<p class="iep-lead">{said}</p>', text)
+        assert len(re.findall("decided at", text)) == 1
         assert f'action="{page}/' not in text, "nothing else is offered meanwhile"
+        assert "its PACS officer releases" not in text
         assert "Nothing is sent until" not in text
         assert "Whose move" not in text
+        assert re.search(said, sign_in(app, username).get("/transactions").text)
 
 
 def test_the_worklist_offers_it_no_more(app: Flask, database: Database, registry: Registry) -> None:
@@ -75,6 +81,61 @@ def test_a_contrary_decision_is_refused_with_who_and_when(
     for target in re.findall(r'<a href="#([^"]+)"', answer.text):
         assert f'id="{target}"' in answer.text
     assert len(commands(database)) == 1
+
+
+def test_what_is_decided_needs_nobody(app: Flask, database: Database, registry: Registry) -> None:
+    (first, reference), _ = waiting(database, registry, 2)
+    client = sign_in(app, "officer.zx2")
+    assert "2 need you." in client.get("/").text
+    assert "2 wait; the oldest came 14 min ago." in client.get("/worklist").text
+    release(client, first, **{f"patient_id-{first}": "H123"})
+    assert "1 needs you." in client.get("/").text
+    assert reference not in client.get("/transactions?mine=1").text
+    text = client.get("/worklist").text
+    assert "1 waits; it came 7 min ago." in text or "1 waits; it came 14 min ago." in text
+    assert "1 is decided: it goes on by itself once the engine answers." in text
+    assert f'id="title-{first}"' in text, "it is still seen"
+
+
+def test_a_request_that_is_withdrawn_is_no_more_the_source_s_move(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    with database.begin() as session:
+        reference = add_request(session, registry).transaction.reference
+    officer, page = sign_in(app, "officer.zx1"), f"/transactions/{reference}"
+    assert "1 needs you." in officer.get("/").text
+    send(sign_in(app, "clinician.zx2"), page, f"{page}/withdraw", reason="Scanned again here.")
+    text = officer.get(page).text
+    assert f"withdraw the request. {SAVED_SO}" in text
+    assert "accepts, sends, asks back or declines" not in text
+    assert "Nothing needs you" in officer.get("/").text
+
+
+def test_who_declines_one_study_of_a_request_still_owes_the_others(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    with database.begin() as session:
+        request = add_request(session, registry)
+        reference, study = request.transaction.reference, request.studies[0].id
+    officer, page = sign_in(app, "officer.zx1"), f"/transactions/{reference}"
+    send(officer, page, f"{page}/decline-study", requested_study_id=study, reason="We have none.")
+    text = officer.get(page).text
+    assert "decline one study of the request. That is saved" in text
+    assert "accepts, sends, asks back or declines" in text
+    assert "nobody needs to act" not in text
+    assert "1 needs you." in officer.get("/").text
+
+
+def test_a_decision_is_told_in_the_words_of_its_button(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        seed = Seed(session, registry)
+        references = [seed.delivery(state).reference for state in ("differs-at-destination", "needs-attention")]
+    client = sign_in(app, "officer.zx2")
+    for reference, words in zip(references, ("Ask its PACS again", "Send what is missing again"), strict=True):
+        page = f"/transactions/{reference}"
+        assert words in client.get(page).text
+        send(client, page, f"{page}/retry")
+        assert f": {words[:1].lower()}{words[1:]}. {SAVED_SO}" in client.get(page).text
 
 
 def test_a_double_click_is_no_contrary_decision(app: Flask, database: Database, registry: Registry) -> None:
@@ -148,3 +209,24 @@ def test_what_was_done_afterwards_takes_the_refusal_away(app: Flask, database: D
             row.refusal, row.delivered_at = refusal, now()
         assert ("It was not done" in client.get(page).text) == bool(refusal)
     assert [one.subject_id for one in commands(database)] == [only, only]
+
+
+@pytest.mark.parametrize("then", ["moved on", "the other side decides", "nothing"])
+def test_a_refusal_is_told_until_something_comes_of_it(
+    app: Flask, database: Database, registry: Registry, then: str
+) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("needs-attention").reference
+    client, page = sign_in(app, "officer.zx2"), f"/transactions/{reference}"
+    send(client, page, f"{page}/retry")
+    with database.begin() as session:
+        row = session.scalars(select(OutboxCommand)).one()
+        row.refusal, row.delivered_at = "It is being asked already.", now()
+    assert "It was not done. It is being asked already." in client.get(page).text
+    if then == "moved on":
+        with database.begin() as session:
+            one = session.scalars(select(Transaction).where(Transaction.reference == reference)).one()
+            one.state_since = now()
+    if then == "the other side decides":
+        send(sign_in(app, "officer.zx1"), page, f"{page}/abandon", reason="It goes by disc.")
+    assert ("It was not done" in client.get(page).text) == (then == "nothing")

@@ -36,8 +36,27 @@ def test_a_page_says_what_the_destination_files_it_under(
     assert f"ZX2 files it under {FILED[basis]}." in text
 
 
-@pytest.mark.parametrize("state", ["on-worklist", "refused", "differs-at-destination"])
-def test_what_is_not_confirmed_is_not_said_to_be_filed(
+@pytest.mark.parametrize("state", ["sending", "sent", "needs-attention", "confirmed", "unverifiable", "abandoned"])
+def test_what_is_there_is_said_to_be_filed(app: Flask, database: Database, registry: Registry, state: str) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery(state).reference
+    text = unescape(sign_in(app, "officer.zx2").get(f"/transactions/{reference}").text)
+    assert '<th scope="col">As ZX2 files it</th>' in text
+    assert "ZX2 files it under the patient's NHS number." in text
+
+
+def test_what_is_filed_otherwise_was_to_be_filed_so(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("differs-at-destination").reference
+    text = unescape(sign_in(app, "officer.zx2").get(f"/transactions/{reference}").text)
+    assert '<th scope="col">As ZX2 was to file it</th>' in text
+    assert "ZX2 was to file it under the patient's NHS number." in text
+    assert "would file" not in text
+    assert "ZX2 files" not in text
+
+
+@pytest.mark.parametrize("state", ["on-worklist", "refused"])
+def test_what_is_not_there_is_not_said_to_be_filed(
     app: Flask, database: Database, registry: Registry, state: str
 ) -> None:
     with database.begin() as session:

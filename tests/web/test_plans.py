@@ -237,6 +237,22 @@ def test_the_sweep_finds_what_is_unfinished_by_an_index(database: Database) -> N
     assert not [plan for one in said if (plan := _whole(database, *one))]
 
 
+def test_what_is_decided_is_found_from_the_little_that_waits(database: Database, full: tuple[Flask, str]) -> None:
+    app, password = full
+    with database.begin() as session:
+        session.execute(text("UPDATE outbox SET delivered_at = NULL WHERE id IN (SELECT id FROM outbox LIMIT 20)"))
+    _vacuum(database)
+    client = sign_in(app, "officer", password)
+    try:
+        for page in ("/", "/transactions?mine=1", "/worklist"):
+            with heard(database) as said:
+                assert client.get(page).status_code == 200
+            assert not [plan for one in said if (plan := _whole(database, *one))], page
+    finally:
+        with database.begin() as session:
+            session.execute(text("UPDATE outbox SET delivered_at = created_at WHERE delivered_at IS NULL"))
+
+
 def test_reading_a_whole_table_is_noticed(database: Database) -> None:
     assert _whole(database, "SELECT * FROM transaction", ())
     assert not _whole(database, "SELECT * FROM institution", ())

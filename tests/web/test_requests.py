@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from models.db import Database
-from models.domain.lifecycles.request import State
+from models.domain.lifecycles.request import REQUEST, Event, State
 from models.queries.clock import clock_words
 from models.tables import ImageRequest, OutboxCommand, RequestedStudy, Transaction, now
 from tests.database import Registry
@@ -273,6 +273,13 @@ def test_a_reminder_that_has_passed_is_not_promised(app: Flask, database: Databa
     with database.begin() as session:
         session.execute(update(ImageRequest).values(next_reminder_at=now() - timedelta(seconds=1)))
     assert "asks back or declines. Since" in sign_in(app, "officer.zx1").get(page).text
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_what_may_expire_says_when(app: Flask, database: Database, registry: Registry, state: State) -> None:
+    page = f"/transactions/{requested(database, registry, state)}"
+    may_expire = any(at == state and event is Event.EXPIRED for at, event in REQUEST.table)
+    assert ("<dt>Expires</dt>" in sign_in(app, "officer.zx1").get(page).text) == may_expire
 
 
 def test_the_live_part_of_a_request_ends_with_it(app: Flask, database: Database, registry: Registry) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from dicom_edge.admission import Reason
 from models.db import Database
 from models.domain.contracts import CommandKind
+from models.domain.decision_words import ASKED
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.trouble import Happening, Trouble, Troubled
 from models.domain.turned_away import WHY
@@ -31,7 +32,6 @@ from tests.web.seeded import ARRIVAL_WAYS, DELIVERY_WAYS, Seed
 from tests.web.seeded_requests import add_request
 from tests.web.support_desk import Recovery, app, gateway, look_for, parked, part_of, recovery
 from web.times import with_local_times
-from web.words import ASKED
 
 __all__ = ["app", "gateway", "parked", "recovery"]
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from temporalio.converter import DataConverter
 
-from models.presence import Presence
+from models.db import Database
+from models.domain.contracts import CommandKind
+from models.presence import ENGINE, LOOKED_FOR, Presence
+from models.tables import OutboxCommand
 from processes import MOVING, not_running, run_relay
 from settings import Settings
 from temporal import watch
+from temporal.gateway import SAVED, Gateway
 from temporal.relay import Relay
 from temporal.watch import Watch
+from tests.database import Registry
+from tests.engine import free_port
 from tests.eventually import eventually
+from tests.workflows.test_gateway import saved
 
 PARTS = ",".join(MOVING)
 
@@ -52,6 +61,52 @@ def test_an_engine_that_is_away_is_told_and_no_more_when_it_is_back(here: Presen
     looking.look()
     looking.look()
     assert not_running(here, PARTS) == []
+
+
+def test_an_engine_is_missed_while_somebody_looks_for_it_in_vain(here: Presence) -> None:
+    """Then no decision waits for it; where nobody knows, it is asked."""
+    engine = Engine()
+    looking = Watch(engine, Presence(here.folder))  # type: ignore[arg-type]
+
+    def is_missed() -> bool:
+        return here.is_missed(ENGINE, by="relay")
+
+    assert not is_missed(), "nobody has looked yet"
+    engine.answers = False
+    looking.look()
+    assert is_missed()
+    engine.answers = True
+    looking.look()
+    assert not is_missed()
+    engine.answers = False
+    looking.look()
+    here.withdraw("relay")
+    assert not is_missed(), "who looked has ended"
+    here.announce("relay")
+    assert is_missed()
+    (looked,) = here.folder.glob("engine.missed")
+    long_ago = looked.stat().st_mtime - LOOKED_FOR.total_seconds() - 1
+    os.utime(looked, (long_ago, long_ago))
+    assert not is_missed(), "who looked hangs"
+
+
+def test_an_engine_that_is_missed_is_not_waited_for(database: Database, registry: Registry) -> None:
+    missed = [True]
+    gateway = Gateway(
+        f"127.0.0.1:{free_port()}", "default", DataConverter.default, timeout=0.1, is_missed=lambda: missed[0]
+    )
+    hold = saved(database, CommandKind.HOLD_NODE, "1-node")
+    assert gateway.try_now(database, hold.id) == SAVED
+    assert gateway._loop is None, "nothing was asked"
+    with database.begin() as session:
+        row = session.get_one(OutboxCommand, hold.id)
+        row.delivered_at, row.refusal = row.created_at, "It is held already."
+    assert gateway.try_now(database, hold.id) == "It is held already.", "a second click answers like the first"
+    missed[0] = False
+    other = saved(database, CommandKind.RESUME_NODE, "1-node")
+    assert gateway.try_now(database, other.id) == SAVED
+    assert gateway._loop is not None, "where nobody knows it is asked"
+    gateway.close()
 
 
 def test_what_goes_wrong_in_looking_does_not_end_it(here: Presence, monkeypatch: pytest.MonkeyPatch) -> None:

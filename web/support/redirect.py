@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.domain.permissions import Function
+from models.queries.choices import other_nodes
 from models.queries.timeline import Part
-from models.queries.transaction import other_nodes
 from models.tables import Delivery
 from web.entries import Wrong
 from web.permission import needs

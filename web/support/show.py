@@ -11,12 +11,12 @@ from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.permissions import Function
-from models.queries.choices import Choice
+from models.queries.choices import Choice, other_nodes
 from models.queries.oversight import patient_of
 from models.queries.standing import standings
 from models.queries.support import numbers
 from models.queries.timeline import Part, Told, by_reference, owner, parts, timeline
-from models.queries.transaction import other_nodes, references
+from models.queries.transaction import references
 from models.references import reference_in
 from models.support import shown_until
 from models.tables import Delivery, Transaction

@@ -14,6 +14,7 @@ from web.entries import Wrong
 from web.permission import needs
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
+from web.transactions.offers import must_be_of_one_patient
 
 
 @blueprint.post("/<reference>/assign")
@@ -23,6 +24,7 @@ def assign(reference: str) -> ResponseReturnValue:
 
 
 def _worklist(page: TransactionPage) -> dict[str, Any]:
+    must_be_of_one_patient(page)
     chosen = request.form.get("worklist_id", "")
     if chosen not in {worklist.id for worklist in page.worklists}:
         raise Wrong("worklist_id", "Choose the worklist that the study is for.")

@@ -19,7 +19,7 @@ from web.permission import needs, person
 from web.times import with_local_times
 from web.transactions.blueprint import blueprint
 from web.transactions.decide import decide
-from web.transactions.offers import may_answer
+from web.transactions.offers import may_answer, must_be_of_one_patient
 
 
 @blueprint.post("/<reference>/match")
@@ -29,6 +29,7 @@ def match(reference: str) -> ResponseReturnValue:
 
 
 def _study(page: TransactionPage) -> dict[str, Any]:
+    must_be_of_one_patient(page)
     chosen = request.form.get("requested_study_id", "")
     if chosen not in {one.requested_study_id for one in may_answer(page)}:
         raise Wrong("requested_study_id", _too_late(page, chosen) or "Choose one of the requests that it may answer.")

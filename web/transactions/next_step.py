@@ -84,11 +84,17 @@ MOVES: Mapping[tuple[str, str], str] = {
 }
 
 
+OF_TWO = (
+    "Nothing happens by itself: it waits until {source}'s PACS officer refuses it; "
+    "once it is right, the sender pushes it again."
+)
 LOOK = "Somebody at {destination} or {source} says below whether what may answer it does. "
 
 
 def next_step(page: TransactionPage) -> str:
     by_itself = NEXT[page.lifecycle, page.state]
+    if page.conflict:
+        by_itself = OF_TWO
     if page.request and page.state == RequestState.PARTLY_ANSWERED:
         by_itself = _of_a_part(page)
     may_answer = page.request and page.state in OPEN and page.under_way.possible

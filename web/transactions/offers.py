@@ -6,6 +6,7 @@ from flask import abort
 
 from models.domain.contracts import CommandKind
 from models.domain.decisions import RULES, may_decide
+from models.domain.held_words import IF_IN_CONFLICT
 from models.domain.lifecycles import DELIVERY, LIFECYCLES
 from models.domain.lifecycles.arrival import State as ArrivalState
 from models.domain.lifecycles.delivery import State as DeliveryState
@@ -14,6 +15,7 @@ from models.queries.request import AskedStudy, Fitting
 from models.queries.set_aside import SetAside
 from models.queries.transaction import TransactionPage
 from models.queries.viewer import Viewer
+from web.entries import Wrong
 
 
 def is_possible(kind: CommandKind, page: TransactionPage) -> bool:
@@ -58,8 +60,14 @@ def still_wanted(page: TransactionPage) -> tuple[AskedStudy, ...]:
 
 
 def may_answer(page: TransactionPage) -> tuple[Fitting, ...]:
-    """The requests that a held study may answer."""
-    return tuple(one for one in page.requests if one.answered_at is None)
+    """The requests that a held study may answer; none where its images may be about two people."""
+    return tuple(one for one in page.requests if one.answered_at is None and not page.conflict)
+
+
+def must_be_of_one_patient(page: TransactionPage) -> None:
+    """Wrong, with what to do instead, where the images of a held study cannot be about one person."""
+    if page.conflict:
+        raise Wrong("decisions", f"{page.conflict} {IF_IN_CONFLICT}")
 
 
 def recognisable(page: TransactionPage) -> tuple[Fitting, ...]:
@@ -89,7 +97,7 @@ def _has_choices(kind: CommandKind, page: TransactionPage) -> bool:
         CommandKind.LEAVE_OUT_DELIVERY: page.present and any(not one.left_out for one in _aside(page)),
         CommandKind.REDIRECT_DELIVERY: page.other_nodes if _is_stuck(page) else (),
         CommandKind.ABANDON_DELIVERY: _is_stuck(page),
-        CommandKind.ASSIGN_ARRIVAL: page.worklists,
+        CommandKind.ASSIGN_ARRIVAL: page.worklists if not page.conflict else (),
         CommandKind.MATCH_ARRIVAL: may_answer(page),
         CommandKind.MATCH_REQUEST: recognisable(page),
         CommandKind.DECLINE_REQUEST: not has_answers(page),

@@ -22,7 +22,6 @@ from web.transactions.offers import offered, still_wanted
 
 STOP_POLLING = 286
 """htmx takes the answer and asks no more."""
-CARRIED_OUT = "What was decided is carried out by itself as soon as the engine answers."
 
 
 @blueprint.get("/<reference>")
@@ -64,8 +63,8 @@ def _rendered(template: str, page: TransactionPage, wrong: Wrong | None, **more:
         page=page,
         wrong=wrong,
         course=_course(page),
-        next_step=CARRIED_OUT if page.waits else next_step(page),
-        whose_move="" if page.waits else whose_move(page),
+        next_step="" if page.needs_nobody else next_step(page),
+        whose_move="" if page.needs_nobody else whose_move(page),
         still_wanted=still_wanted(page),
         dicom_port=here().dicom_port,
         offered=[kind.value for kind in offered(page, viewer)],
@@ -93,6 +92,7 @@ def _facts(page: TransactionPage) -> str:
     """Changes with what heading, identifiers and facts say. Keyed: it stands in an address, and patients are in it."""
     said = (
         *(page.destination, page.urgency, page.arrival, page.delivery, page.patient, page.identity, page.description),
+        *(page.patients, page.conflict),
         *(page.state.startswith("confirmed"), page.study_date, page.accession, page.held_parts, page.follows),
         *(page.followed_by, page.request, page.requests, page.transfer),
     )

@@ -12,6 +12,7 @@ from flask import abort, render_template, request, url_for
 from models.domain.errors import NotAllowed
 from models.domain.lifecycles.delivery import DELIVERY, State
 from models.domain.seen import Seen
+from models.queries.undecided import undecided_on_worklist
 from models.queries.worklist import Place, Sought, worklist, worklists_of
 from models.queries.worklist_words import references_of, who_decided
 from models.tables import Delivery, Worklist
@@ -40,11 +41,14 @@ def shown(wrong: Mapping[str, Fault] | None = None) -> str:
         if sought.worklist_id and sought.worklist_id not in {one.id for one in lists}:
             abort(404)
         page = worklist(session, viewer, sought, _after())
+        undecided = undecided_on_worklist(session, viewer, sought)
         references = references_of(session, wrong or {})
     return render_template(
         "worklist/show.html",
         title="Worklist",
         page=page,
+        undecided=undecided,
+        decided=max(0, page.total - undecided.total),
         lists=lists,
         sought=sought,
         wrong=wrong or {},
