@@ -14,7 +14,7 @@ from models.domain.lifecycles.delivery import State
 from models.tables import Arrival, Delivery, LedgerEntry, Node, Parcel, Study
 
 FILED_OTHERWISE = (
-    "Other images of this study went to that PACS under another Patient ID; not released. "
+    "Images of this study went to that PACS under another Patient ID; not released. "
     "Enter that ID, or tick on your worklist that these are filed under another one."
 )
 """What crosses the engine; the page, which has the ID, names it."""

@@ -49,7 +49,7 @@ def test_it_is_said_and_filled_in(app: Flask, database: Database, registry: Regi
     client = sign_in(app, "officer.zx2")
     for page in ("/worklist", f"/transactions/{reference}"):
         text = client.get(page).text
-        assert re.search(r"Other images of this study went to ZX2_PACS under <[^>]*>Y1<", text), page
+        assert re.search(r"Images of this study went to ZX2_PACS under <[^>]*>Y1<", text), page
         assert 'value="Y1"' in text, page
     release(client, only)
     assert commands(database)[0].payload["patient_id"] == "Y1"
@@ -98,5 +98,5 @@ def test_a_study_that_came_at_once_is_asked_nothing(app: Flask, database: Databa
     with database.begin() as session:
         Seed(session, registry).delivery("on-worklist")
     text = sign_in(app, "officer.zx2").get("/worklist").text
-    assert "Other images" not in text
+    assert "Images of this study went" not in text
     assert "under_another_id" not in text
