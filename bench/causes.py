@@ -4,8 +4,8 @@ from __future__ import annotations
 
 SHARED = (
     "Source, exchange, engine and destination share the cores, which the bulk keeps nine tenths busy: each step takes "
-    "two to three times as long as when idle (quick size, medians of three: list 0.3 s, then 0.8; fetch 0.7 s, then "
-    "1.8; compare 0.3 s, then 0.7). It does not queue: from its release to its first image 0.2 s, then 0.4 to 0.8."
+    "two to three times as long as when idle (quick size, medians of three: list 0.3 s, then 0.8; fetch 0.9 s, then "
+    "2.1; compare 0.4 s, then 0.7). It does not queue: from its release to its first image 0.2 s, then 0.4 to 0.8."
 )
 CAUSES: dict[str, str] = {
     "first image of a life-critical study behind bulk, over idle": SHARED,
