@@ -269,7 +269,10 @@ class Consignment:
             return self.identity
         accession = automatic_accession(instance.AccessionNumber, self.source, self.form)
         if accession is None:
-            raise Permanent("An accession number is too long to be prefixed for this Node; choose another Node.")
+            raise Permanent(
+                "An accession number is too long to be prefixed for this Node, or holds what nobody can read; "
+                "refuse it, and ask the source to correct it."
+            )
         issuer = self.source if accession else ""
         return replace(self.identity, AccessionNumber=accession, accession_issuer=issuer)
 

@@ -11,7 +11,6 @@ from typing import Self
 
 from pynetdicom.association import Association
 
-from activities.backlog import limit_backlog
 from activities.peer import PeerAddress, association, contexts, status_of
 from activities.received_file import ReceivedFile
 from models.domain.errors import PeerBusy, PeerRefuses, PeerUnreachable, Permanent
@@ -87,6 +86,5 @@ class HandingOn:
             raise PeerBusy(f"{EDGE} does not answer.") from fault
         except PeerRefuses as fault:
             raise Permanent(f"{EDGE} does not know this worker; name its address in IEP_WORKER_ADDRESSES.") from fault
-        limit_backlog(made)
         self._used = time.monotonic()
         return made

@@ -30,6 +30,8 @@ ASK_SELDOM = 1.0
 """Seconds between two questions for a slot: of who is next, and of who has many before it. Each locks the Node's row,
 and many who wait must not keep busy the machine that those who send need."""
 LONGEST_WAIT_FOR_SLOT = 30.0
+LONGEST_WAIT_FOR_TURN = 5.0
+"""Seconds behind the urgent, at a Node with a rate: a peer cuts an association off that stays silent for longer."""
 BUSY_IN_A_ROW = 3
 """A Node that is too busy for so many images one after the other is left alone."""
 
@@ -168,10 +170,10 @@ class Line:
 
     def _its_turn(self) -> bool:
         """Waits until the Node's rate allows an image; False when the slot is to be given back meanwhile."""
-        taken = not self.consignment.is_paced
+        taken, since = not self.consignment.is_paced, time.monotonic()
         while not taken:
             with self.database.begin() as session:
-                turn = pace.next_turn(session, self.claim)
+                turn = pace.next_turn(session, self.claim, in_advance=time.monotonic() - since > LONGEST_WAIT_FOR_TURN)
             at, taken = time.monotonic() + turn.seconds, turn.taken
             while (ahead := at - time.monotonic()) > 0 and not self.work.over.is_set():
                 self.work.over.wait(min(ahead, ASK_EVERY))

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pynetdicom.association import Association
@@ -55,18 +53,21 @@ class Outgoing(queue.Queue[Any]):
                     raise PeerUnreachable(f"{self._name} takes no more of what is sent to it.")
 
 
-@contextmanager
-def read_no_further_ahead(assoc: Association, name: str, patience: float) -> Iterator[None]:
-    """For an association that has just been opened to the peer of this name, until it was closed in the block.
+def read_no_further_ahead(assoc: Association, name: str, patience: float) -> None:
+    """For an association that has just been opened to the peer of this name.
 
     Its thread then waits for what comes and what is to be sent, and does not look for both each millisecond.
     """
     outgoing = Outgoing(assoc, name, patience)
     assoc.dul.to_provider_queue, assoc.dul._run_loop_delay = outgoing, 0
     assoc.dul.socket.bell, assoc.dul.socket.is_waited_for = outgoing.bell, True
-    try:
-        yield
-    finally:
+
+
+def give_back(assoc: Association) -> None:
+    """Close the descriptor of an association that is over, once its thread has ended."""
+    outgoing = assoc.dul.to_provider_queue
+    if isinstance(outgoing, Outgoing):
+        outgoing.bell.ring()
         assoc.dul.join(CLOSING)
         if not assoc.dul.is_alive():
             outgoing.bell.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIden
 from pynetdicom.presentation import PresentationContext, build_context
 
 from activities.gate import closed_gate
-from activities.outgoing import read_no_further_ahead
+from activities.outgoing import give_back, read_no_further_ahead
 from activities.quick_socket import make_quick, mark
 from activities.secured import OWN, Caller, Towards, towards
 from activities.tls_trouble import tls_trouble
@@ -133,15 +134,26 @@ def association(
         if OWN.alarm is not None:
             OWN.alarm(peer.node_id, str(distrusted))
         raise
-    with read_no_further_ahead(assoc, peer.name, peer.dimse_timeout):
-        try:
-            with closed_gate(assoc):
-                yield assoc
-        except BaseException:
-            assoc.abort()
-            raise
+    try:
+        read_no_further_ahead(assoc, peer.name, peer.dimse_timeout)
+        with closed_gate(assoc):
+            yield assoc
+    except BaseException as failure:
+        if isinstance(failure, PeerUnreachable):
+            _hang_up(assoc)
+        assoc.abort()
+        raise
+    else:
         if assoc.is_established:
             assoc.release()
+    finally:
+        give_back(assoc)
+
+
+def _hang_up(assoc: Association) -> None:
+    """What is being written to a peer that takes nothing would keep the abort waiting without end."""
+    with contextlib.suppress(OSError, AttributeError):
+        assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _identity(user: str) -> Iterator[UserIdentityNegotiation]:

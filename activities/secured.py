@@ -130,9 +130,8 @@ class Connection(Waiting, AssociationSocket):  # type: ignore[misc]
 
     @property
     def ready(self) -> bool:
-        if self.is_waited_for and not self.something_came():
-            return False
-        return bool(super().ready and (not isinstance(self.socket, SecuredSocket) or self.socket.has_data()))
+        came = self.something_came() if self.is_waited_for else super().ready
+        return bool(came and (not isinstance(self.socket, SecuredSocket) or self.socket.has_data()))
 
 
 def towards(name: str, certificate_sha256: str | None) -> Towards:

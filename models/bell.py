@@ -39,7 +39,7 @@ class Bell:
     def or_readable(self, connection: Any, seconds: float) -> bool:
         """Wait until it rings, or `connection` (None: none) is readable, `seconds` at most; whether the latter.
 
-        OSError or ValueError where one of them is closed.
+        ValueError where one of them is closed already.
         """
         # poll, since select cannot see descriptors beyond 1023.
         poll = select.poll()

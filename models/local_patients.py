@@ -48,7 +48,7 @@ def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, 
 
     `same_person`: somebody has looked, and who is called otherwise, or not at all, is the same patient.
     """
-    called_otherwise = nothing_says = False
+    called_otherwise = nothing_says = agreed = False
     for one in bearers:
         if another_person(one, patient):
             if not may_have_married(one, patient):
@@ -56,9 +56,10 @@ def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, 
             called_otherwise = True
         called_otherwise = called_otherwise or may_be_twins(one, patient)
         nothing_says = nothing_says or cannot_be_compared(one, patient)
+        agreed = agreed or bool(nhs_numbers(one) & nhs_numbers(patient))
     if same_person:
         return ""
-    return CALLED_OTHERWISE if called_otherwise else NOTHING_SAYS if nothing_says else ""
+    return CALLED_OTHERWISE if called_otherwise else NOTHING_SAYS if nothing_says and not agreed else ""
 
 
 def arriving(session: Session, delivery: Delivery) -> PatientFacts:
@@ -144,7 +145,8 @@ def learn(
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
     `same_person`: somebody has looked, and who is not called so is the same patient. What an earlier release has
-    told is completed, and never emptied; by which ID the sender calls the patient is kept, too.
+    told is completed, and never emptied. By which ID the sender calls the patient is kept, too, unless somebody had to
+    look.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
@@ -156,7 +158,8 @@ def learn(
     _complete(row, patient)
     row.learned_at, row.reserved_by = at, None
     session.flush()
-    if sent := sent_id(patient, delivery.parcel.arrival.institution_id):
+    arrival = delivery.parcel.arrival
+    if sent := sent_id(patient, arrival.institution_id, arrival.node_id or ""):
         learn_sent_id(session, delivery.institution_id, sent, patient_id, at)
     return True
 

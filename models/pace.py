@@ -21,19 +21,19 @@ class Turn:
     taken: bool = True
 
 
-def next_turn(session: Session, claim: Claim) -> Turn:
+def next_turn(session: Session, claim: Claim, *, in_advance: bool = False) -> Turn:
     """Take the next turn at the Node of a claim that was granted; at once where no rate is set.
 
-    While somebody more urgent has a slot there, the others take what is free at the moment, and nothing in advance: the
-    turns of the urgent are never behind theirs. A turn that is taken and not used is lost. A rate that was raised
-    counts from the next turn on.
+    While somebody more urgent has a slot there, the others take what is free at the moment and nothing in advance, or
+    the urgent would come after them; but who has waited long takes the next `in_advance` all the same. A turn that is
+    taken and not used is lost. A rate that was raised counts from the next turn on.
     """
-    node = session.scalars(select(Node).where(Node.id == claim.node_id).with_for_update()).one()
+    node = session.scalars(select(Node).where(Node.id == claim.node_id).with_for_update(key_share=True)).one()
     if node.rate <= 0:
         return Turn(0.0)
     at, gap = now(), timedelta(seconds=1 / node.rate)
     turn = max(at, node.paced_until or at)
-    taken = turn == at or not _is_behind(session, node, claim, at)
+    taken = in_advance or turn == at or not _is_behind(session, node, claim, at)
     if taken:
         node.paced_until = turn + gap
     return Turn((turn - at).total_seconds(), taken)

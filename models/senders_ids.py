@@ -10,7 +10,7 @@ from sqlalchemy import and_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models.domain.identity import PatientFacts, unpadded
+from models.domain.identity import LONG_STRING, PatientFacts, family_and_given, unpadded
 from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
 from models.tables import LocalPatient, SendersId
 
@@ -23,12 +23,19 @@ class SentId(NamedTuple):
     sent_id: str
 
 
-def sent_id(patient: PatientFacts, sender_id: str) -> SentId | None:
-    """The ID by which the sender itself calls the patient; None where there is none beside the NHS number."""
-    value, issuer = unpadded(patient.PatientID), unpadded(patient.IssuerOfPatientID)
-    if not value or (issued_by_nhs(issuer) and parse_nhs_number(value)):
+def sent_id(patient: PatientFacts, sender_id: str, node_id: str) -> SentId | None:
+    """The ID by which the sender itself calls the patient; None where there is none beside the NHS number.
+
+    Nor does one mean somebody that comes without name or birth date, or is longer than any (PS3.5 Section 6.2). Without
+    an issuer it is its Node's, for two PACS of one Institution may number each for itself.
+    """
+    value, issuer = unpadded(patient.PatientID), unpadded(patient.IssuerOfPatientID) or node_id
+    is_named = bool(family_and_given(patient.PatientName)[0] and patient.PatientBirthDate)
+    if not (value and is_named) or max(len(value), len(issuer)) > LONG_STRING:
         return None
-    return SentId(sender_id, issuer or sender_id, value)
+    if issued_by_nhs(issuer) and parse_nhs_number(value):
+        return None
+    return SentId(sender_id, issuer, value)
 
 
 def learn_sent_id(session: Session, institution_id: str, sent: SentId, patient_id: str, at: datetime) -> None:
@@ -36,7 +43,9 @@ def learn_sent_id(session: Session, institution_id: str, sent: SentId, patient_i
     told = {"patient_id": patient_id, "learned_at": at}
     fresh = insert(SendersId).values(institution_id=institution_id, **sent._asdict(), **told)
     key = [SendersId.institution_id, SendersId.sender_id, SendersId.issuer, SendersId.sent_id]
-    session.execute(fresh.on_conflict_do_update(index_elements=key, set_=told))
+    # A release that is recorded once more is no news.
+    newer = SendersId.learned_at <= fresh.excluded.learned_at
+    session.execute(fresh.on_conflict_do_update(index_elements=key, set_=told, where=newer))
 
 
 def filed_for(session: Session, institution_id: str, sent: Collection[SentId]) -> dict[SentId, LocalPatient]:

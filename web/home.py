@@ -36,12 +36,12 @@ def _facts() -> dict[str, object]:
         nodes = node_standings(session, viewer) if viewer.may(Function.VIEW_NODES) else ()
         rows = waiting_for(session, viewer)
         above = {row.reference for row in rows}
-        recent = page(session, viewer, Sought(), size=RECENT).rows
+        recent = page(session, viewer, Sought(), size=RECENT + len(rows)).rows
         return {
             "waiting": waiting,
             "urgent": urgent,
             "rows": rows,
-            "recent": [row for row in recent if row.reference not in above],
+            "recent": [row for row in recent if row.reference not in above][:RECENT],
             "drafts": len(own_drafts(session, person().id)),
             "last_arrival": last_arrival(session, viewer),
             "alone": how_many_alone(session, viewer) if viewer.may(Function.ASSIGN_HELD) else 0,

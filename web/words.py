@@ -88,12 +88,12 @@ def dicom_date(value: str) -> str:
     try:
         day = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
     except ValueError:
-        return value
+        return readable(value)
     return f"{day.day} {day:%B %Y}"
 
 
 def sex(value: str) -> str:
-    return SEXES.get(value, value)
+    return SEXES.get(value, readable(value))
 
 
 def identifier(value: str) -> str:
@@ -133,6 +133,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "dicom_date": dicom_date,
     "sex": sex,
     "identifier": identifier,
+    "readable": readable,
     "images": images,
     "study": study,
     "days": days,

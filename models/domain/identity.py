@@ -130,6 +130,13 @@ def may_be_twins(a: PatientFacts, b: PatientFacts) -> bool:
     return not same and not nhs_numbers(a) & nhs_numbers(b)
 
 
+def agree(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether both say the same family name and birth date, and nothing parts them."""
+    families, born = {family_and_given(one.PatientName)[0] for one in (a, b)}, {_birth_date(one) for one in (a, b)}
+    same = len(families) == len(born) == 1 and "" not in families | born
+    return same and not another_person(a, b) and not may_be_twins(a, b)
+
+
 def may_have_married(a: PatientFacts, b: PatientFacts) -> bool:
     """Whether of two whom `another_person` parts only the family names differ, and both were born on one day."""
     numbers = nhs_numbers(a), nhs_numbers(b)

@@ -44,7 +44,7 @@ def different_patients(session: Session, arrival_ids: Collection[str]) -> dict[s
     return {
         arrival_id: tuple(several.values())
         for arrival_id, several in named.items()
-        if disagreement(one.patient for one in several.values()) is not None
+        if len(several) > 1 and disagreement(one.patient for one in several.values()) is not None
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins
+from models.domain.identity import PatientFacts, agree, declared_nhs
 from models.local_patients import facts_of, known_ids, number_of
 from models.senders_ids import filed_for, sent_id
 from models.tables import Delivery, LocalPatient, Node
@@ -34,6 +34,7 @@ class Said:
 
     patient: PatientFacts
     sender_id: str
+    node_id: str
     nhs_number: str
 
 
@@ -42,23 +43,27 @@ def said_of(delivery: Delivery, patient: PatientFacts | None, sender: Node | Non
     facts = patient or PatientFacts()
     if sender is not None and sender.patient_id_may_be_nhs:
         facts = declared_nhs(facts)
-    return Said(facts, delivery.parcel.arrival.institution_id, number_of(facts, sender))
+    arrival = delivery.parcel.arrival
+    return Said(facts, arrival.institution_id, arrival.node_id or "", number_of(facts, sender))
 
 
 def known_here(session: Session, institution_id: str, said: Mapping[str, Said]) -> dict[str, Local]:
-    """By the keys of `said`, for all of them at once. What a sender's ID tells is left out where it contradicts."""
+    """By the keys of `said`, for all of them at once.
+
+    What a sender's ID tells counts only where name and birth date agree.
+    """
     by_number = known_ids(session, institution_id, {one.nhs_number for one in said.values()} - {""})
     found = {key: _local(*by_number[one.nhs_number]) for key, one in said.items() if one.nhs_number in by_number}
     sent = {
         key: its
         for key, one in said.items()
-        if key not in found and (its := sent_id(one.patient, one.sender_id)) is not None
+        if key not in found and (its := sent_id(one.patient, one.sender_id, one.node_id)) is not None
     }
     by_id = filed_for(session, institution_id, set(sent.values()))
     return found | {
         key: _local(by_id[its], sender=its.sender_id)
         for key, its in sent.items()
-        if its in by_id and not _contradict(facts_of(by_id[its]), said[key].patient)
+        if its in by_id and agree(facts_of(by_id[its]), said[key].patient)
     }
 
 
@@ -71,7 +76,3 @@ def _local(latest: LocalPatient, *others: LocalPatient, sender: str = "") -> Loc
         several=bool(others),
         sender=sender,
     )
-
-
-def _contradict(known: PatientFacts, patient: PatientFacts) -> bool:
-    return another_person(known, patient) or may_be_twins(known, patient)

@@ -150,7 +150,8 @@ def _with_decisions(session: Session, found: list[Standing], zone: str) -> list[
 def _decided(one: Standing, decisions: list[Decided], zone: str) -> Standing:
     if not decisions:
         return one
-    waits = min(decisions, key=lambda decision: decision.at)
+    # What settles it is what its reader wants to know, whatever else was decided before.
+    waits = min(decisions, key=lambda decision: (not decision.leaves_nothing, decision.at))
     one = replace(one, waits=waits)
     at = clock_words(waits.at, zone, now()) if zone else ""
     return replace(one, sentence=saved(waits.who, at, waits.words)) if one.needs_nobody else one

@@ -23,7 +23,7 @@ from models.queries.header import FirstHeader
 from models.queries.request import patient_of
 from models.queries.requested import description_of
 from models.queries.standing import Standing, standings
-from models.queries.transfer import Sent
+from models.queries.transfer import Sent, patients_for
 from models.queries.viewer import Viewer, sides, visible
 from models.tables import Transaction
 
@@ -189,7 +189,7 @@ def _listed(viewer: Viewer, standing: Standing) -> Listed:
     one, request = standing.transaction, standing.request if viewer.sees_patients else None
     header = standing.header if viewer.sees_patients else FirstHeader()
     sent = standing.sent if viewer.sees_patients else None
-    patients = sent.patients if sent else (patient_of(request),) if request else (header.patient,)
+    patients = patients_for(viewer, sent) if sent else (patient_of(request),) if request else (header.patient,)
     return Listed(
         reference=one.reference,
         source_id=one.institution_id,

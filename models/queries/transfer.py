@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from models.domain.identity import PatientFacts
+from models.domain.identity import PatientFacts, another_person, may_be_twins
 from models.domain.lifecycles import arrival
 from models.domain.lifecycles.delivery import State
 from models.queries.header import FirstHeader, first_headers
@@ -34,7 +34,8 @@ from models.tables import (
 class SentStudy:
     """`here` of the `total` images that the source lists; `reference` is the Transaction that brings it on.
 
-    `patient` is whom its images name, None before the first has come and once that is no longer kept.
+    `patient` is whom its images name, None before the first has come, once that is no longer kept, and for whoever may
+    not see it: the destination does once the study `is_there`, on a worklist of its own.
     """
 
     position: int
@@ -49,6 +50,7 @@ class SentStudy:
     reason: str
     reference: str
     patient: PatientFacts | None
+    is_there: bool
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,6 @@ class Sent:
     transfer: Transfer
     studies: tuple[SentStudy, ...]
     under_way: UnderWay
-
-    @property
-    def patients(self) -> tuple[PatientFacts, ...]:
-        """Each whom its studies name, once."""
-        named = (study.patient for study in self.studies if study.patient)
-        return tuple({patient.same_person_fields(): patient for patient in named}.values())
 
     @property
     def here(self) -> int:
@@ -115,6 +111,24 @@ def transfers_of(session: Session, transaction_ids: Collection[str]) -> Mapping[
     return {transfer.transaction_id: _sent(transfer, counts, ends, headers) for transfer in transfers}
 
 
+def studies_for(viewer: Viewer, sent: Sent) -> tuple[SentStudy, ...]:
+    """As the viewer may see them."""
+    is_source = viewer.institution_id == sent.transfer.institution_id
+    return tuple(
+        study if viewer.sees_patients and (is_source or study.is_there) else replace(study, patient=None)
+        for study in sent.studies
+    )
+
+
+def patients_for(viewer: Viewer, sent: Sent) -> tuple[PatientFacts, ...]:
+    """Each whom the studies name, once, as far as the viewer may see them."""
+    found: list[PatientFacts] = []
+    for patient in (study.patient for study in studies_for(viewer, sent) if study.patient):
+        if all(another_person(patient, other) or may_be_twins(patient, other) for other in found):
+            found.append(patient)
+    return tuple(found)
+
+
 def transfer_facts(session: Session, viewer: Viewer, sent: Sent) -> TransferFacts:
     transfer = sent.transfer
     asked = select(Transaction.reference).join(ImageRequest).where(ImageRequest.id == transfer.request_id)
@@ -127,7 +141,7 @@ def transfer_facts(session: Session, viewer: Viewer, sent: Sent) -> TransferFact
         call_back=transfer.call_back,
         reason=transfer.reason,
         answers=session.scalars(asked.where(visible(viewer))).first() or "",
-        studies=sent.studies,
+        studies=studies_for(viewer, sent),
     )
 
 
@@ -148,7 +162,7 @@ def sent_for(session: Session, arrival_ids: Collection[str], institution_id: str
 
 
 Counts = Mapping[str, tuple[int, int]]
-Ends = Mapping[str, tuple[str, str]]
+Ends = Mapping[str, tuple[str, str, bool]]
 
 
 def _counts(session: Session, study_ids: Collection[str]) -> Counts:
@@ -168,7 +182,8 @@ def _counts(session: Session, study_ids: Collection[str]) -> Counts:
 
 
 def _ends(session: Session, study_ids: Collection[str]) -> Ends:
-    """By study that an arrival brings: how its delivery, or else its arrival, stands, and under which reference."""
+    """By study that an arrival brings: how its delivery, or else its arrival, stands, under which reference, and
+    whether there is a delivery of it."""
     rows = session.execute(
         select(TransferStudy.id, Arrival.state, Delivery.state, Transaction.reference)
         .join(Transfer, Transfer.id == TransferStudy.transfer_id)
@@ -181,14 +196,14 @@ def _ends(session: Session, study_ids: Collection[str]) -> Ends:
         # The newest stands: an earlier one may have been withdrawn for it.
         .order_by(Delivery.created_at)
     )
-    return {study_id: (delivered or came, reference) for study_id, came, delivered, reference in rows}
+    return {study_id: (delivered or came, reference, bool(delivered)) for study_id, came, delivered, reference in rows}
 
 
 def _sent(transfer: Transfer, counts: Counts, ends: Ends, headers: Mapping[str, FirstHeader]) -> Sent:
     studies: list[SentStudy] = []
     states: dict[str, int] = defaultdict(int)
     for study in transfer.studies:
-        state, reference = ends.get(study.id, (study.state, ""))
+        state, reference, is_there = ends.get(study.id, (study.state, "", False))
         states[state] += 1
         here, total = counts.get(study.id, (0, 0))
         studies.append(
@@ -205,6 +220,7 @@ def _sent(transfer: Transfer, counts: Counts, ends: Ends, headers: Mapping[str, 
                 study.reason,
                 reference,
                 headers.get(study.arrival_id or "", FirstHeader()).patient,
+                is_there,
             )
         )
     coming = UnderWay(

@@ -14,7 +14,7 @@ from models.domain.lifecycles.delivery import State
 from models.domain.seen import Seen
 from models.domain.urgency import Urgency
 from models.filed_before import Filed, filed_before, local_id
-from models.most_urgent import IS_URGENT, MOST_URGENT_FIRST
+from models.most_urgent import MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
 from models.queries.known_here import Local, known_here, said_of
@@ -108,8 +108,6 @@ class WorklistPage:
     rows: tuple[Waiting, ...]
     next: Place | None
     total: int
-    urgent: int
-    oldest: datetime | None
 
 
 def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | None = None) -> WorklistPage:
@@ -137,17 +135,12 @@ def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | No
     found = session.execute(query).all()
     shown = found[:PAGE]
     last = shown[-1] if len(found) > PAGE else None
-    total, hurried, oldest = session.execute(
-        select(func.count(), func.count().filter(IS_URGENT), func.min(Delivery.created_at))
-        .join(Transaction, Transaction.id == Delivery.transaction_id)
-        .where(here)
-    ).one()
+    count = select(func.count()).select_from(Delivery)
+    total = session.scalars(count.join(Transaction, Transaction.id == Delivery.transaction_id).where(here)).one()
     return WorklistPage(
         rows=_rows(session, viewer, [(row[0], row[1], row[2], row[3]) for row in shown]),
         next=Place(last[4], last[0].created_at, last[0].id) if last else None,
         total=total,
-        urgent=hurried,
-        oldest=oldest,
     )
 
 

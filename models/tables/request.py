@@ -137,7 +137,7 @@ class LocalPatient(Base):
 class SendersId(Base):
     """Under which of its own Patient IDs an Institution filed whom a sender calls `sent_id`, as the last release told.
 
-    `issuer` is whose that ID is by the header, or the sender's own code; the patient is the LocalPatient of that ID.
+    `issuer` is whose that ID is by the header, or the Node that sent it; the patient is the LocalPatient of that ID.
     """
 
     __tablename__ = "senders_id"

@@ -79,3 +79,21 @@ def test_an_object_arrives_whole(huge: str) -> None:
     with peer((evt.EVT_C_STORE, keep)) as address, association(address, contexts([KIND])) as assoc:
         assert assoc.send_c_store(huge).Status == 0
     assert came[0] > len(dcmread(huge).PixelData) >= SIZE
+
+
+def test_what_an_association_needed_is_given_back(huge: str) -> None:
+    with peer() as address:
+        with association(address, contexts([KIND])) as assoc:
+            queued = assoc.dul.to_provider_queue
+            assert isinstance(queued, Outgoing)
+            assert queued.bell.fileno() >= 0
+        assert queued.bell.fileno() == -1
+        with pytest.raises(ZeroDivisionError), association(address, contexts([KIND])) as broken:
+            queued = broken.dul.to_provider_queue
+            raise ZeroDivisionError
+        assert queued.bell.fileno() == -1
+
+
+def test_nothing_takes_the_place_of_what_wakes_its_thread() -> None:
+    folder = Path(outgoing.__file__).parent
+    assert {file.name for file in folder.glob("*.py") if "to_provider_queue" in file.read_text()} == {"outgoing.py"}

@@ -58,6 +58,13 @@ def test_beside_the_urgent_others_take_only_what_is_free_at_once(queue: Queue) -
     assert turn(queue, urgent).seconds > 1 / SLOW
 
 
+def test_who_has_waited_long_takes_a_turn_in_advance(queue: Queue) -> None:
+    bulk, urgent = holder(queue, ROUTINE), holder(queue, URGENT)
+    assert turn(queue, urgent).taken
+    with queue.parcels.database.begin() as session:
+        assert pace.next_turn(session, bulk, in_advance=True).taken
+
+
 def test_once_the_urgent_have_left_turns_are_taken_in_advance_again(queue: Queue) -> None:
     bulk, urgent = holder(queue, ROUTINE), holder(queue, URGENT)
     assert turn(queue, urgent).taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,8 +39,8 @@ def first(parcels: Parcels) -> str:
 @pytest.mark.usefixtures("first")
 def test_a_second_study_of_the_same_patient_is_of_somebody_known(parcels: Parcels) -> None:
     assert known_as(parcels, AGNES) == KNOWN
-    assert known_as(parcels, AGNES | {"IssuerOfPatientID": ""}) == KNOWN, "it is the sender's own either way"
-    assert known_as(parcels, AGNES | {"PatientName": "", "PatientBirthDate": ""}) == KNOWN, "nothing contradicts"
+    assert known_as(parcels, AGNES | {"IssuerOfPatientID": "PAS"}) is None, "that is another ID"
+    assert known_as(parcels, AGNES | {"PatientName": "", "PatientBirthDate": ""}) is None, "nothing agrees"
 
 
 @pytest.mark.usefixtures("first")
@@ -88,11 +89,16 @@ def test_the_nhs_number_comes_first(parcels: Parcels) -> None:
 
 
 def test_an_id_is_one_of_its_sender_and_its_issuer() -> None:
-    assert (
-        sent_id(PatientFacts("N1 "), "ZX1") == SentId("ZX1", "ZX1", "N1") == sent_id(PatientFacts("N1", "ZX1"), "ZX1")
-    )
-    assert sent_id(PatientFacts("N1", "PAS"), "ZX1") == SentId("ZX1", "PAS", "N1")
-    assert sent_id(PatientFacts("N1", "PAS"), "ZX3") == SentId("ZX3", "PAS", "N1"), "whose PAS that is, who knows"
-    assert sent_id(PatientFacts("9990000018", "NHS"), "ZX1") is None
-    assert sent_id(PatientFacts("H1", "NHS"), "ZX1") == SentId("ZX1", "NHS", "H1"), "that is no NHS number"
-    assert sent_id(PatientFacts(), "ZX1") is None
+    def ident(patient_id: str, issuer: str = "", sender: str = "ZX1", **more: str) -> SentId | None:
+        agnes = PatientFacts(patient_id, issuer, PatientName="EXAMPLE^Agnes", PatientBirthDate="19510203")
+        return sent_id(replace(agnes, **more), sender, "node-1")  # type: ignore[arg-type]
+
+    assert ident("N1 ") == SentId("ZX1", "node-1", "N1"), "two PACS of one Institution may number each for itself"
+    assert ident("N1", "PAS") == SentId("ZX1", "PAS", "N1")
+    assert ident("N1", "PAS", "ZX3") == SentId("ZX3", "PAS", "N1"), "whose PAS that is, who knows"
+    assert ident("9990000018", "NHS") is None
+    assert ident("H1", "NHS") == SentId("ZX1", "NHS", "H1"), "that is no NHS number"
+    assert ident("") is None
+    assert ident("UNKNOWN", PatientName="") is None, "many are called so"
+    assert ident("UNKNOWN", PatientBirthDate="") is None
+    assert ident("N" * 65) is None

@@ -72,7 +72,7 @@ def test_who_was_turned_away_at_the_door_is_listed_with_what_to_do(app: Flask, d
         session.add(Rejection(calling_ae_title="OLDCT", at=at - timedelta(days=8), **said))
     page = sign_in(app, "support.zx3").get("/support").text
     shown = page[page.index('id="turned-away"') : page.index('id="commands"')]
-    for words in ("NEWCT", "127.0.0.9", "IEP_ZX2", "register it", "9 min ago; 3 times"):
+    for words in ("NEWCT", "127.0.0.9", "IEP_ZX2", "register it", "9 min ago; in 3 minutes"):
         assert words in shown
     assert shown.count("NEWCT") == 1
     assert "OLDCT" not in shown

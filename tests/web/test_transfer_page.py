@@ -8,11 +8,22 @@ from html import unescape
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from models import manifests
 from models.db import Database
-from models.tables import Arrival, Delivery, Instance, OutboxCommand, Transaction, Transfer, Worklist, new_id, now
+from models.tables import (
+    Arrival,
+    Delivery,
+    Instance,
+    LedgerEntry,
+    OutboxCommand,
+    Transaction,
+    Transfer,
+    Worklist,
+    new_id,
+    now,
+)
 from models.transfers import place
 from tests.database import Registry
 from tests.models.test_transfers import entry
@@ -83,6 +94,21 @@ def test_whose_studies_they_are_is_told_once_images_are_here(
     assert "EXAMPLE, Agnes" in row
     assert "CT head and 1 more" in row
     assert "EXAMPLE" not in sign_in(app, "support.zx3").get(f"/support/{reference}").text
+
+
+def test_the_destination_reads_whose_they_are_only_once_they_are_put_before_it(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    reference = fetched(database, registry, "retrieving")
+    client = sign_in(app, "officer.zx2")
+    assert "EXAMPLE, Agnes" in client.get(f"/transactions/{reference}").text
+    with database.begin() as session:
+        # As if it were still received, or held.
+        session.execute(delete(LedgerEntry))
+        session.execute(delete(Delivery))
+    assert "EXAMPLE, Agnes" not in client.get(f"/transactions/{reference}").text
+    assert "EXAMPLE, Agnes" not in listed(client.get("/transactions").text, reference)
+    assert "EXAMPLE, Agnes" in sign_in(app, "officer.zx1").get(f"/transactions/{reference}").text
 
 
 def test_before_images_come_no_patient_is_called_forgotten(app: Flask, database: Database, registry: Registry) -> None:
