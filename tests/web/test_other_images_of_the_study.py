@@ -62,7 +62,7 @@ def test_what_goes_so_by_itself_is_left_empty(app: Flask, database: Database, re
         database, registry, identity.SentIdentity("9990000018", "NHS", "A1000042", "ZX1", "the NHS number")
     )
     client = sign_in(app, "officer.zx2")
-    assert "999 000 0018, as other images of this study went." in client.get("/worklist").text
+    assert "999 000 0018, as images of this study went." in client.get("/worklist").text
     release(client, only)
     assert "patient_id" not in commands(database)[0].payload
 
