@@ -62,12 +62,6 @@ def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
 
-def _its_fault(f: Facts) -> str:
-    """What is said of the Node, to go on after its name."""
-    said = f.detail.removeprefix(f"{f.node} ")
-    return said if said == f.detail else f"it {said}"
-
-
 def _them(count: int) -> str:
     return "it" if count == 1 else "them"
 
@@ -268,8 +262,8 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ("delivery", D.ABANDONED): lambda f: f"Abandoned at {f.present} of {f.total}. {f.detail}".rstrip(),
     ("delivery", D.REFUSED): lambda f: f"{_why(f'Refused by {f.destination}', f.detail)} Nothing was sent.",
     ("node", N.UP): lambda f: f"{f.node} answers.",
-    ("node", N.FAILING): lambda f: f"{_why(f'{f.node} did not answer', _its_fault(f))} It is asked again in seconds.",
-    ("node", N.DOWN): lambda f: f"{_why(f'{f.node} is down', _its_fault(f))} It is asked again by itself.",
+    ("node", N.FAILING): lambda f: f"{_why(f'{f.node} did not answer', f.detail)} It is asked again in seconds.",
+    ("node", N.DOWN): lambda f: f"{_why(f'{f.node} is down', f.detail)} It is asked again by itself.",
     ("node", N.PROBING): lambda f: f"{f.node} is being asked whether it is back.",
     ("node", N.HELD): lambda f: f"{f.node} is held by a person; nothing is sent to it until it is resumed.",
     ("node", N.IN_DOWNTIME): lambda f: (
