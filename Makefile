@@ -23,7 +23,7 @@ check: setup ## everything a change must pass: format, lint, types, tests
 	$(BIN)/mypy .
 	$(PYTEST)
 
-bench: setup ## measure speed, memory and every page, in 40 minutes on a quiet machine; prints what missed its target
+bench: setup ## measure speed, memory and every page, in an hour on a quiet machine; prints what missed its target
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.pages
 

@@ -101,6 +101,32 @@ def association(
     Raises PeerUnreachable, PeerBusy (rejected for now), PeerRefuses (rejected for good), or NotSecured (its TLS cannot
     be trusted), which is told as an alarm as well. Nothing is said to it before its certificate was checked.
     """
+    assoc = _opened(peer, wanted, calling, [*roles, *_identity(user)], handlers, patience)
+    try:
+        read_no_further_ahead(assoc, peer.name, peer.dimse_timeout)
+        with closed_gate(assoc):
+            yield assoc
+    except BaseException as failure:
+        if isinstance(failure, PeerUnreachable):
+            _hang_up(assoc)
+        assoc.abort()
+        raise
+    else:
+        if assoc.is_established:
+            assoc.release()
+    finally:
+        give_back(assoc)
+
+
+def _opened(
+    peer: PeerAddress,
+    wanted: list[PresentationContext],
+    calling: str,
+    negotiated: list[SCP_SCU_RoleSelectionNegotiation | UserIdentityNegotiation],
+    handlers: Sequence[Any],
+    patience: float,
+) -> Association:
+    """An association that is established. Raises as `association` does."""
     ae = Caller(calling)
     ae.connection_timeout = min(CONNECT_TIMEOUT, patience)
     ae.acse_timeout = patience
@@ -115,7 +141,7 @@ def association(
             contexts=wanted,
             ae_title=peer.ae_title,
             max_pdu=MAXIMUM_PDU,
-            ext_neg=[*roles, *_identity(user)],
+            ext_neg=negotiated,
             tls_args=(secured, peer.host) if secured else None,
             evt_handlers=[
                 (evt.EVT_CONN_OPEN, lambda event: opened.append(True)),
@@ -134,20 +160,7 @@ def association(
         if OWN.alarm is not None:
             OWN.alarm(peer.node_id, str(distrusted))
         raise
-    try:
-        read_no_further_ahead(assoc, peer.name, peer.dimse_timeout)
-        with closed_gate(assoc):
-            yield assoc
-    except BaseException as failure:
-        if isinstance(failure, PeerUnreachable):
-            _hang_up(assoc)
-        assoc.abort()
-        raise
-    else:
-        if assoc.is_established:
-            assoc.release()
-    finally:
-        give_back(assoc)
+    return assoc
 
 
 def _hang_up(assoc: Association) -> None:

@@ -1,6 +1,6 @@
 """`python -m bench [NAME ...]`: the measurements of these names, or all of them, one after the other.
 
-All of them take 30 to 40 minutes on two cores. The machine must have nothing else to do meanwhile.
+All of them take about an hour on two cores. The machine must have nothing else to do meanwhile.
 """
 
 from __future__ import annotations

@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.domain.lifecycles.delivery import State
 from models.most_urgent import IS_URGENT
 from models.queries.decided import is_decided
 from models.queries.viewer import Viewer
-from models.queries.worklist import Sought
+from models.queries.worklist import Sought, on_worklist
 from models.tables import Delivery, Transaction
 
 
@@ -31,15 +30,7 @@ def undecided_on_worklist(session: Session, viewer: Viewer, sought: Sought) -> U
         select(func.count(), func.count().filter(IS_URGENT), func.min(Delivery.created_at))
         .select_from(Delivery)
         .join(Transaction, Transaction.id == Delivery.transaction_id)
-        .where(
-            Delivery.institution_id == viewer.institution_id,
-            Delivery.state == State.ON_WORKLIST,
-            ~is_decided(Delivery.transaction_id),
-        )
+        .where(on_worklist(viewer, sought), ~is_decided(Delivery.transaction_id))
     )
-    if sought.worklist_id:
-        query = query.where(Delivery.worklist_id == sought.worklist_id)
-    if sought.reference:
-        query = query.where(Transaction.reference == sought.reference)
     total, urgent, oldest = session.execute(query).one()
     return Undecided(total, urgent, oldest)

@@ -112,7 +112,7 @@ class WorklistPage:
 
 def worklist(session: Session, viewer: Viewer, sought: Sought, after: Place | None = None) -> WorklistPage:
     """What waits for the viewer's Institution. Pages follow a key, so that what comes meanwhile shifts no page."""
-    here = _waits(viewer, sought)
+    here = on_worklist(viewer, sought)
     order = MOST_URGENT_FIRST, Delivery.created_at, Delivery.id
     query = (
         select(Delivery, Transaction, Institution, Node, MOST_URGENT_FIRST)
@@ -154,7 +154,8 @@ def worklists_of(session: Session, viewer: Viewer) -> tuple[Choice, ...]:
     return tuple(Choice(row.id, row.name) for row in rows)
 
 
-def _waits(viewer: Viewer, sought: Sought) -> ColumnElement[bool]:
+def on_worklist(viewer: Viewer, sought: Sought) -> ColumnElement[bool]:
+    """Of a Delivery, with its Transaction: it waits on what is sought of the viewer's worklists."""
     here = [Delivery.institution_id == viewer.institution_id, Delivery.state == State.ON_WORKLIST]
     if sought.worklist_id:
         here.append(Delivery.worklist_id == sought.worklist_id)
