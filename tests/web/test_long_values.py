@@ -43,3 +43,11 @@ async def test_nothing_overflows(portal: Portal, browser_page: Page, pages: list
             if wider := await overflow(browser_page):
                 found.append(f"{path} at {width}: {wider} px too wide")
     assert found == []
+
+
+async def test_the_menu_fits_before_its_script_came(portal: Portal, browser_page: Page, pages: list[str]) -> None:
+    await sign_in(browser_page, portal, NARROW)
+    await browser_page.route("**/site.js*", lambda route: route.abort())
+    await browser_page.goto(portal.address + pages[-1])
+    assert await overflow(browser_page) == 0
+    await browser_page.get_by_role("link", name="Worklist", exact=True).click(trial=True)
