@@ -80,7 +80,7 @@ class Line:
 
     def _take_slot(self) -> bool:
         deadline = time.monotonic() + LONGEST_WAIT_FOR_SLOT
-        while not self.work.over.is_set():
+        while not self.work.over.is_set() and not self.work.stands_aside.is_set():
             asked = time.monotonic()
             with self.database.begin() as session:
                 place = slots.ask(session, self.claim)
@@ -112,7 +112,8 @@ class Line:
 
     def _next(self) -> Image | None:
         """The lease is checked before each image: a process that stood still may have lost it."""
-        return self.work.next() if time.monotonic() < self._lease_ends else None
+        may = time.monotonic() < self._lease_ends and not self.work.stands_aside.is_set()
+        return self.work.next() if may else None
 
     def _send(self, assoc: Association, image: Image, accepted: set[Pair]) -> None:
         syntax = taken(image, accepted, self.consignment.peer.syntaxes)

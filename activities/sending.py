@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable
@@ -19,12 +20,14 @@ from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy
 from models.failpoint import failpoint
+from models.standing_aside import must_stand_aside
+from models.tables import now
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 0.1
 RENEW_EVERY = 2.0
 MAY_EVERY = 0.5
-"""How often it is asked whether a person has meanwhile held the Node."""
+"""How often it is asked whether a person has meanwhile held the Node, and whether bulk is to stand aside."""
 CLOSING = 30.0
 """Seconds that the end of an association may take: longer than everything that pynetdicom waits for together."""
 IMAGES_PER_ASSOCIATION = 4
@@ -58,7 +61,8 @@ class Sender:
         self._stored: datetime | None = None
         self._noted: datetime | None = None
         self._all_answered = False
-        self._renewed = self._asked = time.monotonic()
+        self._renewed = time.monotonic()
+        self._asked = -math.inf
 
     def run(self) -> str:
         """Send until the parcel is complete and all is answered; returns why it stopped early, or nothing.
@@ -105,6 +109,8 @@ class Sender:
 
     def _needs_another(self) -> bool:
         """An association more would help. One asks for a slot at a time: who waits for its first wants no second."""
+        if self.work.stands_aside.is_set():
+            return False
         enough = self.work.waiting.qsize() <= len(self.lines) * IMAGES_PER_ASSOCIATION
         return len(self.lines) < self.parallel and not enough and all(line.holds_slot for line in self.lines.values())
 
@@ -153,6 +159,18 @@ class Sender:
         if time.monotonic() - self._asked >= MAY_EVERY:
             self._asked = time.monotonic()
             self.consignment.must_go_on(has_begun=any(line.holds_slot for line in self.lines.values()))
+            self._stand_aside()
+
+    def _stand_aside(self) -> None:
+        """Bulk leaves way and Node to what is life-critical, and goes on afterwards."""
+        if not self.consignment.urgency.can_wait:
+            return
+        with self.database.begin() as session:
+            must = must_stand_aside(session, self.consignment.node_id, self.consignment.released_at, now())
+        if must:
+            self.work.stands_aside.set()
+        else:
+            self.work.stands_aside.clear()
 
     def _reap(self) -> None:
         for future in [future for future in self.lines if future.done()]:

@@ -15,7 +15,11 @@ IDLE = 1.0
 
 
 class Work:
-    """What waits, and what became of it. To an image put `aside` the Node was too busy: the ledger does not have it."""
+    """What waits, and what became of it.
+
+    To an image put `aside` the Node was too busy: the ledger does not have it. While it `stands_aside` no association
+    begins an image.
+    """
 
     def __init__(self) -> None:
         self.waiting: queue.SimpleQueue[Image] = queue.SimpleQueue()
@@ -25,6 +29,7 @@ class Work:
         self.aside = 0
         self.complete = threading.Event()
         self.over = threading.Event()
+        self.stands_aside = threading.Event()
         self._lock = threading.Lock()
         self.nudge = threading.Event()
 

@@ -37,12 +37,19 @@ class Transaction(Base):
 # Each ends in both keys of the lists' order: one that must still be sorted loses to reading all by time.
 NEWEST_FIRST = (Transaction.opened_at.desc(), Transaction.id.desc())
 IS_REQUEST = Transaction.lifecycle == "request"
+IS_LIFE_CRITICAL = Transaction.urgency == "life-critical"
 Index("ix_transaction_opened_at", *NEWEST_FIRST)
 Index("ix_transaction_source", Transaction.institution_id, *NEWEST_FIRST)
 Index("ix_transaction_destination", Transaction.destination_id, *NEWEST_FIRST)
 Index("ix_transaction_request_source", Transaction.institution_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_request_destination", Transaction.destination_id, *NEWEST_FIRST, postgresql_where=IS_REQUEST)
 Index("ix_transaction_state", Transaction.state)
+Index(
+    "ix_transaction_life_critical",
+    Transaction.destination_id,
+    Transaction.state_since,
+    postgresql_where=IS_LIFE_CRITICAL,
+)
 Index(
     "ix_transaction_due",
     Transaction.due_at,

@@ -35,7 +35,7 @@ def test_rows_of_a_version_before_are_kept_and_say_what_was_so(fresh_database: D
         assert session.scalars(select(ArrivalInstance.fetched)).all() == [False], "nobody had kept who asked for it"
 
 
-def test_deliveries_of_the_version_before_are_kept_and_no_sender_s_id_is_known(fresh_database: Database) -> None:
+def test_deliveries_of_a_version_before_are_kept_and_no_sender_s_id_is_known(fresh_database: Database) -> None:
     with fresh_database.begin() as session:
         registry = register(session)
         Seed(session, registry).delivery("confirmed")
@@ -44,7 +44,7 @@ def test_deliveries_of_the_version_before_are_kept_and_no_sender_s_id_is_known(f
                 institution_id="ZX2", sender_id="ZX1", issuer="ZX1", sent_id="Q1", patient_id="L1", learned_at=now()
             )
         )
-    as_of(fresh_database, "-1")
+    as_of(fresh_database, "0006")
     fresh_database.upgrade()
     with fresh_database.begin() as session:
         assert [one.state for one in session.scalars(select(Delivery))] == ["confirmed"]

@@ -1,0 +1,16 @@
+"""what is life-critical is found at once"""
+
+import sqlalchemy as sa
+from alembic import op
+revision = '0008'
+down_revision = '0007'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index('ix_transaction_life_critical', 'transaction', ['destination_id', 'state_since'], unique=False, postgresql_where=sa.text("urgency = 'life-critical'"))
+
+
+def downgrade() -> None:
+    op.drop_index('ix_transaction_life_critical', table_name='transaction')
