@@ -23,6 +23,7 @@ from models.domain.nhs_number import issued_by_nhs
 from models.filed_before import FILED_OTHERWISE, parts_the_study
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
 from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
+from models.releasing import decided_before
 from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
@@ -46,14 +47,16 @@ class LocalIdentityActivities:
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
         one that does not answer knows nothing. With nothing against it the ID is kept for this patient while the
         command is carried out, so that of two people who enter it at once for two patients the later reads that it is
-        another's; who it is of is learned when the release is recorded. Idempotent by command.
+        another's; who it is of is learned when the release is recorded. What others decided before and is not carried
+        out yet counts as released. Idempotent by command.
         """
         with self.database.begin() as session:
             content = content_of(session, question.content_id)
             given = str(content.get("patient_id", "")).strip()
             delivery = session.get_one(Delivery, question.delivery_id)
             goes_as = given or (delivery.identity or {}).get("PatientID", "")
-            if not content.get("under_another_id") and parts_the_study(session, delivery, goes_as):
+            before = decided_before(session, question.content_id)
+            if not content.get("under_another_id") and parts_the_study(session, delivery, goes_as, before):
                 return FILED_OTHERWISE
             if not given:
                 return ""
@@ -75,7 +78,7 @@ class LocalIdentityActivities:
             delivery = session.get_one(Delivery, question.delivery_id)
             accession = str(content.get("accession", "")).strip()
             is_right = content.get("right_accession") == accession
-            if not is_right and went_with_another(session, delivery, Entered(given, accession)):
+            if not is_right and went_with_another(session, delivery, Entered(given, accession), before):
                 return ANOTHERS_ACCESSION
             return reserve(session, delivery, given, question.content_id, same_person=same_person)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models.domain.identity import SentIdentity
 from models.domain.lifecycles.delivery import State
+from models.releasing import Releasing
 from models.tables import Arrival, Delivery, LedgerEntry, Node, Parcel, Study
 
 FILED_OTHERWISE = (
@@ -72,9 +73,11 @@ def filed_before(session: Session, delivery_ids: Collection[str]) -> Mapping[str
     return {delivery_id: tuple(filed) for delivery_id, filed in found.items()}
 
 
-def parts_the_study(session: Session, delivery: Delivery, patient_id: str) -> bool:
-    """Whether other images of its study went to its Node, and none of them under this Patient ID."""
+def parts_the_study(session: Session, delivery: Delivery, patient_id: str, before: Collection[Releasing] = ()) -> bool:
+    """Whether other images of its study went to its Node, or are to go `before`, and none under this Patient ID."""
     filed_as = {one.patient_id for one in filed_before(session, [delivery.id]).get(delivery.id, ())}
+    same = delivery.node_id, delivery.parcel.arrival.study.StudyInstanceUID
+    filed_as |= {one.patient_id for one in before if (one.node_id, one.StudyInstanceUID) == same}
     return bool(filed_as) and patient_id not in filed_as
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.filed_before import went
+from models.releasing import Releasing
 from models.tables import Delivery, Transaction
 from models.tables.delivery import ACCESSION_IN_ANY_CASE
 
@@ -68,6 +69,8 @@ def _is_anothers(one: Entered, other: Entered) -> bool:
     return same_number and one.patient_id.lower() != other.patient_id.lower()
 
 
-def went_with_another(session: Session, delivery: Delivery, entered: Entered) -> bool:
-    """Whether the number that is entered for the delivery went with another patient's study before."""
+def went_with_another(session: Session, delivery: Delivery, entered: Entered, before: Iterable[Releasing]) -> bool:
+    """Whether the number that is entered for the delivery went with another patient's study, or is to go `before`."""
+    if entered.accession and any(_is_anothers(entered, Entered(one.patient_id, one.accession)) for one in before):
+        return True
     return delivery.id in went_with_others(session, delivery.institution_id, {delivery.id: entered})

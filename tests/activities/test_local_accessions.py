@@ -8,7 +8,17 @@ from models.local_accessions import ANOTHERS_ACCESSION
 from models.local_patients import CALLED_OTHERWISE
 from models.tables import Delivery
 from tests.activities.parcels import Parcels
-from tests.activities.test_local_identity import AGNES, BORIS, TWIN, check, image, released
+from tests.activities.test_local_identity import (
+    AGNES,
+    BORIS,
+    TWIN,
+    asked,
+    check,
+    entered,
+    image,
+    on_worklist,
+    released,
+)
 
 
 @pytest.fixture
@@ -74,3 +84,13 @@ def test_another_institution_s_numbers_are_its_own(parcels: Parcels, first: str)
         delivery.institution_id = "ZX3"
         delivery.identity = (delivery.identity or {}) | {"IssuerOfPatientID": "ZX3", "accession_issuer": "ZX3"}
     assert check(parcels, parcels.release(image(BORIS)), "H2", accession="B7x") == ""
+
+
+def test_of_two_people_who_enter_it_at_once_the_later_is_asked(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    one, other = (on_worklist(parcels, parcels.release(image(patient))) for patient in (AGNES, BORIS))
+    earlier = entered(parcels, one, "H1", accession="B7x")
+    assert check(parcels, other, "H2", accession="b7x") == ANOTHERS_ACCESSION
+    assert check(parcels, other, "H2", accession="B8") == ""
+    assert check(parcels, other, "H2", accession="B7x", right_accession="B7x") == ""
+    assert asked(parcels, one, earlier) == "", "the earlier goes"

@@ -59,7 +59,11 @@ def entered(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) ->
 
 
 def check(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -> str:
-    question = LocalIdentityQuestion(delivery_id, entered(parcels, delivery_id, patient_id, **more))
+    return asked(parcels, delivery_id, entered(parcels, delivery_id, patient_id, **more))
+
+
+def asked(parcels: Parcels, delivery_id: str, command_id: str) -> str:
+    question = LocalIdentityQuestion(delivery_id, command_id)
     answer = parcels.environment.run(LocalIdentityActivities(parcels.database).check, question)
     assert isinstance(answer, str)
     return answer
@@ -72,6 +76,14 @@ def released(parcels: Parcels, delivery_id: str, patient_id: str, **more: Any) -
         "delivery", delivery_id, new_id(), 1, "released", "on-worklist", "sending", "ann", now(), content_id=command_id
     )
     parcels.environment.run(JournalActivities(parcels.database).record, (step,))
+
+
+def on_worklist(parcels: Parcels, delivery_id: str) -> str:
+    """A delivery that waits for its release; its id."""
+    with parcels.database.begin() as session:
+        delivery = session.get_one(Delivery, delivery_id)
+        delivery.state, delivery.released_at = "on-worklist", None
+    return delivery_id
 
 
 def too_late(parcels: Parcels, delivery_id: str) -> None:

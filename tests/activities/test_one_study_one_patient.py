@@ -8,7 +8,7 @@ from activities.deliveries import DeliveryActivities
 from models.filed_before import FILED_OTHERWISE, filed_before
 from models.tables import Arrival, Delivery, Parcel, Study
 from tests.activities.parcels import Parcels
-from tests.activities.test_local_identity import check, released
+from tests.activities.test_local_identity import asked, check, entered, on_worklist, released
 from tests.ingest.filling import seal, small_ct
 
 
@@ -25,8 +25,7 @@ def later(parcels: Parcels, n: int = 3) -> str:
     """More images of the same study, in a delivery of their own that waits for its release."""
     seal(parcels.filling)
     delivery_id = parcels.release(small_ct(n))
-    set_delivery(parcels, delivery_id, state="on-worklist", released_at=None)
-    return delivery_id
+    return on_worklist(parcels, delivery_id)
 
 
 def set_delivery(parcels: Parcels, delivery_id: str, **columns: object) -> None:
@@ -93,3 +92,13 @@ def test_nor_is_it_released_by_itself(parcels: Parcels, first: str) -> None:
     second = later(parcels)
     listing = DeliveryActivities(parcels.database).put_on_worklist(second)
     assert (listing.automatic, listing.detail) == (False, FILED_OTHERWISE)
+
+
+def test_of_two_parts_that_are_released_at_once_the_later_is_asked(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    first = on_worklist(parcels, parcels.release(small_ct(1)))
+    second = later(parcels)
+    earlier = entered(parcels, first, "Y1")
+    assert [check(parcels, second, given) for given in ("Y2", "", "Y1")] == [FILED_OTHERWISE, FILED_OTHERWISE, ""]
+    assert check(parcels, second, "Y2", under_another_id=True) == ""
+    assert asked(parcels, first, earlier) == "", "the earlier goes"
