@@ -13,6 +13,7 @@ from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
 from models.domain.lifecycles.delivery import Event
 from models.filed_before import FILED_OTHERWISE, parts_the_study
+from models.filed_under import why_not_by_itself
 from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
 
 NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
@@ -43,6 +44,8 @@ class DeliveryActivities:
                 return Listing(False, words, forwarded)
             if parts_the_study(session, delivery, found["PatientID"]):
                 return Listing(False, FILED_OTHERWISE, forwarded)
+            if delivery.released_at is None and (refused := why_not_by_itself(session, delivery)):
+                return Listing(False, refused, forwarded)
             return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
 
     @acts

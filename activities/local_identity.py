@@ -1,10 +1,10 @@
-"""Whether a local Patient ID that somebody entered is another person's, before anything is released under it."""
+"""Whether a Patient ID is another person's at the destination, before a person's release under it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 from sqlalchemy import select
@@ -12,18 +12,26 @@ from temporalio import activity
 
 from activities.asking import find, finder
 from activities.border import acts
-from activities.effects import content_of
+from activities.effects import Content, content_of
 from activities.peer import PeerAddress, association
 from models.db import Database
 from models.domain.contracts import LocalIdentityQuestion
 from models.domain.errors import ExchangeError
-from models.domain.identity import PatientFacts, unpadded
+from models.domain.identity import PatientFacts, agree, nhs_numbers, unpadded
 from models.domain.lifecycles.node import State
-from models.domain.nhs_number import issued_by_nhs
+from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
 from models.filed_before import FILED_OTHERWISE, parts_the_study
+from models.filed_under import Filed, bearers, why_not_as_it_is
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
-from models.local_patients import ANOTHERS_ID, arriving, bearers_of, names_another, reserve, why_not_filed_as
-from models.releasing import decided_before
+from models.local_patients import (
+    ANOTHERS_ID,
+    NOBODY_WAS_ASKED,
+    arriving,
+    names_another,
+    reserve,
+    why_not_filed_as,
+)
+from models.releasing import Releasing, decided_before
 from models.tables import Delivery, Institution, Node
 
 EACH_STEP = 1.0
@@ -39,69 +47,128 @@ class LocalIdentityActivities:
 
     @acts
     def check(self, question: LocalIdentityQuestion) -> str:
-        """Why it must not be released under the ID entered with the command; empty when nothing is known against it.
+        """Why it must not be released under the ID entered with the command, or else under the one that it carries;
+        empty when nothing is known against it.
 
-        Nor under one, entered or found, that parts it from other images of its study, unless somebody wants it so; nor
-        under an Accession Number that went with another patient's study, unless somebody says that it is right.
+        Nor under one that parts it from other images of its study, unless somebody wants it so; nor under an Accession
+        Number that went with another patient's study, unless somebody says that it is right.
 
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
-        one that does not answer knows nothing. With nothing against it the ID is kept for this patient while the
-        command is carried out, so that of two people who enter it at once for two patients the later reads that it is
-        another's; who it is of is learned when the release is recorded. What others decided before and is not carried
-        out yet counts as released. Idempotent by command.
+        one that does not answer knows nothing, and somebody must know whose an entered ID is. With nothing against it
+        such an ID is kept for this patient while the command is carried out, so that of two people who enter it at once
+        for two patients the later reads that it is another's; who it is of is learned when the release is recorded.
+        What others decided before and is not carried out yet counts as released. Idempotent by command.
         """
         with self.database.begin() as session:
-            content = content_of(session, question.content_id)
-            given = str(content.get("patient_id", "")).strip()
             delivery = session.get_one(Delivery, question.delivery_id)
-            goes_as = given or (delivery.identity or {}).get("PatientID", "")
+            entry = _Entry.of(content_of(session, question.content_id), delivery)
             before = decided_before(session, question.content_id)
-            if not content.get("under_another_id") and parts_the_study(session, delivery, goes_as, before):
+            if not entry.under_another_id and parts_the_study(session, delivery, entry.patient_id, before):
                 return FILED_OTHERWISE
-            if not given:
+            if not entry.patient_id:
                 return ""
-            patient, own = arriving(session, delivery), delivery.institution_id
-            known = bearers_of(session, own, given)
+            patient = arriving(session, delivery)
+            known = bearers(session, delivery, entry.patient_id, entry.issuer)
+            known += [
+                arriving(session, session.get_one(Delivery, one.delivery_id)) for one in before if entry.is_of(one)
+            ]
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
-        if names_another(given, patient):
+            can_say = delivery.node.query_back
+        filed = _filed(peer, entry.patient_id) if peer is not None else None
+        known += self._under_the_same(entry, filed or ())
+        if not entry.is_given:
+            return why_not_as_it_is(patient, known, same_person=entry.same_person)
+        if names_another(entry.patient_id, patient):
             return ANOTHERS_ID
-        filed = list(_filed(peer, given)) if peer is not None else []
-        with self.database.begin() as session:
-            issuers = {match.IssuerOfPatientID for match in filed} - {"", own}
-            foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
-        # The ID of another issuer is another ID, whatever it looks like (PS3.3 C.7.1.1).
-        ours = [one for one in filed if not (one.IssuerOfPatientID in foreign or issued_by_nhs(one.IssuerOfPatientID))]
-        same_person = content.get("same_person") == given
-        if refused := why_not_filed_as(patient, [*known, *ours], same_person=same_person):
+        if refused := why_not_filed_as(patient, known, same_person=entry.same_person):
             return refused
+        if can_say and filed is None and not entry.same_person and not _is_known(patient, known):
+            return NOBODY_WAS_ASKED
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
-            accession = str(content.get("accession", "")).strip()
-            is_right = content.get("right_accession") == accession
-            if not is_right and went_with_another(session, delivery, Entered(given, accession), before):
+            entered = Entered(entry.patient_id, entry.accession)
+            if not entry.right_accession and went_with_another(session, delivery, entered, before):
                 return ANOTHERS_ACCESSION
-            return reserve(session, delivery, given, question.content_id, same_person=same_person)
+            return reserve(session, delivery, entry.patient_id, question.content_id, same_person=entry.same_person)
+
+    def _under_the_same(self, entry: _Entry, filed: Sequence[PatientFacts]) -> list[PatientFacts]:
+        """Those whom the PACS has under this ID of this issuer: that of another is another ID (PS3.3 C.7.1.1)."""
+        if not entry.is_given:
+            same = Filed.under(entry.patient_id, entry.issuer)
+            return [one for one in filed if Filed.under(one.PatientID, one.IssuerOfPatientID) == same]
+        with self.database.begin() as session:
+            issuers = {match.IssuerOfPatientID for match in filed} - {"", entry.issuer}
+            foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
+        # Not even an NHS number that is entered as a local ID may be somebody else's.
+        is_number = parse_nhs_number(entry.patient_id) is not None
+        return [
+            one
+            for one in filed
+            if one.IssuerOfPatientID not in foreign and (is_number or not issued_by_nhs(one.IssuerOfPatientID))
+        ]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Under what a command releases: `is_given` by a person, or what the images carry; and what is ticked beside it."""
+
+    is_given: bool
+    patient_id: str
+    issuer: str
+    accession: str
+    same_person: bool
+    right_accession: bool
+    under_another_id: bool
+
+    @classmethod
+    def of(cls, content: Content, delivery: Delivery) -> _Entry:
+        given, accession = (str(content.get(name, "")).strip() for name in ("patient_id", "accession"))
+        carried = delivery.identity or {}
+        patient_id = given or carried.get("PatientID", "")
+        return cls(
+            bool(given),
+            patient_id,
+            delivery.institution_id if given else carried.get("IssuerOfPatientID", ""),
+            accession,
+            content.get("same_person") == patient_id,
+            content.get("right_accession") == accession,
+            bool(content.get("under_another_id")),
+        )
+
+    def is_of(self, other: Releasing) -> bool:
+        """Whether the other goes under the same identifier."""
+        return Filed.under(other.patient_id, other.issuer) == Filed.under(self.patient_id, self.issuer)
+
+
+def _is_known(patient: PatientFacts, known: Sequence[PatientFacts]) -> bool:
+    return any(agree(one, patient) or nhs_numbers(one) & nhs_numbers(patient) for one in known)
 
 
 def _can_be_asked(node: Node) -> bool:
     return node.query_back and node.receives and node.state not in (State.DOWN, State.HELD)
 
 
-def _filed(peer: PeerAddress, patient_id: str) -> Iterator[PatientFacts]:
-    """Whom the PACS files under exactly this ID, as its studies say (C-FIND, Study Root, PS3.4 C.6.2)."""
-    until = time.monotonic() + EACH_STEP
+def _filed(peer: PeerAddress, patient_id: str) -> list[PatientFacts] | None:
+    """Whom the PACS files under exactly this ID; None where it does not say."""
     try:
-        with association(replace(peer, dimse_timeout=EACH_STEP), finder(), patience=EACH_STEP) as assoc:
-            keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
-            for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=patient_id, **keys)):
-                # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
-                if _text(match, "PatientID") == patient_id:
-                    issuer, name, born = (_text(match, keyword) for keyword in KEYS)
-                    yield PatientFacts(patient_id, issuer, name, born)
-                if seen == MOST or time.monotonic() > until:
-                    return
+        return list(_asked(peer, patient_id))
     except ExchangeError as silent:
         activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
+        return None
+
+
+def _asked(peer: PeerAddress, patient_id: str) -> Iterator[PatientFacts]:
+    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2)."""
+    until = time.monotonic() + EACH_STEP
+    with association(replace(peer, dimse_timeout=EACH_STEP), finder(), patience=EACH_STEP) as assoc:
+        keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
+        for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=patient_id, **keys)):
+            # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
+            if _text(match, "PatientID") == patient_id:
+                issuer, name, born = (_text(match, keyword) for keyword in KEYS)
+                yield PatientFacts(patient_id, issuer, name, born)
+            if seen == MOST or time.monotonic() > until:
+                return
 
 
 def _text(match: Dataset, keyword: str) -> str:

@@ -20,6 +20,8 @@ LOCK_OF_MIGRATIONS = 0x1E9
 PATIENCE = 30.0
 GRACE = 2.0
 """Seconds that a server which gives up a statement itself may take to say so."""
+STANDS_STILL = 20.0
+"""Seconds until a process that was frozen amid a transaction loses its locks: less than others wait for them."""
 
 
 class Database:
@@ -39,7 +41,7 @@ class Database:
             connect_args={
                 "connect_timeout": 5,
                 "options": f"-c statement_timeout={int(1000 * patience)} "
-                "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+                f"-c idle_in_transaction_session_timeout={int(1000 * STANDS_STILL)} -c timezone=UTC",
             },
         )
         event.listen(

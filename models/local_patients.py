@@ -33,6 +33,10 @@ NOTHING_SAYS = (
     "Nothing in these images says whether they are of the person whom that local ID is known for; not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
+NOBODY_WAS_ASKED = (
+    "Your PACS could not be asked whose that local ID is; not released. "
+    "Release it once your PACS answers, or tick on your worklist that the ID is this patient's."
+)
 UNLESS_LOOKED_AT = frozenset({CALLED_OTHERWISE, NOTHING_SAYS})
 """Who has looked may say that it is the same person."""
 

@@ -16,11 +16,13 @@ from models.tables import Arrival, Delivery, OutboxCommand, Parcel, Study
 
 @dataclass(frozen=True)
 class Releasing:
-    """Under which identifiers images of one study are to go to one Node."""
+    """Under which identifiers the images of one delivery are to go to their Node."""
 
+    delivery_id: str
     node_id: str
     StudyInstanceUID: str
     patient_id: str
+    issuer: str
     accession: str
 
 
@@ -28,7 +30,14 @@ def decided_before(session: Session, command_id: str) -> tuple[Releasing, ...]:
     """What the same Institution's people decided before this command about other deliveries, not carried out yet."""
     this = aliased(OutboxCommand)
     rows = session.execute(
-        select(Delivery.node_id, Study.StudyInstanceUID, Delivery.identity, OutboxCommand.payload)
+        select(
+            Delivery.id,
+            Delivery.institution_id,
+            Delivery.node_id,
+            Study.StudyInstanceUID,
+            Delivery.identity,
+            OutboxCommand.payload,
+        )
         .join(OutboxCommand, OutboxCommand.subject_id == Delivery.id)
         .join(this, this.id == command_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
@@ -44,11 +53,11 @@ def decided_before(session: Session, command_id: str) -> tuple[Releasing, ...]:
         )
     )
     return tuple(
-        Releasing(
-            node_id,
-            study,
-            str(entered.get("patient_id", "")).strip() or (identity or {}).get("PatientID", ""),
-            str(entered.get("accession", "")).strip(),
-        )
-        for node_id, study, identity, entered in rows
+        Releasing(delivery_id, node_id, study, *_goes_as(identity or {}, entered, own), entered.get("accession", ""))
+        for delivery_id, own, node_id, study, identity, entered in rows
     )
+
+
+def _goes_as(identity: dict[str, str], entered: dict[str, str], own: str) -> tuple[str, str]:
+    given = entered.get("patient_id", "").strip()
+    return (given, own) if given else (identity.get("PatientID", ""), identity.get("IssuerOfPatientID", ""))

@@ -39,7 +39,8 @@ def patient_id(text: str) -> str:
     """A Patient ID that every PACS takes (value representation LO)."""
     if not text.strip():
         raise Wrong("patient_id", "Enter your own Patient ID for this patient.")
-    return _identifier("patient_id", "Patient ID", text, LONG_STRING)
+    # An NHS number is the same one with the blanks that people read it by.
+    return _identifier("patient_id", "Patient ID", parse_nhs_number(text) or text, LONG_STRING)
 
 
 def accession(text: str, field: str = "accession") -> str:

@@ -15,6 +15,7 @@ from models.domain.permissions import Function
 from models.domain.urgency import Urgency
 from models.queries.candidates import Possible, how_many_fit, possible_requests
 from models.queries.choices import Choice, worklists_open_to
+from models.queries.decided import Decided, waiting
 from models.queries.different_patients import Named, different_patients
 from models.queries.header import FirstHeader, first_headers
 from models.queries.viewer import Viewer
@@ -29,7 +30,8 @@ class HeldArrival:
     """`possible` are the requests that it may answer, `fitting` says how many; `worklists` those it may be assigned to.
 
     It belongs to the PACS officers of its source, whose number and address are `phone` and `email`. Where it
-    `must_be_refused` it answers no request; `patients` are whom its images name, if those contradict each other.
+    `must_be_refused` it answers no request; `patients` are whom its images name, if those contradict each other. What
+    is `decided` waits for the engine alone.
     """
 
     reference: str
@@ -52,6 +54,7 @@ class HeldArrival:
     possible: tuple[Possible, ...]
     fitting: str
     worklists: tuple[Choice, ...]
+    decided: Decided | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
     patients = different_patients(session, conflict) if viewer.sees_patients else {}
     possible = possible_requests(session, viewer, [one for one in ids if one not in conflict])
     fit = how_many_fit(session, ids)
+    decided = {one.subject_id: one for one in reversed(waiting(session, ids))}
     sources = {arrival.institution_id for arrival, *_ in rows} if viewer.may(Function.ASSIGN_HELD) else set()
     worklists = {source_id: worklists_open_to(session, source_id) for source_id in sources}
     return tuple(
@@ -109,6 +113,7 @@ def held_arrivals(session: Session, viewer: Viewer) -> tuple[HeldArrival, ...]:
             possible=possible.get(arrival.id, ()),
             fitting=fitting(fit.get(arrival.id, 0)),
             worklists=worklists.get(arrival.institution_id, ()),
+            decided=decided.get(arrival.id),
         )
         for arrival, transaction, study, institution in rows
     )

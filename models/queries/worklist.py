@@ -18,6 +18,7 @@ from models.most_urgent import MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
 from models.queries.known_here import Local, known_here, said_of
+from models.queries.others_under import Other, others_under
 from models.queries.transfer import SentFor, sent_for
 from models.queries.viewer import Viewer
 from models.queries.worklist_words import Asked, LastAsked, asked_for, last_asked, why_forwarded
@@ -43,8 +44,9 @@ class Waiting:
     """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer;
     `sent` says whom the transfer that has fetched it is for.
 
-    `identity` is what it would be filed under as it is; `differs` names what the Institution knows otherwise;
-    `earlier` is what other images of the study went to the same Node under.
+    `identity` is what it would be filed under as it is, and `others` are who went under that before and is another
+    person, or may be; `differs` names what the Institution knows otherwise; `earlier` is what other images of the study
+    went to the same Node under.
     """
 
     delivery_id: str
@@ -64,6 +66,7 @@ class Waiting:
     count: int
     basis: str
     identity: SentIdentity | None
+    others: tuple[Other, ...]
     local: Local | None
     differs: tuple[str, ...]
     asked: tuple[Asked, ...]
@@ -180,6 +183,9 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
     why = why_forwarded(session, list(arrivals))
     earlier = filed_before(session, list(arrivals))
+    others = others_under(
+        session, viewer.institution_id, {one[0].id: (one[0], said[one[0].id].patient) for one in found}
+    )
     return tuple(
         _waiting(
             *one,
@@ -191,6 +197,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
             why=why.get(one[0].id, ""),
             sent=sent.get(arrivals[one[0].id].id),
             earlier=earlier.get(one[0].id, ()),
+            others=others.get(one[0].id, ()),
         )
         for one in found
     )
@@ -210,6 +217,7 @@ def _waiting(
     why: str,
     sent: SentFor | None,
     earlier: tuple[Filed, ...],
+    others: tuple[Other, ...],
 ) -> Waiting:
     arrival = delivery.parcel.arrival
     origin = arrival.institution_id if arrival.institution_id != institution.ods_code else ""
@@ -231,6 +239,7 @@ def _waiting(
         count=arrival.count,
         basis=arrival.basis,
         identity=SentIdentity(**delivery.identity) if delivery.identity else None,
+        others=others,
         local=local,
         differs=_differences(header.patient, local),
         asked=asked,

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
-from models.domain.identity import PatientFacts
+from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.lifecycles.delivery import State
+from models.filed_under import CALLED_OTHERWISE_WENT
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, Went, went_with_others
-from models.local_patients import CALLED_OTHERWISE, UNLESS_LOOKED_AT, known_patients
+from models.local_patients import CALLED_OTHERWISE, NOBODY_WAS_ASKED, UNLESS_LOOKED_AT, known_patients
 from models.queries.candidates import still_wanted
 from models.queries.people import names, with_names
 from models.queries.requested import by_item, line_of
@@ -25,6 +26,7 @@ TRIED = (CommandKind.RELEASE_DELIVERY, CommandKind.REFUSE_DELIVERY, CommandKind.
 
 TICKS = {"same_person": "patient_id", "right_accession": "accession"}
 """By what a person who has looked may tick: the entry for which the tick is."""
+ASKS_WHOSE_ID = UNLESS_LOOKED_AT | {NOBODY_WAS_ASKED, CALLED_OTHERWISE_WENT}
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,23 @@ class LastAsked:
         """Whether it is carried out by itself: nobody decides anew until then."""
         return not self.refusal
 
+    def goes_as(self, carried: SentIdentity | None) -> str:
+        """The Patient ID that a release was asked for under: the one entered, or else what the images carry."""
+        by_itself = carried.PatientID if carried and self.kind == CommandKind.RELEASE_DELIVERY else ""
+        return self.patient_id or by_itself
+
     @property
     def called_otherwise(self) -> bool:
-        return self.refusal == CALLED_OTHERWISE
+        return self.refusal in (CALLED_OTHERWISE, CALLED_OTHERWISE_WENT)
+
+    @property
+    def nobody_was_asked(self) -> bool:
+        return self.refusal == NOBODY_WAS_ASKED
 
     @property
     def asks_whose_id(self) -> bool:
         """Whether a person who has looked may say that it is the same patient; a tick that was not all stays."""
-        return self.refusal in UNLESS_LOOKED_AT or (bool(self.refusal) and "same_person" in self.ticked)
+        return self.refusal in ASKS_WHOSE_ID or (bool(self.refusal) and "same_person" in self.ticked)
 
     @property
     def asks_whose_accession(self) -> bool:

@@ -16,7 +16,7 @@ from activities.journal import JournalActivities
 from activities.local_identity import LocalIdentityActivities
 from models.domain.contracts import CommandKind, LocalIdentityQuestion, Transition
 from models.domain.identity import PatientFacts
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, known_patients, names_another
+from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE, NOBODY_WAS_ASKED, known_patients, names_another
 from models.outbox import post
 from models.tables import Delivery, Instance, LocalPatient, Node, OutboxCommand, new_id, now
 from tests.activities.misbehaving import misbehaving
@@ -257,12 +257,17 @@ def test_another_issuer_s_id_is_another_id(parcels: Parcels, pacs: Program) -> N
 @pytest.mark.filterwarnings("ignore:.*unclosed.*socket:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("state", ["up", "down", "held"])
-def test_a_pacs_that_does_not_answer_knows_nothing(parcels: Parcels, state: str) -> None:
+def test_where_the_pacs_does_not_answer_somebody_must_know_whose_the_id_is(parcels: Parcels, state: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         parcels.set_node(silent.getsockname()[1], state=state)
         delivery_id = parcels.release(image(AGNES))
-        assert check(parcels, delivery_id, "H123") == ""
-    assert check(parcels, delivery_id, "H123") == "", "nobody listens there any more"
+        assert check(parcels, delivery_id, "H123") == NOBODY_WAS_ASKED
+        assert check(parcels, delivery_id, "") == "", "what it carries is nobody's own ID"
+    assert check(parcels, delivery_id, "H123") == NOBODY_WAS_ASKED, "nobody listens there any more"
+    assert check(parcels, delivery_id, "H123", same_person="H123") == ""
+    released(parcels, delivery_id, "H123")
+    assert check(parcels, parcels.release(image(AGNES)), "H123") == "", "known by now"
+    assert "H123" not in NOBODY_WAS_ASKED, "it crosses the engine"
 
 
 def test_a_pacs_that_may_not_be_asked_is_not(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,11 +76,11 @@ def test_who_was_a_moment_too_late_for_a_twin_s_id_reads_that_it_is_perhaps_a_tw
     parcels.set_node(1, query_back=False)
     first, twin = parcels.release(image(AGNES)), parcels.release(image(TWIN))
 
-    def nobody_yet(session: object, institution_id: str, patient_id: str) -> list[PatientFacts]:
+    def nobody_yet(session: object, delivery: object, patient_id: str, issuer: str) -> list[PatientFacts]:
         return []
 
     assert check(parcels, first, "H123") == ""
-    monkeypatch.setattr("activities.local_identity.bearers_of", nobody_yet)
+    monkeypatch.setattr("activities.local_identity.bearers", nobody_yet)
     assert check(parcels, twin, "H123") == CALLED_OTHERWISE
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from models.db import Database
+from models.db import PATIENCE, STANDS_STILL, Database
 
 
 @pytest.fixture
@@ -50,3 +50,9 @@ def test_amid_a_transaction_it_is_an_error(impatient: Database) -> None:
 def test_a_statement_that_takes_long_is_ended_by_the_server(impatient: Database) -> None:
     with impatient.engine.connect() as connection, pytest.raises(OperationalError, match="statement timeout"):
         connection.execute(text("SELECT pg_sleep(20)"))
+
+
+def test_who_stands_still_amid_a_transaction_loses_its_locks_before_others_stop_waiting(database: Database) -> None:
+    with database.engine.connect() as connection:
+        assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == f"{STANDS_STILL:g}s"
+    assert STANDS_STILL < PATIENCE

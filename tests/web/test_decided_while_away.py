@@ -230,3 +230,19 @@ def test_a_refusal_is_told_until_something_comes_of_it(
     if then == "the other side decides":
         send(sign_in(app, "officer.zx1"), page, f"{page}/abandon", reason="It goes by disc.")
     assert ("It was not done" in client.get(page).text) == (then == "nothing")
+
+
+def test_the_held_desk_offers_it_no_more(app: Flask, database: Database, registry: Registry) -> None:
+    with database.begin() as session:
+        first, second = (Seed(session, registry).arrival("held").reference for _ in range(2))
+    client = sign_in(app, "officer.zx1")
+    assert "2 studies wait for a decision" in client.get("/held").text
+    send(client, "/held", f"/transactions/{first}/refuse-held", reason="Sent by mistake.")
+    text = client.get("/held").text
+    assert "1 study waits for a decision" in text
+    assert "1 is decided: it goes on by itself once the engine answers." in text
+    assert re.search(rf"Officer 1 Example \(ZX1\) decided at [0-9:]+: [^.]*\.</strong> {SAVED_SO}", text)
+    assert f'action="/transactions/{first}/' not in text
+    assert f'action="/transactions/{second}/assign"' in text
+    send(client, "/held", f"/transactions/{second}/refuse-held", reason="Sent by mistake.")
+    assert "Nothing here needs you." in client.get("/held").text

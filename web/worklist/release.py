@@ -76,9 +76,10 @@ def _released(delivery: Delivery) -> str:
 def _identifiers(delivery: Delivery) -> dict[str, Any]:
     """What was entered, and what was ticked beside it."""
     entered = _entered(delivery)
+    carried = {"patient_id": (delivery.identity or {}).get("PatientID")}
     for tick, field in TICKS.items():
         ticked = request.form.get(f"{tick}-{delivery.id}", "")
-        if ticked and ticked != entered.get(field):
+        if ticked and ticked != (entered or carried).get(field):
             raise Wrong(f"{field}-{delivery.id}", f"The tick is for {ticked}; take it out, or enter {ticked}.")
         if ticked:
             entered[tick] = ticked
