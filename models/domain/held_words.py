@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-IF_IN_CONFLICT = "Refuse it, and ask the sender to correct it; if it is right as it is, ring support."
+IF_IN_CONFLICT = (
+    "Refuse it, and ask the sender to correct it; if it is right as it is, ask for it as a study with a UID of its own."
+)
 """What to do where the images of a study cannot be about one person."""
 
 
@@ -27,3 +29,10 @@ def held_because(detail: str, requests: int) -> str:
 def with_conflict(detail: str, conflict: str) -> str:
     """Why a study is held, and why its images cannot be about one person where the first does not say so."""
     return detail if conflict in detail else f"{closed(detail)} {conflict}".strip()
+
+
+def and_apart(words: str, count: int, source: str) -> str:
+    """`words` about a study, and how many objects that came with it are held apart: its source judges them."""
+    if not count:
+        return words
+    return f"{words} {count} more that came with it {'is' if count == 1 else 'are'} held apart; {source} looks at that."

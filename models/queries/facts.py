@@ -35,7 +35,8 @@ class Counted:
 class Known:
     """What was read of one Transaction. Of its held arrival `fit` is how many requests it fits.
 
-    `conflict` is why the images of that cannot be about one person; empty where they can.
+    `conflict` is why the images of that cannot be about one person; empty where they can. `apart` objects that came
+    with them are held by themselves.
     """
 
     transaction: Transaction
@@ -47,6 +48,7 @@ class Known:
     counted: Counted | None
     fit: int
     conflict: str
+    apart: int
 
     @property
     def delivery(self) -> Delivery | None:

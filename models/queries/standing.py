@@ -10,6 +10,7 @@ from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload, selectinload
 
 from models.domain.decision_words import saved
+from models.domain.held_words import and_apart
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.sentences import asked, sentence
@@ -19,6 +20,7 @@ from models.queries.clock import clock_words
 from models.queries.decided import Decided, waiting
 from models.queries.facts import Counted, Known, Manner, facts_of, is_held, present, state_of
 from models.queries.header import FirstHeader, first_headers
+from models.queries.held_apart import held_apart
 from models.queries.people import names
 from models.queries.transfer import Sent, transfers_of
 from models.queries.under_way import UnderWay, under_way
@@ -77,7 +79,7 @@ def standings(
     in_detail: bool = True,
     typed: bool = True,
 ) -> list[Standing]:
-    """One for each of `transactions`, in their order; seven selects, with transfers four more, however many they are.
+    """One for each of `transactions`, in their order; eight selects, with transfers four more, however many they are.
 
     A few more come for each that is held as two patients'. What their sentences tell is limited as Manner says; where
     a decision waits that leaves nothing to decide, the sentence is about that.
@@ -93,6 +95,7 @@ def standings(
     held = {arrivals[one.id].id: arrivals[one.id] for one in transactions if is_held(one) and one.id in arrivals}
     fit, bound = how_many_fit(session, held), bound_for(session, transactions)
     conflict = conflicts(session, held.values())
+    apart = held_apart(session, {arrival.id for arrival in arrivals.values()})
     found: list[Standing] = []
     for one in transactions:
         request, sent, arrival = requests.get(one.id), transfers.get(one.id), arrivals.get(one.id)
@@ -106,6 +109,7 @@ def standings(
             deliveries.get(one.id),
             fit.get(arrival.id, 0) if arrival else 0,
             conflict.get(arrival.id, "") if arrival and is_held(one) else "",
+            apart.get(arrival.id, 0) if arrival else 0,
         )
         found.append(_standing(known, headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(), manner))
     # A mail is about what has happened, and names nobody.
@@ -133,7 +137,7 @@ def _standing(known: Known, header: FirstHeader, manner: Manner) -> Standing:
         accepted,
         total,
         known.under_way,
-        sentence=sentence(transaction.lifecycle, state, facts),
+        sentence=and_apart(sentence(transaction.lifecycle, state, facts), known.apart, facts.source),
         destination_id=known.destination_id,
         asked=asked(facts) if request is not None else "",
         conflict=known.conflict,

@@ -17,6 +17,7 @@ from models.filed_before import Filed, filed_before, local_id
 from models.most_urgent import MOST_URGENT_FIRST
 from models.queries.choices import Choice
 from models.queries.header import FirstHeader, first_headers
+from models.queries.held_apart import held_apart
 from models.queries.known_here import Local, known_here, said_of
 from models.queries.others_under import Other, others_under
 from models.queries.transfer import SentFor, sent_for
@@ -41,8 +42,8 @@ class Sender:
 
 @dataclass(frozen=True)
 class Waiting:
-    """One delivery. `count` images on the evidence of `basis`; `asked` are the own requests it answers or may answer;
-    `sent` says whom the transfer that has fetched it is for.
+    """One delivery. `count` images on the evidence of `basis`, and `apart` objects that are held by themselves; `asked`
+    are the own requests it answers or may answer; `sent` says whom the transfer that has fetched it is for.
 
     `identity` is what it would be filed under as it is, and `others` are who went under that before and is another
     person, or may be; `differs` names what the Institution knows otherwise; `earlier` is what other images of the study
@@ -65,6 +66,7 @@ class Waiting:
     study_date: str
     count: int
     basis: str
+    apart: int
     identity: SentIdentity | None
     others: tuple[Other, ...]
     local: Local | None
@@ -183,6 +185,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
     sent = sent_for(session, [arrival.id for arrival in arrivals.values()], viewer.institution_id)
     why = why_forwarded(session, list(arrivals))
     earlier = filed_before(session, list(arrivals))
+    apart = held_apart(session, [arrival.id for arrival in arrivals.values()])
     others = others_under(
         session, viewer.institution_id, {one[0].id: (one[0], said[one[0].id].patient) for one in found}
     )
@@ -198,6 +201,7 @@ def _rows(session: Session, viewer: Viewer, found: Collection[Found]) -> tuple[W
             sent=sent.get(arrivals[one[0].id].id),
             earlier=earlier.get(one[0].id, ()),
             others=others.get(one[0].id, ()),
+            apart=apart.get(arrivals[one[0].id].id, 0),
         )
         for one in found
     )
@@ -218,6 +222,7 @@ def _waiting(
     sent: SentFor | None,
     earlier: tuple[Filed, ...],
     others: tuple[Other, ...],
+    apart: int,
 ) -> Waiting:
     arrival = delivery.parcel.arrival
     origin = arrival.institution_id if arrival.institution_id != institution.ods_code else ""
@@ -238,6 +243,7 @@ def _waiting(
         study_date=header.StudyDate,
         count=arrival.count,
         basis=arrival.basis,
+        apart=apart,
         identity=SentIdentity(**delivery.identity) if delivery.identity else None,
         others=others,
         local=local,

@@ -13,7 +13,7 @@ from models.db import Database
 from models.domain.identity import PatientFacts
 from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT
 from models.local_patients import NOBODY_WAS_ASKED
-from models.tables import Delivery, now
+from models.tables import Delivery, Transaction, now
 from tests.database import Registry
 from tests.web.portal import Gateway, make, sign_in
 from tests.web.seeded import Seed
@@ -137,3 +137,18 @@ def test_a_number_is_the_same_with_the_blanks_that_people_read_it_by(
     waits = comes(database, registry, BORIS)
     release(client, waits, **{f"patient_id-{waits}": "999 000 0018"})
     assert [one.payload["patient_id"] for one in commands(database)] == ["9990000018"]
+
+
+def test_what_is_held_apart_of_a_study_is_said_wherever_its_images_are_counted(
+    client: FlaskClient, database: Database, registry: Registry
+) -> None:
+    waits = comes(database, registry, AGNES)
+    with database.begin() as session:
+        delivery = session.get_one(Delivery, waits)
+        for _ in range(2):
+            Seed(session, registry).held_object(arrival_id=delivery.parcel.arrival_id)
+        reference = session.get_one(Transaction, delivery.transaction_id).reference
+    assert "2 more that came with it are held apart; ZX1 looks at that." in shown(client)
+    said = "2 more that came with it are held apart; ZX1 looks at that."
+    for page in ("/transactions", f"/transactions/{reference}"):
+        assert said in client.get(page).text
