@@ -5,22 +5,41 @@ from __future__ import annotations
 from datetime import UTC
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of, reassigned_to, redirected_to
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
+from models.domain.identity import BY_A_PERSON
 from models.domain.lifecycles.delivery import Event
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import why_not_by_itself
-from models.tables import Delivery, LedgerEntry, Transaction, TransitionRow
+from models.filed_under import bearers, why_not_as_it_is, why_not_by_itself
+from models.local_patients import arriving
+from models.tables import Delivery, LedgerEntry, Node, Transaction, TransitionRow
 
 NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
 
 NOT_TO_THAT_NODE = (
     "It cannot go to that Node, which receives nothing any more or is not the destination's; choose another."
 )
+
+ANOTHER_WENT_THERE = (
+    "Another person went to your PACS under the ID that it would carry at that Node; "
+    "choose another Node, or abandon it."
+)
+
+
+def _goes_as_another(session: Session, delivery: Delivery, node: Node) -> bool:
+    """Whether that Node takes it under an identifier that nobody has entered or approved, and went with another."""
+    before = delivery.identity or {}
+    after = automatic_identity(session, delivery, node) or {}
+    is_same = [before.get(name) == after.get(name) for name in ("PatientID", "IssuerOfPatientID")] == [True, True]
+    if not after or before.get("basis") == BY_A_PERSON or is_same:
+        return False
+    known = bearers(session, delivery, after["PatientID"], after["IssuerOfPatientID"])
+    return bool(why_not_as_it_is(arriving(session, delivery), known))
 
 
 class DeliveryActivities:
@@ -80,8 +99,10 @@ class DeliveryActivities:
         """Why it cannot go to the Node that a person chose; empty when it can. Only reads."""
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
-            goes = redirected_to(session, delivery, content_of(session, question.content_id))
-            return "" if goes else NOT_TO_THAT_NODE
+            node = redirected_to(session, delivery, content_of(session, question.content_id))
+            if node is None:
+                return NOT_TO_THAT_NODE
+            return ANOTHER_WENT_THERE if _goes_as_another(session, delivery, node) else ""
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
+from activities.asides import Asides
 from activities.asking import echo, find, finder
 from activities.border import acts, acts_at_its_own_pace
 from activities.confirming import Confirming
@@ -37,6 +38,7 @@ class DicomActivities:
         self.archive = archive
         self.parallel = parallel
         self.shares = Shares()
+        self.asides = Asides()
 
     @acts_at_its_own_pace
     def send(self, sending: Sending) -> SendReport:
@@ -57,6 +59,7 @@ class DicomActivities:
                 parallel=self.parallel,
                 beat=Beats(),
                 cancelled=activity.is_cancelled,
+                aside=self.asides.of(consignment.node_id),
             )
             with self.shares.of(consignment.node_id, consignment.peer.name):
                 stopped = sender.run()

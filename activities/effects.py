@@ -119,11 +119,22 @@ def _reassigned(session: Session, delivery: Delivery, step: Transition, content:
     delivery.identity = automatic_identity(session, delivery)
 
 
+TICKED = {
+    "same_person": "Somebody has looked: it is the person known under that ID.",
+    "known_unasked": "The PACS could not be asked; whoever released it knows whose the ID is.",
+    "right_accession": "Somebody has looked: the Accession Number is right.",
+    "under_another_id": "Other images of the study went under another Patient ID.",
+}
+"""What whoever released it has ticked beside it, as its course says."""
+
+
 def words_of(session: Session, subject: Subject, step: Transition, content: Content) -> str:
     """What the course says of a step besides its name: a person's reason, or between which worklists it was moved."""
     if (step.lifecycle, step.event) == ("delivery", "reassigned") and isinstance(subject, Delivery):
         worklist = reassigned_to(session, subject, content)
         return f"From {subject.worklist.name} to {worklist.name}." if worklist else step.detail
+    if (step.lifecycle, step.event) == ("delivery", "released"):
+        return " ".join((step.detail, *(words for tick, words in TICKED.items() if content.get(tick)))).strip()
     return str(content.get("reason", "")) or step.detail
 
 

@@ -80,7 +80,7 @@ class Line:
 
     def _take_slot(self) -> bool:
         deadline = time.monotonic() + LONGEST_WAIT_FOR_SLOT
-        while not self.work.over.is_set() and not self.work.stands_aside.is_set():
+        while not self._must_leave():
             asked = time.monotonic()
             with self.database.begin() as session:
                 place = slots.ask(session, self.claim)
@@ -112,8 +112,10 @@ class Line:
 
     def _next(self) -> Image | None:
         """The lease is checked before each image: a process that stood still may have lost it."""
-        may = time.monotonic() < self._lease_ends and not self.work.stands_aside.is_set()
-        return self.work.next() if may else None
+        return self.work.next() if time.monotonic() < self._lease_ends and not self._must_leave() else None
+
+    def _must_leave(self) -> bool:
+        return self.work.over.is_set() or self.work.stands_aside.is_set()
 
     def _send(self, assoc: Association, image: Image, accepted: set[Pair]) -> None:
         syntax = taken(image, accepted, self.consignment.peer.syntaxes)
@@ -176,9 +178,9 @@ class Line:
             with self.database.begin() as session:
                 turn = pace.next_turn(session, self.claim, in_advance=time.monotonic() - since > LONGEST_WAIT_FOR_TURN)
             at, taken = time.monotonic() + turn.seconds, turn.taken
-            while (ahead := at - time.monotonic()) > 0 and not self.work.over.is_set():
+            while (ahead := at - time.monotonic()) > 0 and not self._must_leave():
                 self.work.over.wait(min(ahead, ASK_EVERY))
-            if self.work.over.is_set() or time.monotonic() >= self._lease_ends:
+            if self._must_leave() or time.monotonic() >= self._lease_ends:
                 return False
         return True
 

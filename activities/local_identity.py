@@ -19,12 +19,13 @@ from models.domain.contracts import LocalIdentityQuestion
 from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, agree, nhs_numbers, unpadded
 from models.domain.lifecycles.node import State
-from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
+from models.domain.nhs_number import ISSUER, issued_by_nhs, parse_nhs_number
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import Filed, bearers, why_not_as_it_is
+from models.filed_under import Identifier, bearers, why_not_as_it_is
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
 from models.local_patients import (
     ANOTHERS_ID,
+    DECIDED_BEFORE,
     NOBODY_WAS_ASKED,
     arriving,
     names_another,
@@ -62,27 +63,27 @@ class LocalIdentityActivities:
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
             entry = _Entry.of(content_of(session, question.content_id), delivery)
-            before = decided_before(session, question.content_id)
+            before = decided_before(session, delivery, question.content_id)
             if not entry.under_another_id and parts_the_study(session, delivery, entry.patient_id, before):
                 return FILED_OTHERWISE
             if not entry.patient_id:
                 return ""
             patient = arriving(session, delivery)
             known = bearers(session, delivery, entry.patient_id, entry.issuer)
-            known += [
+            ahead = [
                 arriving(session, session.get_one(Delivery, one.delivery_id)) for one in before if entry.is_of(one)
             ]
             peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
             can_say = delivery.node.query_back
         filed = _filed(peer, entry.patient_id) if peer is not None else None
         known += self._under_the_same(entry, filed or ())
-        if not entry.is_given:
-            return why_not_as_it_is(patient, known, same_person=entry.same_person)
-        if names_another(entry.patient_id, patient):
-            return ANOTHERS_ID
-        if refused := why_not_filed_as(patient, known, same_person=entry.same_person):
+        if refused := _why_not(entry, patient, known):
             return refused
-        if can_say and filed is None and not entry.same_person and not _is_known(patient, known):
+        if ahead and _why_not(entry, patient, [*known, *ahead]):
+            return DECIDED_BEFORE
+        if not entry.is_given:
+            return ""
+        if can_say and filed is None and not entry.known_unasked and not _is_known(patient, known):
             return NOBODY_WAS_ASKED
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
@@ -94,8 +95,10 @@ class LocalIdentityActivities:
     def _under_the_same(self, entry: _Entry, filed: Sequence[PatientFacts]) -> list[PatientFacts]:
         """Those whom the PACS has under this ID of this issuer: that of another is another ID (PS3.3 C.7.1.1)."""
         if not entry.is_given:
-            same = Filed.under(entry.patient_id, entry.issuer)
-            return [one for one in filed if Filed.under(one.PatientID, one.IssuerOfPatientID) == same]
+            same = {Identifier.of(entry.patient_id, entry.issuer)}
+            # A PACS that knows no issuers has an NHS number without one.
+            same |= {Identifier.of(entry.patient_id, "")} if issued_by_nhs(entry.issuer) else set()
+            return [one for one in filed if Identifier.of(one.PatientID, one.IssuerOfPatientID) in same]
         with self.database.begin() as session:
             issuers = {match.IssuerOfPatientID for match in filed} - {"", entry.issuer}
             foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
@@ -117,6 +120,7 @@ class _Entry:
     issuer: str
     accession: str
     same_person: bool
+    known_unasked: bool
     right_accession: bool
     under_another_id: bool
 
@@ -131,13 +135,28 @@ class _Entry:
             delivery.institution_id if given else carried.get("IssuerOfPatientID", ""),
             accession,
             content.get("same_person") == patient_id,
+            content.get("known_unasked") == patient_id,
             content.get("right_accession") == accession,
             bool(content.get("under_another_id")),
         )
 
     def is_of(self, other: Releasing) -> bool:
         """Whether the other goes under the same identifier."""
-        return Filed.under(other.patient_id, other.issuer) == Filed.under(self.patient_id, self.issuer)
+        return _read(other.patient_id, other.issuer) == _read(self.patient_id, self.issuer)
+
+
+def _read(patient_id: str, issuer: str) -> Identifier:
+    """As a PACS may read it that does not look at who issued an NHS number."""
+    number = parse_nhs_number(patient_id)
+    return Identifier(number, ISSUER) if number else Identifier.of(patient_id, issuer)
+
+
+def _why_not(entry: _Entry, patient: PatientFacts, known: Sequence[PatientFacts]) -> str:
+    if not entry.is_given:
+        return why_not_as_it_is(patient, known, same_person=entry.same_person)
+    if names_another(entry.patient_id, patient):
+        return ANOTHERS_ID
+    return why_not_filed_as(patient, known, same_person=entry.same_person)
 
 
 def _is_known(patient: PatientFacts, known: Sequence[PatientFacts]) -> bool:
@@ -149,12 +168,14 @@ def _can_be_asked(node: Node) -> bool:
 
 
 def _filed(peer: PeerAddress, patient_id: str) -> list[PatientFacts] | None:
-    """Whom the PACS files under exactly this ID; None where it does not say."""
+    """Whom the PACS files under exactly this ID; None where it does not say, and what it said until it fell silent."""
+    said: list[PatientFacts] = []
     try:
-        return list(_asked(peer, patient_id))
+        said.extend(_asked(peer, patient_id))
     except ExchangeError as silent:
         activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
-        return None
+        return said or None
+    return said
 
 
 def _asked(peer: PeerAddress, patient_id: str) -> Iterator[PatientFacts]:

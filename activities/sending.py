@@ -12,15 +12,16 @@ from datetime import datetime
 
 from temporalio.exceptions import CancelledError
 
+from activities.asides import Aside
 from activities.consignment import Answer, Consignment
-from activities.line import Line
+from activities.line import LONGEST_WAIT_FOR_SLOT, Line
 from activities.work import Work
 from models import slots
 from models.archive import FolderArchive
 from models.db import Database
 from models.domain.errors import NoSlot, PeerBusy
 from models.failpoint import failpoint
-from models.standing_aside import must_stand_aside
+from models.standing_aside import something_comes
 from models.tables import now
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Sender:
         parallel: int,
         beat: Callable[[int], None],
         cancelled: Callable[[], bool],
+        aside: Aside,
     ) -> None:
         self.database = database
         self.archive = archive
@@ -55,13 +57,14 @@ class Sender:
         self.parallel = min(parallel, consignment.slots)
         self.beat = beat
         self.cancelled = cancelled
+        self.aside = aside
         self.work = Work()
         self.lines: dict[Future[None], Line] = {}
         self.sent = 0
         self._stored: datetime | None = None
         self._noted: datetime | None = None
         self._all_answered = False
-        self._renewed = time.monotonic()
+        self._renewed = self._goes = time.monotonic()
         self._asked = -math.inf
 
     def run(self) -> str:
@@ -166,11 +169,15 @@ class Sender:
         if not self.consignment.urgency.can_wait:
             return
         with self.database.begin() as session:
-            must = must_stand_aside(session, self.consignment.node_id, self.consignment.released_at, now())
-        if must:
-            self.work.stands_aside.set()
-        else:
+            comes = something_comes(session, self.consignment.node_id, now())
+        if not self.aside.look(comes, time.monotonic()):
             self.work.stands_aside.clear()
+            self._goes = time.monotonic()
+        elif not self.sent and time.monotonic() - self._goes > LONGEST_WAIT_FOR_SLOT:
+            # Not begun: its thread is for others meanwhile, who need not stand aside.
+            raise NoSlot(f"Something life-critical goes to {self.consignment.peer.name} first.")
+        else:
+            self.work.stands_aside.set()
 
     def _reap(self) -> None:
         for future in [future for future in self.lines if future.done()]:

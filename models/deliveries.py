@@ -163,8 +163,8 @@ def left_out(delivery: Delivery) -> Select[str]:
     )
 
 
-def automatic_identity(session: Session, delivery: Delivery) -> dict[str, Any] | None:
-    """Under which identifiers the parcel can arrive at its Node without a person; None when it cannot.
+def automatic_identity(session: Session, delivery: Delivery, node: Node | None = None) -> dict[str, Any] | None:
+    """Under which identifiers the parcel can arrive at its Node, or at `node`, without a person; None when it cannot.
 
     The images of an arrival agree about the patient; one that names the NHS number speaks for those that do not.
     """
@@ -181,7 +181,8 @@ def automatic_identity(session: Session, delivery: Delivery) -> dict[str, Any] |
     facts, accession = next(
         (header for header in patients if nhs_numbers(header[0], patient_id_may_be_nhs=may_be_nhs)), patients[0]
     )
-    form = IssuerForm(delivery.node.issuer_form)
+    node = node or delivery.node
+    form = IssuerForm(node.issuer_form)
     if any(automatic_accession(each, arrival.institution_id, form) is None for _, each in patients):
         return None
     found = automatic(
@@ -189,7 +190,7 @@ def automatic_identity(session: Session, delivery: Delivery) -> dict[str, Any] |
         accession,
         arrival.institution_id,
         form,
-        nhs_first=delivery.node.nhs_first,
+        nhs_first=node.nhs_first,
         patient_id_may_be_nhs=may_be_nhs,
     )
     return asdict(found) if found is not None else None

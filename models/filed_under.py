@@ -10,24 +10,26 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ScalarSelect, and_, case, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import PatientFacts
+from models.domain.identity import (
+    PatientFacts,
+    agree,
+    another_person,
+    declared_nhs,
+    may_be_mistyped,
+    may_be_twins,
+    may_have_married,
+)
 from models.domain.lifecycles.delivery import State
 from models.domain.nhs_number import ISSUER, issued_by_nhs, parse_nhs_number
 from models.filed_before import went
-from models.local_patients import (
-    ANOTHERS_ID,
-    CALLED_OTHERWISE,
-    arriving,
-    bearers_of,
-    facts_of,
-    known_ids,
-    why_not_filed_as,
-)
-from models.tables import Arrival, Delivery, Parcel, Study, Transaction, Worklist
+from models.local_patients import arriving, bearers_of, facts_of, known_ids
+from models.releasing import releasing
+from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, Study, Transaction, Worklist
 from models.tables.delivery import PATIENT_ID_IN_ANY_CASE
 
 ANOTHER_WENT = (
@@ -35,94 +37,127 @@ ANOTHER_WENT = (
     "Look in your PACS whose it is, then enter the ID under which you file this patient, or refuse them."
 )
 CALLED_OTHERWISE_WENT = (
-    "Somebody called otherwise went to your PACS under the ID that these images carry; not released. "
+    "Somebody with another name or birth date went to your PACS under the ID that these images carry; not released. "
     "Look in your PACS, then tick on your worklist that it is the same person, or enter the ID under which you file "
     "this patient."
 )
 """What crosses the engine; the page names the ID and who it was."""
-_AS_IT_IS = {ANOTHERS_ID: ANOTHER_WENT, CALLED_OTHERWISE: CALLED_OTHERWISE_WENT}
+NEEDS_A_LOOK = "It is not released by itself: whose the Patient ID is needs a look."
+"""Of a release by the exchange, in words for both sides."""
+MOST = 500
+"""People that are looked at: an ID that a sender gives to all whom it does not know has any number."""
 
 
-class Filed(NamedTuple):
+class Identifier(NamedTuple):
     """A Patient ID with its issuer, in one case: many PACS do not tell letters' cases apart."""
 
     patient_id: str
     issuer: str
 
     @classmethod
-    def under(cls, patient_id: str, issuer: str) -> Filed:
+    def of(cls, patient_id: str, issuer: str) -> Identifier:
         return cls(patient_id.lower(), ISSUER if issued_by_nhs(issuer) else issuer)
 
 
 class Bearer(NamedTuple):
-    """Who went under an identifier, in which Transaction."""
+    """Who went under an identifier, in which Transaction last."""
 
     patient: PatientFacts
     reference: str
 
 
 def went_under(
-    session: Session, institution_id: str, sought: Collection[Filed], *, but: Collection[str] = ()
-) -> dict[Filed, tuple[Bearer, ...]]:
-    """Each person once, the latest before the others; not of the deliveries `but`. One select.
+    session: Session, institution_id: str, sought: Collection[Identifier], *, but: str = "", by_itself: bool = False
+) -> dict[Identifier, tuple[Bearer, ...]]:
+    """Each person once, the latest before the others; not of the delivery `but`. One select.
 
-    What the exchange is about to release by itself counts as well.
+    For a release `by_itself` what else is to go so, or would have, counts as well.
     """
     if not sought:
         return {}
-    issuer = Delivery.identity["IssuerOfPatientID"].astext
-    goes_by_itself = and_(Delivery.state == State.WAITING, Worklist.auto_release, Delivery.released_at.is_(None))
+    issuer, patient = Delivery.identity["IssuerOfPatientID"].astext, func.coalesce(_first_header(), Study.patient)
+    may_be_nhs = func.coalesce(Node.patient_id_may_be_nhs, False)
+    on_its_way = Delivery.state.in_((State.WAITING, State.ON_WORKLIST))
+    goes_by_itself = and_(on_its_way, Worklist.auto_release, Delivery.released_at.is_(None))
+    latest = func.array_agg(aggregate_order_by(Transaction.reference, Delivery.created_at.desc()))
     rows = session.execute(
-        select(PATIENT_ID_IN_ANY_CASE, issuer, Study.patient, func.max(Transaction.reference))
+        select(PATIENT_ID_IN_ANY_CASE, issuer, patient, may_be_nhs, latest)
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .join(Worklist, Worklist.id == Delivery.worklist_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
         .join(Arrival, Arrival.id == Parcel.arrival_id)
         .join(Study, Study.id == Arrival.study_id)
+        .outerjoin(Node, Node.id == Arrival.node_id)
         .where(
             Delivery.institution_id == institution_id,
-            PATIENT_ID_IN_ANY_CASE.in_([one.patient_id for one in sought]),
+            PATIENT_ID_IN_ANY_CASE.in_([func.lower(one.patient_id) for one in sought]),
             issuer != institution_id,
-            Delivery.id.not_in(but),
-            or_(and_(*went()), goes_by_itself),
+            Delivery.id != but,
+            or_(and_(*went()), goes_by_itself) if by_itself else and_(*went()),
         )
-        .group_by(PATIENT_ID_IN_ANY_CASE, issuer, Study.patient)
+        .group_by(PATIENT_ID_IN_ANY_CASE, issuer, patient, may_be_nhs)
         .order_by(func.max(Delivery.created_at).desc())
+        .limit(MOST)
     )
-    found: dict[Filed, list[Bearer]] = defaultdict(list)
-    for patient_id, its_issuer, stored, reference in rows:
-        filed = Filed.under(patient_id, its_issuer)
-        if filed in sought and stored:
-            found[filed].append(Bearer(_who(filed, facts_from_json(stored)), reference))
-    return {filed: tuple(bearers) for filed, bearers in found.items()}
+    found: dict[Identifier, list[Bearer]] = defaultdict(list)
+    for patient_id, its_issuer, stored, is_declared, references in rows:
+        identifier = Identifier.of(patient_id, its_issuer)
+        if identifier in sought and stored:
+            facts = facts_from_json(stored)
+            who = _who(identifier, declared_nhs(facts) if is_declared else facts)
+            found[identifier].append(Bearer(who, references[0]))
+    return {identifier: tuple(several) for identifier, several in found.items()}
 
 
-def _who(filed: Filed, patient: PatientFacts) -> PatientFacts:
+def _first_header() -> ScalarSelect[dict[str, object]]:
+    """Of the images that went, which agree; NULL once it is purged, when the study's tells."""
+    return (
+        select(case((Instance.purged_at.is_(None), Instance.patient)))
+        .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
+        .where(ArrivalInstance.arrival_id == Arrival.id)
+        .order_by(ArrivalInstance.position)
+        .limit(1)
+        .correlate(Arrival)
+        .scalar_subquery()
+    )
+
+
+def _who(identifier: Identifier, patient: PatientFacts) -> PatientFacts:
     """Whoever went under an NHS number has it, whatever the header says."""
-    if filed.issuer != ISSUER:
+    if identifier.issuer != ISSUER:
         return patient
-    return replace(patient, other_ids=(*patient.other_ids, (filed.patient_id, ISSUER)))
+    return replace(patient, other_ids=(*patient.other_ids, (identifier.patient_id, ISSUER)))
 
 
-def bearers(session: Session, delivery: Delivery, patient_id: str, issuer: str) -> list[PatientFacts]:
+def bearers(
+    session: Session, delivery: Delivery, patient_id: str, issuer: str, *, by_itself: bool = False
+) -> list[PatientFacts]:
     """Whom the destination is known to have under the identifier that a delivery is to go under."""
     own = delivery.institution_id
     found = bearers_of(session, own, patient_id) if issuer == own else []
-    sought = {Filed.under(patient_id, issuer)} - {Filed.under(patient_id, own)}
+    sought = {Identifier.of(patient_id, issuer)} - {Identifier.of(patient_id, own)}
     if (number := parse_nhs_number(patient_id)) and (issuer == own or issued_by_nhs(issuer)):
-        # Also where it is entered as an own ID: many PACS do not look at the issuer.
-        sought.add(Filed(number, ISSUER))
+        # Whether it went as such or as an own ID: many PACS do not look at the issuer.
+        sought.add(Identifier(number, ISSUER))
+        found += bearers_of(session, own, number) if issuer != own else []
         found += [facts_of(row) for rows in known_ids(session, own, {number}).values() for row in rows]
-    under = went_under(session, own, sought, but=[delivery.id])
+    under = went_under(session, own, sought, but=delivery.id, by_itself=by_itself)
     return [*found, *(bearer.patient for several in under.values() for bearer in several)]
 
 
 def why_not_as_it_is(patient: PatientFacts, known: Iterable[PatientFacts], *, same_person: bool = False) -> str:
     """Why the patient is not filed under the identifier that the images carry, once these went so; empty if nothing.
 
-    Images that say nothing of their patient are taken by their ID: it is the sender's word.
+    Images that say nothing of their patient are taken by their ID: it is the sender's word. Once somebody has looked,
+    so that two names or birth dates went under it, nobody is asked about these again.
     """
-    return _AS_IT_IS.get(why_not_filed_as(patient, known, same_person=same_person), "")
+    went_so = list(known)
+    unlike = [one for one in went_so if another_person(one, patient)]
+    if any(not may_have_married(one, patient) and not may_be_mistyped(one, patient) for one in unlike):
+        return ANOTHER_WENT
+    is_settled = same_person or any(agree(one, patient) for one in went_so)
+    asks = bool(unlike) or any(may_be_twins(one, patient) for one in went_so)
+    return CALLED_OTHERWISE_WENT if asks and not is_settled else ""
 
 
 def why_not_by_itself(session: Session, delivery: Delivery) -> str:
@@ -130,6 +165,10 @@ def why_not_by_itself(session: Session, delivery: Delivery) -> str:
     identity = delivery.identity or {}
     patient_id, issuer = identity.get("PatientID", ""), identity.get("IssuerOfPatientID", "")
     # What is decided here is seen by whoever comes next only once it is committed.
-    key = " ".join((delivery.institution_id, *Filed.under(patient_id, issuer)))
+    identifier = Identifier.of(patient_id, issuer)
+    key = " ".join((delivery.institution_id, *identifier))
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 1))))
-    return why_not_as_it_is(arriving(session, delivery), bearers(session, delivery, patient_id, issuer))
+    decided = [one for one in releasing(session, delivery) if Identifier.of(one.patient_id, one.issuer) == identifier]
+    known = bearers(session, delivery, patient_id, issuer, by_itself=True)
+    known += [arriving(session, session.get_one(Delivery, one.delivery_id)) for one in decided]
+    return NEEDS_A_LOOK if why_not_as_it_is(arriving(session, delivery), known) else ""

@@ -37,6 +37,10 @@ NOBODY_WAS_ASKED = (
     "Your PACS could not be asked whose that local ID is; not released. "
     "Release it once your PACS answers, or tick on your worklist that the ID is this patient's."
 )
+DECIDED_BEFORE = (
+    "Another patient's study is just being released under that ID; not released. "
+    "Look at what your worklist says of it in a moment, then release this one under the right ID."
+)
 UNLESS_LOOKED_AT = frozenset({CALLED_OTHERWISE, NOTHING_SAYS})
 """Who has looked may say that it is the same person."""
 

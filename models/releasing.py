@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy.orm import Session
 
 from models.domain.contracts import CommandKind
 from models.tables import Arrival, Delivery, OutboxCommand, Parcel, Study
@@ -26,30 +26,35 @@ class Releasing:
     accession: str
 
 
-def decided_before(session: Session, command_id: str) -> tuple[Releasing, ...]:
-    """What the same Institution's people decided before this command about other deliveries, not carried out yet."""
-    this = aliased(OutboxCommand)
+def releasing(session: Session, delivery: Delivery) -> tuple[Releasing, ...]:
+    """What people of the delivery's destination have decided about other deliveries, and is not carried out yet."""
+    return _found(session, delivery)
+
+
+def decided_before(session: Session, delivery: Delivery, command_id: str) -> tuple[Releasing, ...]:
+    """What they decided so before this command about the delivery."""
+    command = session.get(OutboxCommand, command_id)
+    if command is None:
+        return ()
+    mine = command.created_at, command.id
+    return _found(session, delivery, tuple_(OutboxCommand.created_at, OutboxCommand.id) < mine)
+
+
+def _found(session: Session, delivery: Delivery, *conditions: ColumnElement[bool]) -> tuple[Releasing, ...]:
     rows = session.execute(
-        select(
-            Delivery.id,
-            Delivery.institution_id,
-            Delivery.node_id,
-            Study.StudyInstanceUID,
-            Delivery.identity,
-            OutboxCommand.payload,
-        )
+        select(Delivery.id, Delivery.institution_id, Delivery.node_id, Study.StudyInstanceUID, Delivery.identity)
+        .add_columns(OutboxCommand.payload)
         .join(OutboxCommand, OutboxCommand.subject_id == Delivery.id)
-        .join(this, this.id == command_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
         .join(Arrival, Arrival.id == Parcel.arrival_id)
         .join(Study, Study.id == Arrival.study_id)
         .where(
             OutboxCommand.kind == CommandKind.RELEASE_DELIVERY,
             OutboxCommand.delivered_at.is_(None),
-            OutboxCommand.institution_id == this.institution_id,
-            OutboxCommand.subject_id != this.subject_id,
-            tuple_(OutboxCommand.created_at, OutboxCommand.id) < tuple_(this.created_at, this.id),
+            OutboxCommand.institution_id == delivery.institution_id,
+            Delivery.id != delivery.id,
             Delivery.released_at.is_(None),
+            *conditions,
         )
     )
     return tuple(

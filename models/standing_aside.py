@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 from models.domain.lifecycles.arrival import ARRIVAL
 from models.domain.lifecycles.delivery import DELIVERY
 from models.domain.lifecycles.transfer import TRANSFER
-from models.slot_queue import STARVES_AFTER
 from models.tables import Node, Transaction
 from models.tables.transaction import IS_LIFE_CRITICAL
 
-AT_MOST = timedelta(minutes=1)
-"""In each state of the other: it may stand still there, and nobody says why bulk waits."""
+MOVES_WITHIN = timedelta(minutes=5)
+"""What is in one state for longer may stand still there."""
 GOES_ON_BY_ITSELF = [
     (lifecycle.name, state.value)
     for lifecycle in (TRANSFER, ARRIVAL, DELIVERY)
@@ -27,17 +26,12 @@ GOES_ON_BY_ITSELF = [
 ]
 
 
-def must_stand_aside(session: Session, node_id: str, released_at: datetime, at: datetime) -> bool:
-    """Whether bulk that was released then sends nothing to that Node at present.
-
-    What has waited for hours goes on all the same, as it does among the slots.
-    """
-    if at - released_at >= STARVES_AFTER:
-        return False
+def something_comes(session: Session, node_id: str, at: datetime) -> bool:
+    """Whether something life-critical is on its way to the Institution of that Node, and nobody needs to decide."""
     comes = exists().where(
         IS_LIFE_CRITICAL,
         Transaction.destination_id == select(Node.institution_id).where(Node.id == node_id).scalar_subquery(),
-        Transaction.state_since > at - AT_MOST,
+        Transaction.state_since > at - MOVES_WITHIN,
         tuple_(Transaction.lifecycle, Transaction.state).in_(GOES_ON_BY_ITSELF),
     )
     return bool(session.scalar(select(comes)))

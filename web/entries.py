@@ -17,6 +17,8 @@ REASON = 500
 FEWEST = 2
 """Letters without which a reason says nothing."""
 LINE = 120
+SPACED = re.compile(r"\d{3} \d{3} \d{4}")
+"""An NHS number as people read it."""
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -39,8 +41,9 @@ def patient_id(text: str) -> str:
     """A Patient ID that every PACS takes (value representation LO)."""
     if not text.strip():
         raise Wrong("patient_id", "Enter your own Patient ID for this patient.")
-    # An NHS number is the same one with the blanks that people read it by.
-    return _identifier("patient_id", "Patient ID", parse_nhs_number(text) or text, LONG_STRING)
+    # An NHS number is the same one with the blanks that people read it by; other numbers keep theirs.
+    is_spaced = parse_nhs_number(text) and SPACED.fullmatch(text.strip())
+    return _identifier("patient_id", "Patient ID", text.replace(" ", "") if is_spaced else text, LONG_STRING)
 
 
 def accession(text: str, field: str = "accession") -> str:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from models.domain.decision_words import asked
-from models.domain.held_words import fitting
+from models.domain.held_words import apart, fitting
 from models.domain.identity import Basis
 from models.domain.nhs_number import parse_nhs_number, spaced
 from models.domain.readable import readable
@@ -134,6 +134,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "sex": sex,
     "identifier": identifier,
     "readable": readable,
+    "apart": apart,
     "images": images,
     "study": study,
     "days": days,

@@ -31,8 +31,11 @@ def with_conflict(detail: str, conflict: str) -> str:
     return detail if conflict in detail else f"{closed(detail)} {conflict}".strip()
 
 
-def and_apart(words: str, count: int, source: str) -> str:
-    """`words` about a study, and how many objects that came with it are held apart: its source judges them."""
-    if not count:
-        return words
-    return f"{words} {count} more that came with it {'is' if count == 1 else 'are'} held apart; {source} looks at that."
+def apart(count: int, source: str) -> str:
+    """That so many images came which contradict others of their study; its source judges them."""
+    images = (
+        "1 image contradicts others of its study and is"
+        if count == 1
+        else f"{count} images contradict others of their study and are"
+    )
+    return f"{images} held apart; {source} looks at that."

@@ -144,6 +144,15 @@ def may_have_married(a: PatientFacts, b: PatientFacts) -> bool:
     return not all(numbers) and bool(born) and born == _birth_date(b) and not may_be_twins(a, b)
 
 
+def may_be_mistyped(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether of two whom `another_person` parts only the birth dates differ."""
+    return not another_person(replace(a, PatientBirthDate=""), b) and "" not in _names(a) and _names(a) == _names(b)
+
+
+def _names(facts: PatientFacts) -> tuple[str, str]:
+    return family_and_given(facts.PatientName)
+
+
 def cannot_be_compared(known: PatientFacts, other: PatientFacts) -> bool:
     """Whether nothing of what is `known` of one person speaks for or against it that the other is the same.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from models.domain.identity import PatientFacts
-from models.filed_under import CALLED_OTHERWISE_WENT, Filed, went_under, why_not_as_it_is
+from models.filed_under import CALLED_OTHERWISE_WENT, Bearer, Identifier, went_under, why_not_as_it_is
 from models.tables import Delivery
 
 
@@ -26,19 +26,21 @@ def others_under(
 ) -> dict[str, tuple[Other, ...]]:
     """By delivery that waits there, given with what its header says of its patient. One select for all."""
     filed = {
-        key: Filed.under(delivery.identity["PatientID"], delivery.identity["IssuerOfPatientID"])
+        key: Identifier.of(delivery.identity["PatientID"], delivery.identity["IssuerOfPatientID"])
         for key, (delivery, _) in waiting.items()
         if delivery.identity
     }
-    went = went_under(session, institution_id, set(filed.values()), but=list(waiting))
-    found: dict[str, tuple[Other, ...]] = {}
-    for key, under in filed.items():
-        patient = waiting[key][1]
-        others = (
-            Other(bearer.patient, bearer.reference, refused == CALLED_OTHERWISE_WENT)
-            for bearer in went.get(under, ())
-            if (refused := why_not_as_it_is(patient, [bearer.patient]))
-        )
-        if contrary := tuple(others):
-            found[key] = contrary
-    return found
+    went = went_under(session, institution_id, set(filed.values()))
+    return {
+        key: _contrary(waiting[key][1], went[identifier])
+        for key, identifier in filed.items()
+        if identifier in went and why_not_as_it_is(waiting[key][1], [bearer.patient for bearer in went[identifier]])
+    }
+
+
+def _contrary(patient: PatientFacts, went: Sequence[Bearer]) -> tuple[Other, ...]:
+    return tuple(
+        Other(bearer.patient, bearer.reference, refused == CALLED_OTHERWISE_WENT)
+        for bearer in went
+        if (refused := why_not_as_it_is(patient, [bearer.patient]))
+    )

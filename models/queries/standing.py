@@ -10,7 +10,7 @@ from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload, selectinload
 
 from models.domain.decision_words import saved
-from models.domain.held_words import and_apart
+from models.domain.held_words import apart
 from models.domain.lifecycles import LIFECYCLES
 from models.domain.lifecycles.request import State as RequestState
 from models.domain.sentences import asked, sentence
@@ -95,7 +95,7 @@ def standings(
     held = {arrivals[one.id].id: arrivals[one.id] for one in transactions if is_held(one) and one.id in arrivals}
     fit, bound = how_many_fit(session, held), bound_for(session, transactions)
     conflict = conflicts(session, held.values())
-    apart = held_apart(session, {arrival.id for arrival in arrivals.values()})
+    kept = held_apart(session, {arrival.id for arrival in arrivals.values()})
     found: list[Standing] = []
     for one in transactions:
         request, sent, arrival = requests.get(one.id), transfers.get(one.id), arrivals.get(one.id)
@@ -109,7 +109,7 @@ def standings(
             deliveries.get(one.id),
             fit.get(arrival.id, 0) if arrival else 0,
             conflict.get(arrival.id, "") if arrival and is_held(one) else "",
-            apart.get(arrival.id, 0) if arrival else 0,
+            kept.get(arrival.id, 0) if arrival else 0,
         )
         found.append(_standing(known, headers.get(arrival.id, FirstHeader()) if arrival else FirstHeader(), manner))
     # A mail is about what has happened, and names nobody.
@@ -137,11 +137,15 @@ def _standing(known: Known, header: FirstHeader, manner: Manner) -> Standing:
         accepted,
         total,
         known.under_way,
-        sentence=and_apart(sentence(transaction.lifecycle, state, facts), known.apart, facts.source),
+        sentence=_with_apart(sentence(transaction.lifecycle, state, facts), known),
         destination_id=known.destination_id,
         asked=asked(facts) if request is not None else "",
         conflict=known.conflict,
     )
+
+
+def _with_apart(words: str, known: Known) -> str:
+    return f"{words} {apart(known.apart, known.arrival.institution_id)}" if known.arrival and known.apart else words
 
 
 def _with_decisions(session: Session, found: list[Standing], zone: str) -> list[Standing]:

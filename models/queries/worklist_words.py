@@ -24,9 +24,9 @@ from models.tables import Candidate, Delivery, ImageRequest, OutboxCommand, Requ
 
 TRIED = (CommandKind.RELEASE_DELIVERY, CommandKind.REFUSE_DELIVERY, CommandKind.REASSIGN_DELIVERY)
 
-TICKS = {"same_person": "patient_id", "right_accession": "accession"}
+TICKS = {"same_person": "patient_id", "known_unasked": "patient_id", "right_accession": "accession"}
 """By what a person who has looked may tick: the entry for which the tick is."""
-ASKS_WHOSE_ID = UNLESS_LOOKED_AT | {NOBODY_WAS_ASKED, CALLED_OTHERWISE_WENT}
+ASKS_WHOSE_ID = UNLESS_LOOKED_AT | {CALLED_OTHERWISE_WENT}
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,9 @@ class LastAsked:
         return self.refusal in (CALLED_OTHERWISE, CALLED_OTHERWISE_WENT)
 
     @property
-    def nobody_was_asked(self) -> bool:
-        return self.refusal == NOBODY_WAS_ASKED
+    def asks_who_knows(self) -> bool:
+        """Whether a person may know whose the ID is that could not be looked up; a tick that was not all stays."""
+        return self.refusal == NOBODY_WAS_ASKED or (bool(self.refusal) and "known_unasked" in self.ticked)
 
     @property
     def asks_whose_id(self) -> bool:
@@ -91,7 +92,7 @@ class LastAsked:
     @property
     def asks(self) -> bool:
         """Whether what was entered may be right all the same."""
-        return self.asks_whose_id or self.asks_whose_accession
+        return self.asks_whose_id or self.asks_who_knows or self.asks_whose_accession
 
 
 def asked_for(session: Session, viewer: Viewer, arrival_ids: Collection[str]) -> dict[str, tuple[Asked, ...]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
-from activities.deliveries import DeliveryActivities
-from models.domain.contracts import Listing
-from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT
-from models.local_patients import ANOTHERS_ID, CALLED_OTHERWISE
-from models.tables import Delivery, Worklist
+from activities.deliveries import ANOTHER_WENT_THERE, DeliveryActivities
+from models.domain.contracts import CommandKind, Listing, NodeQuestion
+from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT, NEEDS_A_LOOK
+from models.local_patients import ANOTHERS_ID, DECIDED_BEFORE
+from models.tables import Delivery, Node, Study, Worklist
 from tests.activities.parcels import Parcels
 from tests.activities.test_local_identity import AGNES, BORIS, asked, check, entered, image, on_worklist, pacs, released
 from tests.demo.programs import Program
+from tests.workflows.rows import command
 
 __all__ = ["pacs"]
 NHS = {"PatientID": "9990000018", "IssuerOfPatientID": "NHS"}
@@ -82,14 +84,14 @@ def test_what_never_went_has_used_no_id(parcels: Parcels, state: str) -> None:
 def test_of_two_who_are_released_at_once_the_later_is_asked(parcels: Parcels) -> None:
     one, other = waits(parcels, **AGNES), waits(parcels, **BORIS | {"PatientID": "n1"})
     earlier = entered(parcels, one, "")
-    assert check(parcels, other, "") == ANOTHER_WENT
+    assert check(parcels, other, "") == DECIDED_BEFORE
     assert asked(parcels, one, earlier) == "", "the earlier goes"
 
 
 def test_of_two_local_ids_that_are_entered_at_once_the_first_decision_counts(parcels: Parcels) -> None:
     one, other = waits(parcels, **AGNES), waits(parcels, **BORIS)
     earlier = entered(parcels, one, "H1")
-    assert check(parcels, other, "H1") == ANOTHERS_ID, "though it is carried out first"
+    assert check(parcels, other, "H1") == DECIDED_BEFORE, "though it is carried out first"
     assert asked(parcels, one, earlier) == ""
 
 
@@ -106,7 +108,6 @@ def test_its_own_pacs_knows_more(parcels: Parcels, pacs: Program) -> None:
 def test_an_nhs_number_entered_as_an_own_id_is_nobody_else_s(parcels: Parcels, typed: str) -> None:
     parcels.release(image(AGNES | NHS))
     assert check(parcels, waits(parcels, **AGNES), typed) == ""
-    assert check(parcels, waits(parcels, **AGNES | MARRIED), typed) == CALLED_OTHERWISE
     assert check(parcels, waits(parcels, **BORIS), typed) == ANOTHERS_ID
 
 
@@ -138,4 +139,66 @@ def test_nothing_goes_by_itself_under_another_s(parcels: Parcels, carried: dict[
     first, same, other = (arrives(parcels, patient | carried) for patient in (AGNES, AGNES, BORIS))
     assert [listed(parcels, one).automatic for one in (first, same)] == [True, True], "neither is released yet"
     answer = listed(parcels, other)
-    assert (answer.automatic, answer.detail) == (False, ANOTHER_WENT)
+    assert (answer.automatic, answer.detail) == (False, NEEDS_A_LOOK)
+
+
+def test_nor_while_a_person_releases_another_under_it(parcels: Parcels) -> None:
+    entered(parcels, waits(parcels, **AGNES), "")
+    with parcels.database.begin() as session:
+        session.get_one(Worklist, parcels.filling.registry.worklists["ZX2"]).auto_release = True
+    assert not listed(parcels, arrives(parcels, BORIS | {"PatientID": "N1"})).automatic
+
+
+def test_once_somebody_has_looked_nobody_is_asked_again(parcels: Parcels) -> None:
+    parcels.release(image(AGNES))
+    parcels.release(image(AGNES | MARRIED))
+    assert [check(parcels, waits(parcels, **AGNES | name), "") for name in ({}, MARRIED)] == ["", ""]
+    other = AGNES | {"PatientName": "THIRDNAME^Agnes"}
+    assert check(parcels, waits(parcels, **other), "") == CALLED_OTHERWISE_WENT
+
+
+@CARRIED
+def test_a_birth_date_may_have_been_corrected(parcels: Parcels, carried: dict[str, str]) -> None:
+    parcels.release(image(AGNES | carried | {"PatientBirthDate": "19510302"}))
+    corrected = waits(parcels, **AGNES | carried)
+    assert check(parcels, corrected, "") == CALLED_OTHERWISE_WENT
+    assert check(parcels, corrected, "", same_person=carried["PatientID"]) == ""
+
+
+def test_whom_the_images_named_counts_and_not_what_was_first_pushed_of_the_study(parcels: Parcels) -> None:
+    parcels.release(image(AGNES))
+    with parcels.database.begin() as session:
+        for study in session.query(Study):
+            study.patient = study.patient | {"PatientName": "SAMPLE^Boris", "PatientBirthDate": "19480809"}
+    assert check(parcels, waits(parcels, **AGNES), "") == ""
+    assert check(parcels, waits(parcels, **BORIS | {"PatientID": "N1"}), "") == ANOTHER_WENT
+
+
+def test_an_own_id_that_is_an_nhs_number_is_looked_at_from_the_other_side_too(parcels: Parcels) -> None:
+    released(parcels, waits(parcels, **AGNES), "9990000018")
+    assert check(parcels, waits(parcels, **BORIS | NHS), "") == ANOTHER_WENT
+
+
+def test_another_node_that_files_otherwise_gets_it_under_nobody_else_s(parcels: Parcels) -> None:
+    parcels.release(image(AGNES | NHS))
+    both = BORIS | {"OtherPatientIDsSequence": [other_id("9990000018")]}
+    with parcels.database.begin() as session:
+        session.get_one(Node, parcels.node_id).nhs_first = False
+    stopped = parcels.release(image(both))
+    with parcels.database.begin() as session:
+        assert (session.get_one(Delivery, stopped).identity or {})["PatientID"] == "N2"
+        node = session.get_one(Node, parcels.filling.registry.nodes["ZX3_PACS"])
+        node.institution_id, node.nhs_first = "ZX2", True
+        content_id = command(session, CommandKind.REDIRECT_DELIVERY, stopped, node_id=node.id)
+    question = NodeQuestion(stopped, content_id)
+    activities = DeliveryActivities(parcels.database)
+    assert parcels.environment.run(activities.cannot_go_to, question) == ANOTHER_WENT_THERE
+    with parcels.database.begin() as session:
+        session.get_one(Node, parcels.filling.registry.nodes["ZX3_PACS"]).nhs_first = False
+    assert parcels.environment.run(activities.cannot_go_to, question) == ""
+
+
+def other_id(number: str) -> Dataset:
+    item = Dataset()
+    item.PatientID, item.IssuerOfPatientID = number, "NHS"
+    return item

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from models.local_accessions import ANOTHERS_ACCESSION
 from models.local_patients import CALLED_OTHERWISE
-from models.tables import Delivery
+from models.tables import Delivery, TransitionRow
 from tests.activities.parcels import Parcels
 from tests.activities.test_local_identity import (
     AGNES,
@@ -94,3 +95,16 @@ def test_of_two_people_who_enter_it_at_once_the_later_is_asked(parcels: Parcels)
     assert check(parcels, other, "H2", accession="B8") == ""
     assert check(parcels, other, "H2", accession="B7x", right_accession="B7x") == ""
     assert asked(parcels, one, earlier) == "", "the earlier goes"
+
+
+def test_the_course_says_what_whoever_released_it_has_ticked(parcels: Parcels) -> None:
+    plain, ticked = (parcels.release(image(AGNES)) for _ in range(2))
+    released(parcels, plain, "H1")
+    released(parcels, ticked, "H1", same_person="H1", right_accession="", under_another_id=True)
+    with parcels.database.begin() as session:
+        said = {row.subject_id: row.detail for row in session.scalars(select(TransitionRow))}
+    assert said[plain] == ""
+    assert said[ticked] == (
+        "Somebody has looked: it is the person known under that ID. "
+        "Other images of the study went under another Patient ID."
+    )

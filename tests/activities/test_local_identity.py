@@ -264,7 +264,8 @@ def test_where_the_pacs_does_not_answer_somebody_must_know_whose_the_id_is(parce
         assert check(parcels, delivery_id, "H123") == NOBODY_WAS_ASKED
         assert check(parcels, delivery_id, "") == "", "what it carries is nobody's own ID"
     assert check(parcels, delivery_id, "H123") == NOBODY_WAS_ASKED, "nobody listens there any more"
-    assert check(parcels, delivery_id, "H123", same_person="H123") == ""
+    assert check(parcels, delivery_id, "H123", same_person="H123") == NOBODY_WAS_ASKED, "another question"
+    assert check(parcels, delivery_id, "H123", known_unasked="H123") == ""
     released(parcels, delivery_id, "H123")
     assert check(parcels, parcels.release(image(AGNES)), "H123") == "", "known by now"
     assert "H123" not in NOBODY_WAS_ASKED, "it crosses the engine"

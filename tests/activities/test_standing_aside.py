@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from activities import sending
+from activities.asides import AT_MOST, Aside
 from models.domain.contracts import SendReport
 from models.domain.urgency import Urgency
 from models.references import new_reference
-from models.slot_queue import STARVES_AFTER
-from models.standing_aside import AT_MOST, must_stand_aside
+from models.standing_aside import MOVES_WITHIN, something_comes
 from models.tables import Transaction, now
 from tests.activities.misbehaving import Misbehaving, misbehaving, well
-from tests.activities.parcels import Parcels, ten
+from tests.activities.parcels import Parcels, fails, fault, ten
 from tests.eventually import eventually
-
-JUST_NOW = timedelta()
 
 
 def place(parcels: Parcels, **different: Any) -> None:
@@ -44,24 +43,19 @@ def arrives(parcels: Parcels) -> None:
         session.execute(update(Transaction).where(critical).values(state="fulfilled", state_since=now()))
 
 
-def stands_aside(parcels: Parcels, released: timedelta = JUST_NOW) -> bool:
+def comes(parcels: Parcels) -> bool:
     with parcels.database.begin() as session:
-        return must_stand_aside(session, parcels.node_id, now() - released, now())
+        return something_comes(session, parcels.node_id, now())
 
 
 @pytest.mark.parametrize(
-    "comes",
-    [
-        {},
-        {"state": "retrieving"},
-        {"lifecycle": "arrival", "state": "receiving"},
-        {"lifecycle": "delivery", "state": "sending"},
-    ],
-    ids=lambda comes: comes.get("state", "placed"),
+    "other",
+    [{}, {"state": "retrieving"}, {"lifecycle": "delivery", "state": "sending"}],
+    ids=lambda other: other.get("state", "placed"),
 )
-def test_what_is_life_critical_has_the_way_to_itself(parcels: Parcels, comes: dict[str, str]) -> None:
-    place(parcels, **comes)
-    assert stands_aside(parcels)
+def test_what_is_life_critical_has_the_way_to_itself(parcels: Parcels, other: dict[str, str]) -> None:
+    place(parcels, **other)
+    assert comes(parcels)
 
 
 @pytest.mark.parametrize(
@@ -72,18 +66,35 @@ def test_what_is_life_critical_has_the_way_to_itself(parcels: Parcels, comes: di
         {"state": "needs-attention"},
         {"state": "fulfilled"},
         {"lifecycle": "delivery", "state": "on-worklist"},
-        {"state_since": now() - AT_MOST},
+        {"state_since": now() - MOVES_WITHIN},
     ],
     ids=["less urgent", "another way", "waits for a person", "is there", "waits on a worklist", "stands still"],
 )
 def test_for_nothing_else(parcels: Parcels, other: dict[str, Any]) -> None:
     place(parcels, **other)
-    assert not stands_aside(parcels)
+    assert not comes(parcels)
 
 
-def test_what_has_waited_for_hours_stands_aside_no_longer(parcels: Parcels) -> None:
-    place(parcels)
-    assert not stands_aside(parcels, released=STARVES_AFTER)
+def test_it_never_stands_aside_for_more_than_half_of_the_time() -> None:
+    aside, stood = Aside(), 0
+    for second in range(3600):
+        stood += aside.look(True, float(second))
+        if second + 1 == AT_MOST:
+            assert stood == AT_MOST, "all of it at first"
+    assert stood <= 1800 + AT_MOST
+    assert not aside.look(False, 3600.0)
+
+
+def test_one_after_the_other_have_the_way_to_themselves() -> None:
+    aside = Aside()
+    looks = [aside.look(second % 10 != 0, float(second)) for second in range(100)]
+    assert sum(looks) == 90
+
+
+def test_when_there_was_no_bulk_none_stood_aside() -> None:
+    aside = Aside()
+    assert aside.look(True, 0.0)
+    assert aside.look(True, 2 * AT_MOST)
 
 
 class Sent(threading.Thread):
@@ -101,22 +112,27 @@ class Sent(threading.Thread):
         return not self.is_alive() and self.report.accepted == 10
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set when an attempt has learned that it is to stand aside."""
-    heard = threading.Event()
+class Told(threading.Event):
+    """Set when an attempt has learned that it is to stand aside; `times` says how often."""
 
-    def asked(*arguments: Any) -> bool:
-        must = must_stand_aside(*arguments)
+    times = 0
+
+    def asked(self, session: Session, node_id: str, at: datetime) -> bool:
+        must = something_comes(session, node_id, at)
         if must:
-            heard.set()
+            self.times += 1
+            self.set()
         return must
 
-    monkeypatch.setattr(sending, "must_stand_aside", asked)
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    heard = Told()
+    monkeypatch.setattr(sending, "something_comes", heard.asked)
     return heard
 
 
-def test_in_mid_study_it_leaves_its_slot_and_goes_on_afterwards(parcels: Parcels, told: threading.Event) -> None:
+def test_in_mid_study_it_leaves_its_slot_and_goes_on_afterwards(parcels: Parcels, told: Told) -> None:
     delivery = parcels.release(*ten())
 
     def answer(peer: Misbehaving, event: Any, n: int) -> int:
@@ -138,14 +154,14 @@ def test_in_mid_study_it_leaves_its_slot_and_goes_on_afterwards(parcels: Parcels
     assert len(peer.received) == 10, "none twice"
 
 
-def test_none_begins(parcels: Parcels, told: threading.Event) -> None:
+def test_none_begins(parcels: Parcels, told: Told) -> None:
     place(parcels)
     with misbehaving() as peer:
         delivery = parcels.release(*ten())
         parcels.set_node(peer.port)
         attempt = Sent(parcels, delivery)
         attempt.start()
-        assert told.wait(60)
+        eventually(lambda: told.times > 2)
         assert parcels.slots() == []
         assert peer.received == []
         arrives(parcels)
@@ -159,3 +175,17 @@ def test_others_go_on(parcels: Parcels, urgency: Urgency) -> None:
     with misbehaving() as peer:
         parcels.set_node(peer.port)
         assert parcels.send(delivery, urgency=urgency).accepted == 10
+
+
+def test_what_has_not_begun_leaves_its_thread_to_others(parcels: Parcels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "LONGEST_WAIT_FOR_SLOT", 0.0)
+    place(parcels)
+    delivery = parcels.release(*ten())
+    with misbehaving() as peer:
+        parcels.set_node(peer.port)
+        said = fails(parcels, delivery, "NoSlot", urgency=Urgency.BULK)
+        assert said == "Something life-critical goes to ZX2_PACS first."
+        assert "It is tried again by itself; nobody needs to act." in fault(parcels, delivery)
+        assert peer.received == []
+        arrives(parcels)
+        assert parcels.send(delivery, urgency=Urgency.BULK).accepted == 10

@@ -247,4 +247,4 @@ def test_the_held_desk_offers_it_no_more(app: Flask, database: Database, registr
     assert f'action="/transactions/{first}/' not in text
     assert f'action="/transactions/{second}/assign"' in text
     send(client, "/held", f"/transactions/{second}/refuse-held", reason="Sent by mistake.")
-    assert "Nothing here needs you." in client.get("/held").text
+    assert "No study needs you." in client.get("/held").text

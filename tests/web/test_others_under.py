@@ -128,7 +128,7 @@ def test_whose_an_id_is_that_could_not_be_looked_up_somebody_must_know(
     release(client, waits, **{f"patient_id-{waits}": "H7"})
     assert "H7 could not be looked up in your PACS. I know that it is this patient's" in shown(client)
     gateway.answer = ""
-    assert release(client, waits, **{f"same_person-{waits}": "H7"}).status_code == 303
+    assert release(client, waits, **{f"known_unasked-{waits}": "H7"}).status_code == 303
 
 
 def test_a_number_is_the_same_with_the_blanks_that_people_read_it_by(
@@ -148,7 +148,7 @@ def test_what_is_held_apart_of_a_study_is_said_wherever_its_images_are_counted(
         for _ in range(2):
             Seed(session, registry).held_object(arrival_id=delivery.parcel.arrival_id)
         reference = session.get_one(Transaction, delivery.transaction_id).reference
-    assert "2 more that came with it are held apart; ZX1 looks at that." in shown(client)
-    said = "2 more that came with it are held apart; ZX1 looks at that."
+    assert "2 images contradict others of their study and are held apart; ZX1 looks at that." in shown(client)
+    said = "2 images contradict others of their study and are held apart; ZX1 looks at that."
     for page in ("/transactions", f"/transactions/{reference}"):
         assert said in client.get(page).text
