@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of, reassigned_to, redirected_to
+from activities.whose_id import askable, filed_as, of_the_issuer
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
-from models.domain.identity import BY_A_PERSON
+from models.domain.identity import BY_A_PERSON, PatientFacts
 from models.domain.lifecycles.delivery import Event
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import bearers, why_not_as_it_is, why_not_by_itself
+from models.filed_under import bearers, is_settled, why_not_as_it_is, why_not_by_itself
 from models.local_patients import arriving
 from models.tables import Delivery, LedgerEntry, Node, Transaction, TransitionRow
 
@@ -49,6 +50,7 @@ class DeliveryActivities:
     @acts
     def put_on_worklist(self, delivery_id: str) -> Listing:
         """Work out under which identifiers the parcel can arrive by itself. Idempotent by delivery."""
+        in_pacs = self._in_pacs(delivery_id)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
             if delivery.released_at is None:
@@ -63,9 +65,23 @@ class DeliveryActivities:
                 return Listing(False, words, forwarded)
             if parts_the_study(session, delivery, found["PatientID"]):
                 return Listing(False, FILED_OTHERWISE, forwarded)
-            if delivery.released_at is None and (refused := why_not_by_itself(session, delivery)):
+            if delivery.released_at is None and (refused := why_not_by_itself(session, delivery, in_pacs)):
                 return Listing(False, refused, forwarded)
             return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
+
+    def _in_pacs(self, delivery_id: str) -> list[PatientFacts]:
+        """Whom the destination's PACS has under what a release by the exchange would use, where that is not known."""
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, delivery_id)
+            is_due = delivery.worklist.auto_release and delivery.released_at is None
+            found = automatic_identity(session, delivery) if is_due else None
+            if found is None:
+                return []
+            patient_id, issuer = found["PatientID"], found["IssuerOfPatientID"]
+            if is_settled(arriving(session, delivery), bearers(session, delivery, patient_id, issuer)):
+                return []
+            peer = askable(delivery.node)
+        return of_the_issuer(filed_as(peer, patient_id) or (), issuer) if peer else []
 
     @acts
     def moved_away(self, question: WorklistQuestion) -> str:

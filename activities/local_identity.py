@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
 from sqlalchemy import select
-from temporalio import activity
 
-from activities.asking import find, finder
 from activities.border import acts
 from activities.effects import Content, content_of
-from activities.peer import PeerAddress, association
+from activities.whose_id import askable, filed_as, of_the_issuer
 from models.db import Database
 from models.domain.contracts import LocalIdentityQuestion
-from models.domain.errors import ExchangeError
-from models.domain.identity import PatientFacts, agree, nhs_numbers, unpadded
-from models.domain.lifecycles.node import State
-from models.domain.nhs_number import ISSUER, issued_by_nhs, parse_nhs_number
+from models.domain.identity import PatientFacts, agree, nhs_numbers
+from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
 from models.filed_before import FILED_OTHERWISE, parts_the_study
 from models.filed_under import Identifier, bearers, why_not_as_it_is
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
@@ -33,13 +27,7 @@ from models.local_patients import (
     why_not_filed_as,
 )
 from models.releasing import Releasing, decided_before
-from models.tables import Delivery, Institution, Node
-
-EACH_STEP = 1.0
-"""Seconds for each of connecting, association and answer: a person waits for the page."""
-MOST = 20
-"""Studies that are looked at: all are of the one patient whose ID was asked for."""
-KEYS = ("IssuerOfPatientID", "PatientName", "PatientBirthDate")
+from models.tables import Delivery, Institution
 
 
 class LocalIdentityActivities:
@@ -73,9 +61,9 @@ class LocalIdentityActivities:
             ahead = [
                 arriving(session, session.get_one(Delivery, one.delivery_id)) for one in before if entry.is_of(one)
             ]
-            peer = PeerAddress.of(delivery.node) if _can_be_asked(delivery.node) else None
+            peer = askable(delivery.node)
             can_say = delivery.node.query_back
-        filed = _filed(peer, entry.patient_id) if peer is not None else None
+        filed = filed_as(peer, entry.patient_id) if peer is not None else None
         known += self._under_the_same(entry, filed or ())
         if refused := _why_not(entry, patient, known):
             return refused
@@ -95,10 +83,7 @@ class LocalIdentityActivities:
     def _under_the_same(self, entry: _Entry, filed: Sequence[PatientFacts]) -> list[PatientFacts]:
         """Those whom the PACS has under this ID of this issuer: that of another is another ID (PS3.3 C.7.1.1)."""
         if not entry.is_given:
-            same = {Identifier.of(entry.patient_id, entry.issuer)}
-            # A PACS that knows no issuers has an NHS number without one.
-            same |= {Identifier.of(entry.patient_id, "")} if issued_by_nhs(entry.issuer) else set()
-            return [one for one in filed if Identifier.of(one.PatientID, one.IssuerOfPatientID) in same]
+            return of_the_issuer(filed, entry.issuer)
         with self.database.begin() as session:
             issuers = {match.IssuerOfPatientID for match in filed} - {"", entry.issuer}
             foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
@@ -142,13 +127,7 @@ class _Entry:
 
     def is_of(self, other: Releasing) -> bool:
         """Whether the other goes under the same identifier."""
-        return _read(other.patient_id, other.issuer) == _read(self.patient_id, self.issuer)
-
-
-def _read(patient_id: str, issuer: str) -> Identifier:
-    """As a PACS may read it that does not look at who issued an NHS number."""
-    number = parse_nhs_number(patient_id)
-    return Identifier(number, ISSUER) if number else Identifier.of(patient_id, issuer)
+        return Identifier.of(other.patient_id, other.issuer) == Identifier.of(self.patient_id, self.issuer)
 
 
 def _why_not(entry: _Entry, patient: PatientFacts, known: Sequence[PatientFacts]) -> str:
@@ -161,36 +140,3 @@ def _why_not(entry: _Entry, patient: PatientFacts, known: Sequence[PatientFacts]
 
 def _is_known(patient: PatientFacts, known: Sequence[PatientFacts]) -> bool:
     return any(agree(one, patient) or nhs_numbers(one) & nhs_numbers(patient) for one in known)
-
-
-def _can_be_asked(node: Node) -> bool:
-    return node.query_back and node.receives and node.state not in (State.DOWN, State.HELD)
-
-
-def _filed(peer: PeerAddress, patient_id: str) -> list[PatientFacts] | None:
-    """Whom the PACS files under exactly this ID; None where it does not say, and what it said until it fell silent."""
-    said: list[PatientFacts] = []
-    try:
-        said.extend(_asked(peer, patient_id))
-    except ExchangeError as silent:
-        activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
-        return said or None
-    return said
-
-
-def _asked(peer: PeerAddress, patient_id: str) -> Iterator[PatientFacts]:
-    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2)."""
-    until = time.monotonic() + EACH_STEP
-    with association(replace(peer, dimse_timeout=EACH_STEP), finder(), patience=EACH_STEP) as assoc:
-        keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
-        for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=patient_id, **keys)):
-            # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
-            if _text(match, "PatientID") == patient_id:
-                issuer, name, born = (_text(match, keyword) for keyword in KEYS)
-                yield PatientFacts(patient_id, issuer, name, born)
-            if seen == MOST or time.monotonic() > until:
-                return
-
-
-def _text(match: Dataset, keyword: str) -> str:
-    return unpadded(str(match.get(keyword, "") or ""))

@@ -19,7 +19,9 @@ from models.domain.identity import (
     PatientFacts,
     agree,
     another_person,
+    cannot_be_compared,
     declared_nhs,
+    looks_otherwise,
     may_be_mistyped,
     may_be_twins,
     may_have_married,
@@ -37,7 +39,8 @@ ANOTHER_WENT = (
     "Look in your PACS whose it is, then enter the ID under which you file this patient, or refuse them."
 )
 CALLED_OTHERWISE_WENT = (
-    "Somebody with another name or birth date went to your PACS under the ID that these images carry; not released. "
+    "Somebody with another name, birth date or sex went to your PACS under the ID that these images carry; "
+    "not released. "
     "Look in your PACS, then tick on your worklist that it is the same person, or enter the ID under which you file "
     "this patient."
 )
@@ -49,14 +52,15 @@ MOST = 500
 
 
 class Identifier(NamedTuple):
-    """A Patient ID with its issuer, in one case: many PACS do not tell letters' cases apart."""
+    """A Patient ID with its issuer as many PACS read it: in one case, and an NHS number whoever issued it."""
 
     patient_id: str
     issuer: str
 
     @classmethod
     def of(cls, patient_id: str, issuer: str) -> Identifier:
-        return cls(patient_id.lower(), ISSUER if issued_by_nhs(issuer) else issuer)
+        number = parse_nhs_number(patient_id)
+        return cls(number, ISSUER) if number else cls(patient_id.lower(), ISSUER if issued_by_nhs(issuer) else issuer)
 
 
 class Bearer(NamedTuple):
@@ -104,7 +108,7 @@ def went_under(
         identifier = Identifier.of(patient_id, its_issuer)
         if identifier in sought and stored:
             facts = facts_from_json(stored)
-            who = _who(identifier, declared_nhs(facts) if is_declared else facts)
+            who = _who(patient_id, its_issuer, declared_nhs(facts) if is_declared else facts)
             found[identifier].append(Bearer(who, references[0]))
     return {identifier: tuple(several) for identifier, several in found.items()}
 
@@ -122,11 +126,11 @@ def _first_header() -> ScalarSelect[dict[str, object]]:
     )
 
 
-def _who(identifier: Identifier, patient: PatientFacts) -> PatientFacts:
+def _who(patient_id: str, issuer: str, patient: PatientFacts) -> PatientFacts:
     """Whoever went under an NHS number has it, whatever the header says."""
-    if identifier.issuer != ISSUER:
+    if not issued_by_nhs(issuer):
         return patient
-    return replace(patient, other_ids=(*patient.other_ids, (identifier.patient_id, ISSUER)))
+    return replace(patient, other_ids=(*patient.other_ids, (patient_id, ISSUER)))
 
 
 def bearers(
@@ -134,15 +138,13 @@ def bearers(
 ) -> list[PatientFacts]:
     """Whom the destination is known to have under the identifier that a delivery is to go under."""
     own = delivery.institution_id
-    found = bearers_of(session, own, patient_id) if issuer == own else []
-    sought = {Identifier.of(patient_id, issuer)} - {Identifier.of(patient_id, own)}
-    if (number := parse_nhs_number(patient_id)) and (issuer == own or issued_by_nhs(issuer)):
-        # Whether it went as such or as an own ID: many PACS do not look at the issuer.
-        sought.add(Identifier(number, ISSUER))
-        found += bearers_of(session, own, number) if issuer != own else []
+    number = parse_nhs_number(patient_id)
+    found = bearers_of(session, own, number or patient_id) if number or issuer == own else []
+    if number:
         found += [facts_of(row) for rows in known_ids(session, own, {number}).values() for row in rows]
-    under = went_under(session, own, sought, but=delivery.id, by_itself=by_itself)
-    return [*found, *(bearer.patient for several in under.values() for bearer in several)]
+    sought = Identifier.of(patient_id, issuer)
+    under = went_under(session, own, {sought}, but=delivery.id, by_itself=by_itself)
+    return [*found, *(bearer.patient for bearer in under.get(sought, ()))]
 
 
 def why_not_as_it_is(patient: PatientFacts, known: Iterable[PatientFacts], *, same_person: bool = False) -> str:
@@ -155,20 +157,33 @@ def why_not_as_it_is(patient: PatientFacts, known: Iterable[PatientFacts], *, sa
     unlike = [one for one in went_so if another_person(one, patient)]
     if any(not may_have_married(one, patient) and not may_be_mistyped(one, patient) for one in unlike):
         return ANOTHER_WENT
-    is_settled = same_person or any(agree(one, patient) for one in went_so)
-    asks = bool(unlike) or any(may_be_twins(one, patient) for one in went_so)
-    return CALLED_OTHERWISE_WENT if asks and not is_settled else ""
+    asks = bool(unlike) or any(may_be_twins(one, patient) or looks_otherwise(one, patient) for one in went_so)
+    return CALLED_OTHERWISE_WENT if asks and not same_person and not is_settled(patient, went_so) else ""
 
 
-def why_not_by_itself(session: Session, delivery: Delivery) -> str:
-    """The same for a release by the exchange; of two that come at once, one at least waits for a person."""
+def is_settled(patient: PatientFacts, known: Iterable[PatientFacts]) -> bool:
+    """Whether one of those who went under an identifier is this patient in every respect."""
+    return any(agree(one, patient) and not looks_otherwise(one, patient) for one in known)
+
+
+def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[PatientFacts] = ()) -> str:
+    """The same for a release by the exchange, which takes nobody by an ID alone.
+
+    `in_pacs` are whom the PACS has under it. Of two that come at once, one at least waits for a person.
+    """
     identity = delivery.identity or {}
     patient_id, issuer = identity.get("PatientID", ""), identity.get("IssuerOfPatientID", "")
     # What is decided here is seen by whoever comes next only once it is committed.
     identifier = Identifier.of(patient_id, issuer)
     key = " ".join((delivery.institution_id, *identifier))
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 1))))
-    decided = [one for one in releasing(session, delivery) if Identifier.of(one.patient_id, one.issuer) == identifier]
-    known = bearers(session, delivery, patient_id, issuer, by_itself=True)
-    known += [arriving(session, session.get_one(Delivery, one.delivery_id)) for one in decided]
-    return NEEDS_A_LOOK if why_not_as_it_is(arriving(session, delivery), known) else ""
+    patient, known = arriving(session, delivery), [*bearers(session, delivery, patient_id, issuer), *in_pacs]
+    if not is_settled(patient, known):
+        # Whom nobody knows yet may be the same as somebody who only comes as well.
+        known += bearers(session, delivery, patient_id, issuer, by_itself=True)
+        decided = (
+            one for one in releasing(session, delivery) if Identifier.of(one.patient_id, one.issuer) == identifier
+        )
+        known += [arriving(session, session.get_one(Delivery, one.delivery_id)) for one in decided]
+    is_doubtful = why_not_as_it_is(patient, known) or any(cannot_be_compared(one, patient) for one in known)
+    return NEEDS_A_LOOK if is_doubtful else ""

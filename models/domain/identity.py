@@ -124,10 +124,18 @@ def may_be_twins(a: PatientFacts, b: PatientFacts) -> bool:
 
     Twins share family name and birth date. An initial, or the first of several given names, is no other name.
     """
+    return _are_given_otherwise(a, b) and not nhs_numbers(a) & nhs_numbers(b)
+
+
+def looks_otherwise(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether given names or sexes are those of two people, as of twins of whom one was registered as the other."""
+    return _are_given_otherwise(a, b) or {a.PatientSex.strip().upper(), b.PatientSex.strip().upper()} == {"F", "M"}
+
+
+def _are_given_otherwise(a: PatientFacts, b: PatientFacts) -> bool:
     one, other = (_given_names(facts) for facts in (a, b))
     initial = bool(one and other) and 1 in (len(one[0]), len(other[0])) and one[0][0] == other[0][0]
-    same = not one or not other or one[0] == other[0] or initial
-    return not same and not nhs_numbers(a) & nhs_numbers(b)
+    return bool(one and other) and one[0] != other[0] and not initial
 
 
 def agree(a: PatientFacts, b: PatientFacts) -> bool:

@@ -22,6 +22,7 @@ from models.queries.different_patients import Named, patients_of
 from models.queries.elsewhere import images_elsewhere
 from models.queries.header import FirstHeader
 from models.queries.known_here import Local, known_here, said_of
+from models.queries.others_under import Other, others_under
 from models.queries.request import Fitting, RequestFacts, patient_of, request_facts, requests_of
 from models.queries.set_aside import SetAside, images_set_aside
 from models.queries.standing import Standing, standings
@@ -100,17 +101,15 @@ class TransactionPage:
     """`identity` is what the destination files it under; it and `patient` are None for whoever sees no patients.
 
     `known_id` is the viewer's own Patient ID where it waits for their release, `known_by` the sender by whose ID it is
-    known (empty: by the NHS number), `earlier` as what other images of the study went to that Node. `is_fetched`: what
-    it follows is the transfer that has fetched it.
+    known (empty: by the NHS number), `earlier` as what other images of the study went to that Node, `others` who else
+    went there under what it carries. `is_fetched`: what it follows is the transfer that has fetched it.
 
     `waits` is the decision that the engine has still to carry out, and it `needs_nobody` where that leaves nothing to
     decide. `refused` is the viewer's own Institution's last one, if that was and still matters.
 
     `conflict` is why a held arrival cannot be assigned to anybody, `patients` whom its images name where those
-    contradict each other.
-
-    `requests` are those that the arrival answers or may answer. Of a request, `source` is the Institution that is
-    asked, `destination` the requester, and `present` of `total` studies are answered.
+    contradict each other. `requests` are those that the arrival answers or may answer. Of a request, `source` is the
+    Institution that is asked, `destination` the requester, and `present` of `total` studies are answered.
     """
 
     reference: str
@@ -143,6 +142,7 @@ class TransactionPage:
     known_id: str
     known_by: str
     earlier: tuple[Filed, ...]
+    others: tuple[Other, ...]
     steps: tuple[Step, ...]
     waits: Decided | None
     needs_nobody: bool
@@ -204,6 +204,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         known_id=local_id(earlier, goes_as, local.patient_id if local else "") if own else "",
         known_by=local.sender if local else "",
         earlier=earlier,
+        others=_others(session, own, header) if own else (),
         steps=steps_of(session, viewer, one),
         waits=standing.waits,
         needs_nobody=standing.needs_nobody,
@@ -221,6 +222,11 @@ def _waiting_for(viewer: Viewer, delivery: Delivery | None) -> Delivery | None:
     """The delivery, if it waits for a release by the viewer's Institution."""
     waits = delivery is not None and delivery.state == State.ON_WORKLIST and viewer.sees_patients
     return delivery if delivery and waits and delivery.institution_id == viewer.institution_id else None
+
+
+def _others(session: Session, own: Delivery, header: FirstHeader) -> tuple[Other, ...]:
+    waiting = own, header.patient or PatientFacts()
+    return others_under(session, own.institution_id, {own.id: waiting}).get(own.id, ())
 
 
 def _known(session: Session, delivery: Delivery, patient: PatientFacts | None) -> Local | None:

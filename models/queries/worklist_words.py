@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.domain.contracts import CommandKind
 from models.domain.identity import PatientFacts, SentIdentity
 from models.domain.lifecycles.delivery import State
-from models.filed_under import CALLED_OTHERWISE_WENT
+from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, Went, went_with_others
 from models.local_patients import CALLED_OTHERWISE, NOBODY_WAS_ASKED, UNLESS_LOOKED_AT, known_patients
 from models.queries.candidates import still_wanted
@@ -69,6 +69,11 @@ class LastAsked:
         """The Patient ID that a release was asked for under: the one entered, or else what the images carry."""
         by_itself = carried.PatientID if carried and self.kind == CommandKind.RELEASE_DELIVERY else ""
         return self.patient_id or by_itself
+
+    @property
+    def refused_as_it_is(self) -> bool:
+        """Whether somebody else has what the images carry."""
+        return self.refusal in (ANOTHER_WENT, CALLED_OTHERWISE_WENT)
 
     @property
     def called_otherwise(self) -> bool:

@@ -60,6 +60,24 @@ def test_who_is_called_otherwise_goes_after_somebody_has_looked(parcels: Parcels
     assert check(parcels, married, "", same_person="N1") == ""
 
 
+@CARRIED
+@pytest.mark.parametrize("as_if", [{"PatientName": "EXAMPLE^Berta"}, {"PatientSex": "M"}], ids=["twin", "other sex"])
+def test_who_looks_otherwise_is_asked_about_whatever_number_is_shared(
+    parcels: Parcels, carried: dict[str, str], as_if: dict[str, str]
+) -> None:
+    parcels.release(image(AGNES | carried | {"PatientSex": "F"}))
+    other = waits(parcels, **AGNES | carried | {"PatientSex": "F"} | as_if)
+    assert check(parcels, other, "") == CALLED_OTHERWISE_WENT
+    assert check(parcels, other, "", same_person=carried["PatientID"]) == ""
+
+
+@pytest.mark.parametrize("issuers", [("NHS", ""), ("", "NHS")], ids=["as such first", "as a local ID first"])
+def test_an_nhs_number_is_one_whoever_is_said_to_issue_it(parcels: Parcels, issuers: tuple[str, str]) -> None:
+    first, second = (NHS | {"IssuerOfPatientID": issuer} for issuer in issuers)
+    parcels.release(image(AGNES | first))
+    assert check(parcels, waits(parcels, **BORIS | second), "") == ANOTHER_WENT
+
+
 def test_an_nhs_number_stays_whoever_marries(parcels: Parcels) -> None:
     parcels.release(image(AGNES | NHS))
     assert check(parcels, waits(parcels, **AGNES | NHS | MARRIED), "") == ""
@@ -117,6 +135,12 @@ def test_nor_is_one_that_is_known_with_an_own_id(parcels: Parcels) -> None:
     assert check(parcels, waits(parcels, **BORIS | NHS), "") == ANOTHER_WENT
 
 
+def by_itself(parcels: Parcels) -> None:
+    """ZX2's worklist releases by itself."""
+    with parcels.database.begin() as session:
+        session.get_one(Worklist, parcels.filling.registry.worklists["ZX2"]).auto_release = True
+
+
 def listed(parcels: Parcels, delivery_id: str) -> Listing:
     answer = parcels.environment.run(DeliveryActivities(parcels.database).put_on_worklist, delivery_id)
     assert isinstance(answer, Listing)
@@ -134,18 +158,49 @@ def arrives(parcels: Parcels, patient: dict[str, Any]) -> str:
 
 @CARRIED
 def test_nothing_goes_by_itself_under_another_s(parcels: Parcels, carried: dict[str, str]) -> None:
-    with parcels.database.begin() as session:
-        session.get_one(Worklist, parcels.filling.registry.worklists["ZX2"]).auto_release = True
+    by_itself(parcels)
     first, same, other = (arrives(parcels, patient | carried) for patient in (AGNES, AGNES, BORIS))
     assert [listed(parcels, one).automatic for one in (first, same)] == [True, True], "neither is released yet"
     answer = listed(parcels, other)
     assert (answer.automatic, answer.detail) == (False, NEEDS_A_LOOK)
 
 
+def test_the_patient_of_a_disputed_id_goes_on(parcels: Parcels) -> None:
+    by_itself(parcels)
+    parcels.release(image(AGNES))
+    assert not listed(parcels, arrives(parcels, BORIS | {"PatientID": "N1"})).automatic
+    assert listed(parcels, arrives(parcels, AGNES)).automatic
+
+
+def test_whom_an_id_alone_names_goes_to_nobody_by_itself(parcels: Parcels) -> None:
+    by_itself(parcels)
+    parcels.release(image(AGNES))
+    nameless = AGNES | {"PatientName": "", "PatientBirthDate": ""}
+    assert listed(parcels, arrives(parcels, nameless)).detail == NEEDS_A_LOOK
+    assert listed(parcels, arrives(parcels, nameless | {"PatientID": "N7"})).automatic, "nobody else has that ID"
+
+
+@CARRIED
+def test_nor_whom_only_the_pacs_knows_otherwise(parcels: Parcels, pacs: Program, carried: dict[str, str]) -> None:
+    by_itself(parcels)
+    parcels.set_node(pacs.port, query_back=True)
+    there = parcels.release(image(AGNES | carried))
+    parcels.send(there)
+    with parcels.database.begin() as session:
+        session.get_one(Delivery, there).state = "refused"
+    assert listed(parcels, arrives(parcels, BORIS | carried)).detail == NEEDS_A_LOOK
+    assert listed(parcels, arrives(parcels, AGNES | carried)).automatic
+
+
+def test_a_pacs_that_does_not_answer_keeps_nothing_back(parcels: Parcels) -> None:
+    by_itself(parcels)
+    parcels.set_node(1, query_back=True)
+    assert listed(parcels, arrives(parcels, AGNES)).automatic
+
+
 def test_nor_while_a_person_releases_another_under_it(parcels: Parcels) -> None:
     entered(parcels, waits(parcels, **AGNES), "")
-    with parcels.database.begin() as session:
-        session.get_one(Worklist, parcels.filling.registry.worklists["ZX2"]).auto_release = True
+    by_itself(parcels)
     assert not listed(parcels, arrives(parcels, BORIS | {"PatientID": "N1"})).automatic
 
 

@@ -278,7 +278,7 @@ def test_a_pacs_that_may_not_be_asked_is_not(parcels: Parcels, monkeypatch: pyte
         asked.append(keys["PatientID"])
         return iter(())
 
-    monkeypatch.setattr("activities.local_identity.find", find)
+    monkeypatch.setattr("activities.whose_id.find", find)
     with misbehaving() as peer:
         parcels.set_node(peer.port, query_back=False)
         delivery_id = parcels.release(image(AGNES))

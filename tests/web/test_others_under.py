@@ -66,6 +66,11 @@ def comes(database: Database, registry: Registry, patient: PatientFacts) -> str:
         return delivery.id
 
 
+def reference(database: Database, delivery_id: str) -> str:
+    with database.begin() as session:
+        return session.get_one(Transaction, session.get_one(Delivery, delivery_id).transaction_id).reference
+
+
 def shown(client: FlaskClient) -> str:
     """The words of the worklist."""
     text = client.get("/worklist").text
@@ -76,7 +81,8 @@ def shown(client: FlaskClient) -> str:
 def test_who_it_was_is_said_before_anybody_releases_it(
     client: FlaskClient, database: Database, registry: Registry, went: str
 ) -> None:
-    comes(database, registry, BORIS)
+    page = f"/transactions/{reference(database, comes(database, registry, BORIS))}"
+    assert "N1</span> went here with EXAMPLE, Agnes, born 3 February 1951, in " in client.get(page).text
     words = shown(client)
     assert f"N1 went here with EXAMPLE, Agnes, born 3 February 1951, in {went}." in words
     assert "Look in your PACS whose it is, then enter the ID under which you file this patient, or refuse it." in words
@@ -88,6 +94,9 @@ def test_somebody_who_has_looked_says_that_it_is_the_same(
     client: FlaskClient, database: Database, registry: Registry, went: str
 ) -> None:
     married = comes(database, registry, MARRIED)
+    page = client.get(f"/transactions/{reference(database, married)}").text
+    assert "that it is the same person, or enter the ID under which you file this patient." in page
+    assert 'value="as-it-is"' not in page, "the tick stands on the worklist"
     assert f"N1 went here with EXAMPLE, Agnes, born 3 February 1951, in {went}. {SAME_PERSON}" in shown(client)
     tick = {f"same_person-{married}": "N1"}
     assert (
@@ -113,6 +122,7 @@ def test_what_only_the_pacs_knew_is_asked_afterwards(
     gateway.answer = ANOTHER_WENT
     assert ANOTHER_WENT in release(client, waits).text
     assert SAME_PERSON not in shown(client)
+    assert NEEDED in shown(client)
     gateway.answer = CALLED_OTHERWISE_WENT
     release(client, waits)
     assert f"N1 is known in your PACS for somebody called otherwise. {SAME_PERSON}" in shown(client)
