@@ -24,6 +24,7 @@ from models.domain.identity import (
     looks_otherwise,
     may_be_mistyped,
     may_be_twins,
+    may_have_been_unnamed,
     may_have_married,
 )
 from models.domain.lifecycles.delivery import State
@@ -47,6 +48,8 @@ CALLED_OTHERWISE_WENT = (
 """What crosses the engine; the page names the ID and who it was."""
 NEEDS_A_LOOK = "It is not released by itself: whose the Patient ID is needs a look."
 """Of a release by the exchange, in words for both sides."""
+MAY_BE_THE_SAME = (may_have_married, may_be_mistyped, may_have_been_unnamed)
+"""Of two whom `another_person` parts: whether somebody who has looked may say that they are one."""
 MOST = 500
 """People that are looked at: an ID that a sender gives to all whom it does not know has any number."""
 
@@ -155,7 +158,7 @@ def why_not_as_it_is(patient: PatientFacts, known: Iterable[PatientFacts], *, sa
     """
     went_so = list(known)
     unlike = [one for one in went_so if another_person(one, patient)]
-    if any(not may_have_married(one, patient) and not may_be_mistyped(one, patient) for one in unlike):
+    if any(not any(may_be(one, patient) for may_be in MAY_BE_THE_SAME) for one in unlike):
         return ANOTHER_WENT
     asks = bool(unlike) or any(may_be_twins(one, patient) or looks_otherwise(one, patient) for one in went_so)
     return CALLED_OTHERWISE_WENT if asks and not same_person and not is_settled(patient, went_so) else ""

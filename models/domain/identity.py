@@ -157,6 +157,13 @@ def may_be_mistyped(a: PatientFacts, b: PatientFacts) -> bool:
     return not another_person(replace(a, PatientBirthDate=""), b) and "" not in _names(a) and _names(a) == _names(b)
 
 
+def may_have_been_unnamed(a: PatientFacts, b: PatientFacts) -> bool:
+    """Whether of two whom `another_person` parts one has no birth date, as who was unknown when first scanned."""
+    numbers, others = nhs_numbers(a), nhs_numbers(b)
+    is_contrary = bool(numbers and others) and not numbers & others
+    return not is_contrary and not (_birth_date(a) and _birth_date(b))
+
+
 def _names(facts: PatientFacts) -> tuple[str, str]:
     return family_and_given(facts.PatientName)
 

@@ -220,6 +220,13 @@ def test_a_birth_date_may_have_been_corrected(parcels: Parcels, carried: dict[st
     assert check(parcels, corrected, "", same_person=carried["PatientID"]) == ""
 
 
+def test_who_was_unknown_when_first_scanned_is_asked_about(parcels: Parcels) -> None:
+    parcels.release(image(AGNES | {"PatientName": "UNKNOWN^Female", "PatientBirthDate": ""}))
+    named = waits(parcels, **AGNES)
+    assert check(parcels, named, "") == CALLED_OTHERWISE_WENT
+    assert check(parcels, named, "", same_person="N1") == ""
+
+
 def test_whom_the_images_named_counts_and_not_what_was_first_pushed_of_the_study(parcels: Parcels) -> None:
     parcels.release(image(AGNES))
     with parcels.database.begin() as session:
