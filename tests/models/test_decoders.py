@@ -72,6 +72,8 @@ def test_a_process_that_dies_while_it_decodes_answers_nothing_and_harms_no_other
     writer = os.open(silent, os.O_RDWR)
     try:
         assert decoders.content_digest(fine)
+        # Its process may be about to go: that is not the one which is to die.
+        eventually(lambda: not children(loaded(decoders)))
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(decoders.content_digest, silent)
             decoding = eventually(lambda: _confined(loaded(decoders)))
