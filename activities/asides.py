@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 
 AT_MOST = 300.0
 """Seconds at a time. While bulk goes on they come back as fast as they went, so that nothing starves."""
@@ -30,11 +29,3 @@ class Aside:
             self._left = min(max(self._left + spent, 0.0), AT_MOST)
             self.stands = comes and self._left > (0.0 if self.stands else AT_LEAST)
             return self.stands
-
-
-class Asides:
-    def __init__(self) -> None:
-        self._of: defaultdict[str, Aside] = defaultdict(Aside)
-
-    def of(self, node_id: str) -> Aside:
-        return self._of[node_id]

@@ -27,7 +27,7 @@ NOT_TO_THAT_NODE = (
 )
 
 ANOTHER_WENT_THERE = (
-    "Another person went to your PACS under the ID that it would carry at that Node; "
+    "It would carry another Patient ID at that Node, and whose that is needs a look; "
     "choose another Node, or abandon it."
 )
 

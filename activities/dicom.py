@@ -7,7 +7,7 @@ from collections.abc import Callable
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
-from activities.asides import Asides
+from activities.asides import Aside
 from activities.asking import echo, find, finder
 from activities.border import acts, acts_at_its_own_pace
 from activities.confirming import Confirming
@@ -38,7 +38,7 @@ class DicomActivities:
         self.archive = archive
         self.parallel = parallel
         self.shares = Shares()
-        self.asides = Asides()
+        self.asides: dict[str, Aside] = {}
 
     @acts_at_its_own_pace
     def send(self, sending: Sending) -> SendReport:
@@ -59,7 +59,7 @@ class DicomActivities:
                 parallel=self.parallel,
                 beat=Beats(),
                 cancelled=activity.is_cancelled,
-                aside=self.asides.of(consignment.node_id),
+                aside=self.asides.setdefault(consignment.node_id, Aside()),
             )
             with self.shares.of(consignment.node_id, consignment.peer.name):
                 stopped = sender.run()

@@ -26,7 +26,7 @@ from models.local_patients import (
     reserve,
     why_not_filed_as,
 )
-from models.releasing import Releasing, decided_before
+from models.releasing import Releasing, decided_before, goes_as
 from models.tables import Delivery, Institution
 
 
@@ -111,13 +111,12 @@ class _Entry:
 
     @classmethod
     def of(cls, content: Content, delivery: Delivery) -> _Entry:
-        given, accession = (str(content.get(name, "")).strip() for name in ("patient_id", "accession"))
-        carried = delivery.identity or {}
-        patient_id = given or carried.get("PatientID", "")
+        patient_id, issuer = goes_as(content, delivery.identity, delivery.institution_id)
+        accession = str(content.get("accession", "")).strip()
         return cls(
-            bool(given),
+            bool(str(content.get("patient_id", "")).strip()),
             patient_id,
-            delivery.institution_id if given else carried.get("IssuerOfPatientID", ""),
+            issuer,
             accession,
             content.get("same_person") == patient_id,
             content.get("known_unasked") == patient_id,

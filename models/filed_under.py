@@ -184,9 +184,10 @@ def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[
     if not is_settled(patient, known):
         # Whom nobody knows yet may be the same as somebody who only comes as well.
         known += bearers(session, delivery, patient_id, issuer, by_itself=True)
-        decided = (
-            one for one in releasing(session, delivery) if Identifier.of(one.patient_id, one.issuer) == identifier
-        )
-        known += [arriving(session, session.get_one(Delivery, one.delivery_id)) for one in decided]
+        known += [
+            arriving(session, session.get_one(Delivery, one.delivery_id))
+            for one in releasing(session, delivery)
+            if Identifier.of(one.patient_id, one.issuer) == identifier
+        ]
     is_doubtful = why_not_as_it_is(patient, known) or any(cannot_be_compared(one, patient) for one in known)
     return NEEDS_A_LOOK if is_doubtful else ""

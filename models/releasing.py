@@ -5,7 +5,9 @@ What has been released is read from its delivery; these are not yet, and nobody 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
@@ -26,9 +28,28 @@ class Releasing:
     accession: str
 
 
-def releasing(session: Session, delivery: Delivery) -> tuple[Releasing, ...]:
+def releasing(session: Session, delivery: Delivery, *conditions: ColumnElement[bool]) -> tuple[Releasing, ...]:
     """What people of the delivery's destination have decided about other deliveries, and is not carried out yet."""
-    return _found(session, delivery)
+    own = delivery.institution_id
+    rows = session.execute(
+        select(Delivery.id, Delivery.node_id, Study.StudyInstanceUID, Delivery.identity, OutboxCommand.payload)
+        .join(OutboxCommand, OutboxCommand.subject_id == Delivery.id)
+        .join(Parcel, Parcel.id == Delivery.parcel_id)
+        .join(Arrival, Arrival.id == Parcel.arrival_id)
+        .join(Study, Study.id == Arrival.study_id)
+        .where(
+            OutboxCommand.kind == CommandKind.RELEASE_DELIVERY,
+            OutboxCommand.delivered_at.is_(None),
+            OutboxCommand.institution_id == own,
+            Delivery.id != delivery.id,
+            Delivery.released_at.is_(None),
+            *conditions,
+        )
+    )
+    return tuple(
+        Releasing(delivery_id, node_id, study, *goes_as(entered, identity, own), str(entered.get("accession", "")))
+        for delivery_id, node_id, study, identity, entered in rows
+    )
 
 
 def decided_before(session: Session, delivery: Delivery, command_id: str) -> tuple[Releasing, ...]:
@@ -37,32 +58,11 @@ def decided_before(session: Session, delivery: Delivery, command_id: str) -> tup
     if command is None:
         return ()
     mine = command.created_at, command.id
-    return _found(session, delivery, tuple_(OutboxCommand.created_at, OutboxCommand.id) < mine)
+    return releasing(session, delivery, tuple_(OutboxCommand.created_at, OutboxCommand.id) < mine)
 
 
-def _found(session: Session, delivery: Delivery, *conditions: ColumnElement[bool]) -> tuple[Releasing, ...]:
-    rows = session.execute(
-        select(Delivery.id, Delivery.institution_id, Delivery.node_id, Study.StudyInstanceUID, Delivery.identity)
-        .add_columns(OutboxCommand.payload)
-        .join(OutboxCommand, OutboxCommand.subject_id == Delivery.id)
-        .join(Parcel, Parcel.id == Delivery.parcel_id)
-        .join(Arrival, Arrival.id == Parcel.arrival_id)
-        .join(Study, Study.id == Arrival.study_id)
-        .where(
-            OutboxCommand.kind == CommandKind.RELEASE_DELIVERY,
-            OutboxCommand.delivered_at.is_(None),
-            OutboxCommand.institution_id == delivery.institution_id,
-            Delivery.id != delivery.id,
-            Delivery.released_at.is_(None),
-            *conditions,
-        )
-    )
-    return tuple(
-        Releasing(delivery_id, node_id, study, *_goes_as(identity or {}, entered, own), entered.get("accession", ""))
-        for delivery_id, own, node_id, study, identity, entered in rows
-    )
-
-
-def _goes_as(identity: dict[str, str], entered: dict[str, str], own: str) -> tuple[str, str]:
-    given = entered.get("patient_id", "").strip()
-    return (given, own) if given else (identity.get("PatientID", ""), identity.get("IssuerOfPatientID", ""))
+def goes_as(entered: Mapping[str, Any], carried: Mapping[str, str] | None, own: str) -> tuple[str, str]:
+    """Patient ID and issuer of a release: what was entered, which the destination issues, or what the images carry."""
+    if given := str(entered.get("patient_id", "")).strip():
+        return given, own
+    return (carried["PatientID"], carried["IssuerOfPatientID"]) if carried else ("", "")
