@@ -184,19 +184,15 @@ class Consignment:
         ]
         fresh = insert(LedgerEntry)
         stays = (LedgerEntry.attempt > fresh.excluded.attempt) | (LedgerEntry.accepted & ~fresh.excluded.accepted)
+        said = {name: case((stays, getattr(LedgerEntry, name)), else_=fresh.excluded[name]) for name in SAID}
+        put = fresh.on_conflict_do_update(
+            index_elements=["delivery_id", "node_id", "instance_id"],
+            set_={"wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count, **said},
+        )
         with self.database.begin() as session:
-            session.execute(
-                fresh.on_conflict_do_update(
-                    index_elements=["delivery_id", "node_id", "instance_id"],
-                    set_={
-                        "wire_count": LedgerEntry.wire_count + fresh.excluded.wire_count,
-                        **{
-                            name: case((stays, getattr(LedgerEntry, name)), else_=fresh.excluded[name]) for name in SAID
-                        },
-                    },
-                ),
-                rows,
-            )
+            for row in rows:
+                # Not all as one pipeline: PostgreSQL ends no transaction of a client that stands still amid one.
+                session.execute(put, row)
             if self._was_faulty and any(answer.accepted for answer in answers):
                 delivery = session.get_one(Delivery, self.delivery_id)
                 if not self.is_late(delivery):

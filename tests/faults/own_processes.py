@@ -38,8 +38,7 @@ class Frozen(Fault):
         try:
             before, sent = self._attempts(pushed), self._sent(pushed)
             with second_worker(self.exchange, BULK):
-                # Frozen amid a transaction it keeps its locks until PostgreSQL ends that.
-                eventually(lambda: self._attempts(pushed) > before and self._sent(pushed) > sent, timeout=150)
+                eventually(lambda: self._attempts(pushed) > before and self._sent(pushed) > sent, timeout=60)
                 os.kill(pid, signal.SIGCONT)
         finally:
             os.kill(pid, signal.SIGCONT)
