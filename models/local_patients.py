@@ -15,6 +15,7 @@ from models.domain.identity import (
     another_person,
     cannot_be_compared,
     declared_nhs,
+    may_be_mistyped,
     may_be_twins,
     may_have_married,
     nhs_numbers,
@@ -26,7 +27,8 @@ from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Nod
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
 CALLED_OTHERWISE = (
-    "That local ID is known under another name, as of a twin or before a marriage; not released. "
+    "That local ID is known under another name or birth date, as of a twin, before a marriage or mistyped; "
+    "not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
 NOTHING_SAYS = (
@@ -59,7 +61,7 @@ def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, 
     called_otherwise = nothing_says = agreed = False
     for one in bearers:
         if another_person(one, patient):
-            if not may_have_married(one, patient):
+            if not (may_have_married(one, patient) or may_be_mistyped(one, patient)):
                 return ANOTHERS_ID
             called_otherwise = True
         called_otherwise = called_otherwise or may_be_twins(one, patient)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from models.domain.identity import PatientFacts, agree, declared_nhs
-from models.local_patients import facts_of, known_ids, number_of
+from models.local_patients import ANOTHERS_ID, facts_of, known_ids, number_of, why_not_filed_as
 from models.senders_ids import filed_for, sent_id
 from models.tables import Delivery, LocalPatient, Node
 
@@ -17,7 +17,8 @@ from models.tables import Delivery, LocalPatient, Node
 class Local:
     """As whom the Institution knows the patient; `several` where under more than one ID with this NHS number.
 
-    `sender` is by whose ID of the patient it is known; empty where it is known by the NHS number.
+    `sender` is by whose ID of the patient it is known; empty where it is known by the NHS number. `is_anothers`:
+    whoever is filed under it is somebody else than the images say, whatever the number.
     """
 
     patient_id: str
@@ -26,6 +27,12 @@ class Local:
     nhs_number: str
     several: bool
     sender: str
+    is_anothers: bool
+
+    @property
+    def may_be_filed_as(self) -> str:
+        """The ID that a release can be under; empty where it would be refused."""
+        return "" if self.is_anothers else self.patient_id
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,9 @@ def known_here(session: Session, institution_id: str, said: Mapping[str, Said]) 
     What a sender's ID tells counts only where name and birth date agree.
     """
     by_number = known_ids(session, institution_id, {one.nhs_number for one in said.values()} - {""})
-    found = {key: _local(*by_number[one.nhs_number]) for key, one in said.items() if one.nhs_number in by_number}
+    found = {
+        key: _local(one.patient, by_number[one.nhs_number]) for key, one in said.items() if one.nhs_number in by_number
+    }
     sent = {
         key: its
         for key, one in said.items()
@@ -61,18 +70,22 @@ def known_here(session: Session, institution_id: str, said: Mapping[str, Said]) 
     }
     by_id = filed_for(session, institution_id, set(sent.values()))
     return found | {
-        key: _local(by_id[its], sender=its.sender_id)
+        key: _local(said[key].patient, (by_id[its],), sender=its.sender_id)
         for key, its in sent.items()
         if its in by_id and agree(facts_of(by_id[its]), said[key].patient)
     }
 
 
-def _local(latest: LocalPatient, *others: LocalPatient, sender: str = "") -> Local:
+def _local(patient: PatientFacts, rows: tuple[LocalPatient, ...], sender: str = "") -> Local:
+    """Of `rows`, the latest first, the one that the patient can be filed under."""
+    fitting = [row for row in rows if why_not_filed_as(patient, [facts_of(row)]) != ANOTHERS_ID]
+    best = (*fitting, *rows)[0]
     return Local(
-        latest.patient_id,
-        latest.PatientName,
-        latest.PatientBirthDate,
-        latest.nhs_number,
-        several=bool(others),
+        best.patient_id,
+        best.PatientName,
+        best.PatientBirthDate,
+        best.nhs_number,
+        several=len(rows) > 1,
         sender=sender,
+        is_anothers=not fitting,
     )

@@ -201,7 +201,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         study_date=header.StudyDate,
         accession=header.AccessionNumber,
         identity=goes_as,
-        known_id=local_id(earlier, goes_as, local.patient_id if local else "") if own else "",
+        known_id=local_id(earlier, goes_as, local.may_be_filed_as if local else "") if own else "",
         known_by=local.sender if local else "",
         earlier=earlier,
         others=_others(session, own, header) if own else (),

@@ -79,7 +79,7 @@ class Waiting:
     @property
     def filed_as(self) -> str:
         """The local ID that most likely is right; empty where it best goes as it is, or nothing is known."""
-        return local_id(self.earlier, self.identity, self.local.patient_id if self.local else "")
+        return local_id(self.earlier, self.identity, self.local.may_be_filed_as if self.local else "")
 
     @property
     def seen(self) -> Seen:

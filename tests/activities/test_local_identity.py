@@ -195,20 +195,6 @@ def test_who_has_looked_may_say_so_and_the_record_stays_whose_it_is(parcels: Par
     assert check(parcels, parcels.release(image(AGNES)), "H123") == ""
 
 
-def test_who_has_married_is_filed_under_her_own_id_once_somebody_has_looked(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    released(parcels, parcels.release(image(AGNES)), "H123")
-    married = parcels.release(image(AGNES | {"PatientName": "MARRIED^Agnes"}))
-    assert check(parcels, married, "H123") == CALLED_OTHERWISE
-    assert check(parcels, married, "H123", same_person="H123") == ""
-
-
-def test_nobody_says_so_of_another_person(parcels: Parcels) -> None:
-    parcels.set_node(1, query_back=False)
-    released(parcels, parcels.release(image(AGNES)), "H123")
-    assert check(parcels, parcels.release(image(BORIS)), "H123", same_person="H123") == ANOTHERS_ID
-
-
 def test_a_twin_is_found_in_the_destination_s_own_pacs(parcels: Parcels, pacs: Program) -> None:
     first = parcels.release(image(AGNES))
     released(parcels, first, "H123")

@@ -15,7 +15,7 @@ from models.tables import Delivery
 from tests.activities.parcels import Parcels
 from tests.activities.test_local_identity import AGNES, BORIS, NUMBERED, TWIN, check, image, released
 
-KNOWN = Local("LOC1x", "EXAMPLE^Agnes", "19510203", "", several=False, sender="ZX1")
+KNOWN = Local("LOC1x", "EXAMPLE^Agnes", "19510203", "", several=False, sender="ZX1", is_anothers=False)
 
 
 def known_as(parcels: Parcels, patient: dict[str, Any]) -> Local | None:
@@ -85,7 +85,28 @@ def test_the_nhs_number_comes_first(parcels: Parcels) -> None:
     parcels.set_node(1, query_back=False)
     released(parcels, parcels.release(image(AGNES | NUMBERED)), "LOC2")
     found = known_as(parcels, AGNES | NUMBERED)
-    assert found == Local("LOC2", "EXAMPLE^Agnes", "19510203", NUMBERED["PatientID"], several=False, sender="")
+    number = NUMBERED["PatientID"]
+    assert found == Local("LOC2", "EXAMPLE^Agnes", "19510203", number, several=False, sender="", is_anothers=False)
+
+
+def test_of_several_ids_with_one_nhs_number_one_that_can_be_used_is_taken(parcels: Parcels) -> None:
+    """The number was registered for two people once; the later is not who comes now."""
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES | NUMBERED)), "LOC2")
+    other = image(BORIS | NUMBERED)
+    released(parcels, parcels.release(other), "LOC3")
+    for patient, patient_id in ((AGNES, "LOC2"), (BORIS, "LOC3")):
+        found = known_as(parcels, patient | NUMBERED)
+        assert found is not None
+        assert (found.patient_id, found.several, found.may_be_filed_as) == (patient_id, True, patient_id)
+
+
+def test_an_id_that_would_be_refused_is_not_proposed(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES | NUMBERED)), "LOC2")
+    found = known_as(parcels, BORIS | NUMBERED)
+    assert found is not None
+    assert (found.patient_id, found.is_anothers, found.may_be_filed_as) == ("LOC2", True, "")
 
 
 def test_an_id_is_one_of_its_sender_and_its_issuer() -> None:

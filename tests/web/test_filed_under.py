@@ -98,3 +98,18 @@ def test_its_page_offers_the_same_own_id_as_the_worklist(app: Flask, database: D
     assert send(client, page, f"{page}/release", patient_id="E900002").status_code == 303
     with database.begin() as session:
         assert session.scalars(select(OutboxCommand)).one().payload["patient_id"] == "E900002"
+
+
+def test_an_own_id_of_somebody_else_with_this_number_is_not_filled_in(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    with database.begin() as session:
+        reference = Seed(session, registry).delivery("on-worklist").reference
+        known = LocalPatient(institution_id="ZX2", patient_id="E900002", nhs_number="9990000018", learned_at=now())
+        known.PatientName, known.PatientBirthDate = "SAMPLE^Boris", "19480809"
+        session.add(known)
+    client = sign_in(app, "officer.zx2")
+    text = unescape(client.get("/worklist").text)
+    assert "Not filled in: E900002, known here for this NHS number, is somebody else's." in text
+    assert 'value="E900002"' not in text
+    assert 'value="E900002"' not in unescape(client.get(f"/transactions/{reference}").text)
