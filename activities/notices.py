@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
 
 from sqlalchemy import select
@@ -61,7 +61,8 @@ class NoticeActivities:
     def tell(self, request: NoticeRequest) -> int:
         """Mail the people concerned; how many mails went out. Once for each (key, address), by the table of notices."""
         with self.database.begin() as session:
-            concerned = _concerned(session, request)
+            decider = session.get(Account, request.account_id) if request.account_id else None
+            concerned = replace(_concerned(session, request), decider=decider)
             facts = concerned.facts(session, request, self.url)
             addresses = concerned.addresses(session, OCCASIONS[request.kind].to)
             stands = {side: concerned.stands(session, side) for side in addresses}
@@ -142,6 +143,7 @@ class _Concerned:
     requester: str = ""
     sender: str = ""
     is_fetched: bool = False
+    decider: Account | None = None
 
     @property
     def sides(self) -> dict[str, str]:
@@ -151,6 +153,7 @@ class _Concerned:
             "requester": self.destination,
             "sender": self.source,
             "origin": self.transaction.institution_id,
+            "decider": self.decider.institution_id if self.decider else "",
         }
 
     def addresses(self, session: Session, sides: tuple[str, ...]) -> dict[str, str]:
@@ -159,6 +162,8 @@ class _Concerned:
         for side in sides:
             institution = session.get(Institution, self.sides[side])
             people = {"requester": self.requester, "sender": self.sender}
+            if self.decider and self.decider.email:
+                people["decider"] = self.decider.email
             address = people.get(side, institution.email if institution else "")
             if address and address not in found.values():
                 found[side] = address

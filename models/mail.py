@@ -10,7 +10,7 @@ from email.message import EmailMessage
 @dataclass(frozen=True)
 class Occasion:
     """`to` says which side is told: source, destination, the person who placed a request or
-    a transfer (requester, sender), or whose images they are.
+    a transfer (requester, sender), who took a decision (decider), or whose images they are (origin).
     """
 
     subject: str
@@ -153,6 +153,12 @@ OCCASIONS: Mapping[str, Occasion] = {
         "Support hands this over to you", "Support has left you a note about it, under Support acts.", ("destination",)
     ),
     "arrival-held": Occasion("Study held", "{study} is held. {detail}", ("source",)),
+    "decision-refused": Occasion(
+        "Your decision was not carried out",
+        "What you decided was saved, since the exchange could not act on it at once. Now it can, and does not do so: "
+        "the page says why. Please decide again there.",
+        ("decider",),
+    ),
     "sender-changed": Occasion(
         "Unregistered AE title",
         "Images arrive from {source} and will be held: {detail} If that PACS was changed, register its new AE title.",

@@ -18,6 +18,7 @@ from models.searches import forget_old
 from models.tables import Node, OutboxCommand, now
 from temporal.due import tell_what_is_overdue
 from temporal.gateway import Gateway
+from temporal.late_refusals import tell_who_decided
 from temporal.nightly import Nightly
 from temporal.starts import Start
 from temporal.unfinished import unfinished
@@ -169,6 +170,9 @@ class Relay:
             command.next_try_at = now() + timedelta(seconds=min(30, 2 ** min(command.tried + 2, 5)))
         try:
             refusal = self.gateway.outcome(command)
+            if refusal:
+                # Before the refusal is noted: should the relay be killed in between, it asks and tells again.
+                tell_who_decided(self.gateway, command)
         except Passing as away:
             log.warning("command %s waits: %s", command.id, type(away).__name__)
         else:

@@ -243,12 +243,16 @@ class NodeFacts:
 
 @dataclass(frozen=True)
 class NoticeRequest:
-    """A mail to the people concerned by a delivery or arrival; sent once for each key and address."""
+    """A mail to the people concerned by a delivery or arrival; sent once for each key and address.
+
+    `account_id` is whose decision it is about, where it is about one.
+    """
 
     key: str
     kind: str
     subject_id: str
     detail: str = ""
+    account_id: str = ""
 
 
 class CommandKind(StrEnum):

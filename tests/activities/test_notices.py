@@ -87,11 +87,14 @@ def test_each_occasion_reaches_its_people_without_patient_detail(
         "destination": "imaging@zx2.example",
         "requester": "clinician@zx2.example",
         "origin": "imaging@zx1.example",
+        "decider": "officer@zx2.example",
     }
     # Nobody has asked for what is merely pushed, nor sent it from a page.
     nobody = {"sender"} if kind.startswith("request-") else {"sender", "requester"}
     to = [side for side in OCCASIONS[kind].to if side not in nobody]
-    assert tell(parcels, mailbox.port, NoticeRequest(f"{kind}:1", kind, subject, "It stopped.")) == len(to)
+    account_id = parcels.filling.registry.accounts["officer.zx2"]
+    request = NoticeRequest(f"{kind}:1", kind, subject, "It stopped.", account_id)
+    assert tell(parcels, mailbox.port, request) == len(to)
     mails = by_address(folder)
     assert set(mails) == {sides[side] for side in to}
     for mail in mails.values():

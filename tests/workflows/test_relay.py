@@ -13,6 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from models.db import Database
 from models.domain.contracts import CommandKind, Decision, DeliveryStart, Listing
+from models.domain.errors import PeerUnreachable
 from models.domain.urgency import Urgency
 from models.tables import Arrival, AuditEntry, Delivery, Node, OutboxCommand, now
 from temporal.gateway import Gateway
@@ -73,14 +74,44 @@ async def test_two_relays_and_a_page_at_once_do_a_command_once(stage: Stage, rel
     assert (again(relay.database, row).refusal, again(relay.database, row).delivered_at is None) == ("", False)
 
 
-async def test_a_refused_command_is_delivered_too_and_keeps_its_sentence(stage: Stage, relay: Relay) -> None:
+async def test_a_refused_command_is_delivered_too_and_who_decided_is_told_once(
+    stage: Stage, relay: Relay, engine: WorkflowEnvironment
+) -> None:
     await waiting_for_release(stage, relay.gateway)
     gate = stage.world.answers["send"] = Gate(beating=True)
     rows = [saved(relay.database, CommandKind.RELEASE_DELIVERY, stage.world.delivery_id, who) for who in ("ann", "bob")]
     assert await beside(relay.carry) == 2
     assert again(relay.database, rows[0]).refusal == ""
     assert again(relay.database, rows[1]).refusal.startswith("Too late: it was released by ann at ")
+    # As after a kill between the mail and the note.
+    with relay.database.begin() as session:
+        row = session.get_one(OutboxCommand, rows[1].id)
+        row.delivered_at, row.next_try_at = None, now()
+    assert await beside(relay.carry) == 1
+    await engine.client.get_workflow_handle(f"telling-decision-refused:{rows[1].id}").result()
     gate.opened.set()
+    (refused,) = [notice for notice in stage.world.notices if notice.kind == "decision-refused"]
+    assert (refused.account_id, refused.subject_id) == ("bob", stage.world.delivery_id)
+
+
+async def test_nobody_is_told_of_a_refusal_before_the_engine_can_mail_it(
+    stage: Stage, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waiting_for_release(stage, relay.gateway)
+    row = saved(relay.database, CommandKind.RETRY_DELIVERY, stage.world.delivery_id)
+
+    def away(ask: object) -> None:
+        raise PeerUnreachable("The engine is not answering.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(relay.gateway, "asked", away)
+        await beside(relay.carry)
+    assert again(relay.database, row).delivered_at is None
+    with relay.database.begin() as session:
+        session.get_one(OutboxCommand, row.id).next_try_at = now()
+    assert await beside(relay.carry) == 1
+    assert again(relay.database, row).refusal
+    await stage.until(lambda: "decision-refused" in stage.world.told)
 
 
 async def test_a_form_sent_twice_is_one_command_and_one_audit_entry(stage: Stage, relay: Relay) -> None:
