@@ -9,6 +9,7 @@ import traceback
 import uuid
 
 from pynetdicom.association import Association
+from sqlalchemy.exc import OperationalError
 
 from activities.consignment import Answer, Consignment, Image
 from activities.offering import Pair, offer, offers, taken, why_not_taken
@@ -65,8 +66,7 @@ class Line:
                 self._associate()
         finally:
             self.holds_slot = False
-            with self.database.begin() as session:
-                slots.give_back(session, self.claim)
+            self._give_back()
             self.work.nudge.set()
 
     def whereabouts(self) -> str:
@@ -93,6 +93,20 @@ class Line:
                 raise NoSlot(f"Every association that {self.consignment.peer.name} allows is in use.")
             self.work.over.wait(min(ASK_EVERY * (1 + place.ahead), ASK_SELDOM))
         return False
+
+    def _give_back(self) -> None:
+        """Also when the database is away: once it is back the next attempt would wait for the rest of the lease."""
+        until = time.monotonic() + LEASE.total_seconds()
+        while True:
+            try:
+                with self.database.begin() as session:
+                    slots.give_back(session, self.claim)
+            except OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(ASK_EVERY)
+            else:
+                return
 
     def _associate(self) -> None:
         image: Image | None = None

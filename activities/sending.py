@@ -61,6 +61,8 @@ class Sender:
         self.work = Work()
         self.lines: dict[Future[None], Line] = {}
         self.sent = 0
+        self._answered: list[Answer] = []
+        """What is not in the ledger yet: should the database go away now, it may be back at the end."""
         self._stored: datetime | None = None
         self._noted: datetime | None = None
         self._all_answered = False
@@ -129,17 +131,17 @@ class Sender:
                 return
 
     def _write(self) -> None:
-        answered: list[Answer] = []
         while True:
             try:
-                answered.append(self.work.answers.get_nowait())
+                self._answered.append(self.work.answers.get_nowait())
             except queue.Empty:
                 break
-        if answered:
+        if self._answered:
             failpoint("sending-answered")
-        self.consignment.write(answered)
-        self.sent += len(answered)
-        self._stored = max((answer.at for answer in answered if answer.accepted), default=self._stored)
+        self.consignment.write(self._answered)
+        self.sent += len(self._answered)
+        self._stored = max((answer.at for answer in self._answered if answer.accepted), default=self._stored)
+        self._answered = []
 
     def _note_store(self) -> None:
         if self._stored is not None and self._stored != self._noted:
