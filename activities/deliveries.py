@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of, reassigned_to, redirected_to
-from activities.whose_id import askable, filed_as, of_the_issuer
+from activities.whose_id import EACH_STEP_BY_ITSELF, askable, filed_as, of_an_own_id, of_the_issuer, whose
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
+from models.domain.errors import Passing, Permanent
 from models.domain.identity import BY_A_PERSON, PatientFacts
-from models.domain.lifecycles.delivery import Event
+from models.domain.lifecycles.delivery import Event, State
+from models.domain.lifecycles.node import AWAY
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import bearers, is_settled, why_not_as_it_is, why_not_by_itself
-from models.local_patients import arriving
-from models.tables import Delivery, LedgerEntry, Node, Transaction, TransitionRow
+from models.filed_under import Identifier, bearers, is_settled, why_not_as_it_is, why_not_by_itself
+from models.local_patients import arriving, why_not_filed_as
+from models.tables import Delivery, LedgerEntry, Node, Transaction, TransitionRow, now
+
+ASK_AGAIN = timedelta(seconds=15)
 
 NOT_THERE = "It cannot wait on that worklist, which has the same images already or is not yours; choose another."
 
@@ -30,17 +37,52 @@ ANOTHER_WENT_THERE = (
     "It would carry another Patient ID at that Node, and whose that is needs a look; "
     "choose another Node, or abandon it."
 )
+ANOTHER_IS_THERE = (
+    "That Node has somebody else, or somebody called otherwise, under the Patient ID of these images; "
+    "choose another Node, or abandon it and have it sent again, for its worklist."
+)
 
 
-def _goes_as_another(session: Session, delivery: Delivery, node: Node) -> bool:
-    """Whether that Node takes it under an identifier that nobody has entered or approved, and went with another."""
+def _goes_as_another(session: Session, delivery: Delivery, after: dict[str, Any]) -> bool:
+    """Whether a Node takes it under an identifier that nobody has entered or approved, and went with another."""
     before = delivery.identity or {}
-    after = automatic_identity(session, delivery, node) or {}
     is_same = [before.get(name) == after.get(name) for name in ("PatientID", "IssuerOfPatientID")] == [True, True]
-    if not after or before.get("basis") == BY_A_PERSON or is_same:
-        return False
-    known = bearers(session, delivery, after["PatientID"], after["IssuerOfPatientID"])
-    return bool(why_not_as_it_is(arriving(session, delivery), known))
+    return not is_same and bool(_why_not(session, delivery, after, ()))
+
+
+def _identity_at(session: Session, delivery: Delivery, node: Node) -> dict[str, Any]:
+    """As what that Node would file it; what a person entered stays."""
+    if delivery.identity and delivery.identity["basis"] == BY_A_PERSON:
+        return delivery.identity
+    return automatic_identity(session, delivery, node) or {}
+
+
+def _why_not(session: Session, delivery: Delivery, identity: dict[str, Any], filed: Sequence[PatientFacts]) -> str:
+    """Why it cannot go as `identity`, by what is known here, and whom a PACS has `filed` under that Patient ID."""
+    patient, patient_id, issuer = arriving(session, delivery), identity["PatientID"], identity["IssuerOfPatientID"]
+    if identity["basis"] == BY_A_PERSON:
+        # What is known of it here, who entered it has read.
+        return why_not_filed_as(patient, patient_id, of_an_own_id(session, filed, patient_id, issuer))
+    known = [*bearers(session, delivery, patient_id, issuer), *of_the_issuer(filed, issuer)]
+    return why_not_as_it_is(patient, known, Identifier.of(patient_id, issuer))
+
+
+def _listing(session: Session, delivery: Delivery, in_pacs: Sequence[PatientFacts] | None) -> Listing:
+    """Whether the exchange releases it. Not before its Node could be asked: nothing can be sent there either."""
+    found = delivery.identity
+    if not delivery.worklist.auto_release:
+        return Listing(False, "")
+    if found is None:
+        return Listing(False, "It carries no identifier that could be used as it is; enter the local one.")
+    if parts_the_study(session, delivery, found["PatientID"]):
+        return Listing(False, FILED_OTHERWISE)
+    if delivery.released_at is None:
+        if refused := why_not_by_itself(session, delivery, in_pacs or ()):
+            return Listing(False, refused)
+        if in_pacs is None:
+            words = f"So does the exchange, once {delivery.node.name} can be asked whose the Patient ID is."
+            return Listing(False, words, unasked=True)
+    return Listing(True, f"Released by the exchange; filed under {found['basis']}.")
 
 
 class DeliveryActivities:
@@ -53,27 +95,28 @@ class DeliveryActivities:
         in_pacs = self._in_pacs(delivery_id)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
-            if delivery.released_at is None:
-                # Afterwards it stays what it was released under: a person may have, while this was asked.
-                delivery.identity = automatic_identity(session, delivery)
-            found = delivery.identity
             forwarded = session.get_one(Transaction, delivery.transaction_id).kind == "forward"
-            if not delivery.worklist.auto_release:
-                return Listing(False, "", forwarded)
-            if found is None:
-                words = "It carries no identifier that could be used as it is; enter the local one."
-                return Listing(False, words, forwarded)
-            if parts_the_study(session, delivery, found["PatientID"]):
-                return Listing(False, FILED_OTHERWISE, forwarded)
-            if delivery.released_at is None and (refused := why_not_by_itself(session, delivery, in_pacs)):
-                return Listing(False, refused, forwarded)
-            return Listing(True, f"Released by the exchange; filed under {found['basis']}.", forwarded)
+            if delivery.released_at is not None:
+                # It stays what it was released under: a person may have, while this was asked.
+                return replace(_listing(session, delivery, ()), forwarded=forwarded)
+            delivery.identity = automatic_identity(session, delivery)
+            listing = _listing(session, delivery, in_pacs)
+            delivery.waiting_since = now() if listing.unasked else None
+            # One that counts as away is waited for; one that only did not answer is asked again soon.
+            asks_soon = listing.unasked and delivery.node.state not in AWAY
+            delivery.waiting_until = now() + ASK_AGAIN if asks_soon else None
+            if delivery.state == State.ON_WORKLIST:
+                delivery.state_detail = listing.detail
+            return replace(listing, forwarded=forwarded)
 
-    def _in_pacs(self, delivery_id: str) -> list[PatientFacts]:
-        """Whom the destination's PACS has under what a release by the exchange would use, where that is not known."""
+    def _in_pacs(self, delivery_id: str) -> list[PatientFacts] | None:
+        """Whom the destination's PACS has under what a release by the exchange would use, where that is not known.
+
+        None where it must be asked, and is away.
+        """
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
-            is_due = delivery.worklist.auto_release and delivery.released_at is None
+            is_due = delivery.worklist.auto_release and delivery.released_at is None and delivery.node.query_back
             found = automatic_identity(session, delivery) if is_due else None
             if found is None:
                 return []
@@ -81,7 +124,13 @@ class DeliveryActivities:
             if is_settled(arriving(session, delivery), bearers(session, delivery, patient_id, issuer)):
                 return []
             peer = askable(delivery.node)
-        return of_the_issuer(filed_as(peer, patient_id) or (), issuer) if peer else []
+        try:
+            return of_the_issuer(whose(peer, patient_id, EACH_STEP_BY_ITSELF), issuer) if peer else None
+        except Passing:
+            return None
+        except Permanent:
+            # One that refuses to be asked is not waited for.
+            return []
 
     @acts
     def moved_away(self, question: WorklistQuestion) -> str:
@@ -112,13 +161,25 @@ class DeliveryActivities:
 
     @acts
     def cannot_go_to(self, question: NodeQuestion) -> str:
-        """Why it cannot go to the Node that a person chose; empty when it can. Only reads."""
+        """Why it cannot go to the Node that a person chose; empty when it can. Only reads.
+
+        That Node's PACS is asked, within about three seconds, whose the Patient ID is; one that is away says nothing.
+        """
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
             node = redirected_to(session, delivery, content_of(session, question.content_id))
             if node is None:
                 return NOT_TO_THAT_NODE
-            return ANOTHER_WENT_THERE if _goes_as_another(session, delivery, node) else ""
+            identity = _identity_at(session, delivery, node)
+            if not identity:
+                return ""
+            if identity["basis"] != BY_A_PERSON and _goes_as_another(session, delivery, identity):
+                return ANOTHER_WENT_THERE
+            peer = askable(node)
+        filed = filed_as(peer, identity["PatientID"]) if peer else None
+        with self.database.begin() as session:
+            delivery = session.get_one(Delivery, question.delivery_id)
+            return ANOTHER_IS_THERE if _why_not(session, delivery, identity, filed or ()) else ""
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

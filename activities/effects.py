@@ -51,6 +51,7 @@ def content_of(session: Session, content_id: str) -> Content:
 def _released(session: Session, delivery: Delivery, step: Transition, content: Content) -> None:
     # Told once more after a workflow was run again: the time stands in what is sent, which must not change.
     delivery.released_at, delivery.released_by = delivery.released_at or step.at, step.actor
+    delivery.waiting_since = delivery.waiting_until = None
     given = str(content.get("patient_id", "")).strip()
     accession = str(content.get("accession", "")).strip()
     if not given:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from activities.border import acts
 from activities.effects import Content, content_of
-from activities.whose_id import askable, filed_as, of_the_issuer
+from activities.whose_id import askable, filed_as, of_an_own_id, of_the_issuer
 from models.db import Database
 from models.domain.contracts import LocalIdentityQuestion
-from models.domain.identity import PatientFacts, agree, nhs_numbers
-from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
+from models.domain.identity import PatientFacts
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import Identifier, bearers, why_not_as_it_is
+from models.filed_under import Identifier, bearers, is_known, why_not_as_it_is
 from models.local_accessions import ANOTHERS_ACCESSION, Entered, went_with_another
 from models.local_patients import (
     ANOTHERS_ID,
@@ -27,7 +24,7 @@ from models.local_patients import (
     why_not_filed_as,
 )
 from models.releasing import Releasing, decided_before, goes_as
-from models.tables import Delivery, Institution
+from models.tables import Delivery
 
 
 class LocalIdentityActivities:
@@ -43,8 +40,8 @@ class LocalIdentityActivities:
         Number that went with another patient's study, unless somebody says that it is right.
 
         Looks at what earlier releases have told and, within about three seconds, into the destination's own PACS:
-        one that does not answer knows nothing, and somebody must know whose an entered ID is. With nothing against it
-        such an ID is kept for this patient while the command is carried out, so that of two people who enter it at once
+        one that does not answer knows nothing, and somebody must know whose the ID is. With nothing against it an
+        entered ID is kept for this patient while the command is carried out, so that of two people who enter it at once
         for two patients the later reads that it is another's; who it is of is learned when the release is recorded.
         What others decided before and is not carried out yet counts as released. Idempotent by command.
         """
@@ -69,31 +66,25 @@ class LocalIdentityActivities:
             return refused
         if ahead and _why_not(entry, patient, [*known, *ahead]):
             return DECIDED_BEFORE
+        knows = is_known(patient, known, entry.identifier)
+        if can_say and filed is None and not (knows or entry.known_unasked):
+            return NOBODY_WAS_ASKED
         if not entry.is_given:
             return ""
-        if can_say and filed is None and not entry.known_unasked and not _is_known(patient, known):
-            return NOBODY_WAS_ASKED
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
             entered = Entered(entry.patient_id, entry.accession)
             if not entry.right_accession and went_with_another(session, delivery, entered, before):
                 return ANOTHERS_ACCESSION
-            return reserve(session, delivery, entry.patient_id, question.content_id, same_person=entry.same_person)
+            ticked = entry.same_person
+            return reserve(session, delivery, entry.patient_id, question.content_id, same_person=ticked, is_known=knows)
 
     def _under_the_same(self, entry: _Entry, filed: Sequence[PatientFacts]) -> list[PatientFacts]:
-        """Those whom the PACS has under this ID of this issuer: that of another is another ID (PS3.3 C.7.1.1)."""
+        """Those whom the PACS has under this ID of this issuer."""
         if not entry.is_given:
             return of_the_issuer(filed, entry.issuer)
         with self.database.begin() as session:
-            issuers = {match.IssuerOfPatientID for match in filed} - {"", entry.issuer}
-            foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
-        # Not even an NHS number that is entered as a local ID may be somebody else's.
-        is_number = parse_nhs_number(entry.patient_id) is not None
-        return [
-            one
-            for one in filed
-            if one.IssuerOfPatientID not in foreign and (is_number or not issued_by_nhs(one.IssuerOfPatientID))
-        ]
+            return of_an_own_id(session, filed, entry.patient_id, entry.issuer)
 
 
 @dataclass(frozen=True)
@@ -124,18 +115,18 @@ class _Entry:
             bool(content.get("under_another_id")),
         )
 
+    @property
+    def identifier(self) -> Identifier:
+        return Identifier.of(self.patient_id, self.issuer)
+
     def is_of(self, other: Releasing) -> bool:
         """Whether the other goes under the same identifier."""
-        return Identifier.of(other.patient_id, other.issuer) == Identifier.of(self.patient_id, self.issuer)
+        return Identifier.of(other.patient_id, other.issuer) == self.identifier
 
 
 def _why_not(entry: _Entry, patient: PatientFacts, known: Sequence[PatientFacts]) -> str:
     if not entry.is_given:
-        return why_not_as_it_is(patient, known, same_person=entry.same_person)
+        return why_not_as_it_is(patient, known, entry.identifier, same_person=entry.same_person)
     if names_another(entry.patient_id, patient):
         return ANOTHERS_ID
-    return why_not_filed_as(patient, known, same_person=entry.same_person)
-
-
-def _is_known(patient: PatientFacts, known: Sequence[PatientFacts]) -> bool:
-    return any(agree(one, patient) or nhs_numbers(one) & nhs_numbers(patient) for one in known)
+    return why_not_filed_as(patient, entry.patient_id, known, same_person=entry.same_person)

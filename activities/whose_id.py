@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.asking import find, finder
@@ -14,14 +16,16 @@ from activities.peer import PeerAddress, association
 from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
-from models.domain.nhs_number import issued_by_nhs
-from models.tables import Node
+from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
+from models.tables import Institution, Node
 
 EACH_STEP = 1.0
 """Seconds for each of connecting, association and answer: a person waits for the page."""
+EACH_STEP_BY_ITSELF = 3.0
+"""The same where nobody waits, but the engine for a sign of life."""
 MOST = 20
 """Studies that are looked at: all are of the one patient whose ID was asked for."""
-KEYS = ("IssuerOfPatientID", "PatientName", "PatientBirthDate")
+KEYS = ("IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
 def askable(node: Node) -> PeerAddress | None:
@@ -31,28 +35,44 @@ def askable(node: Node) -> PeerAddress | None:
 
 
 def filed_as(peer: PeerAddress, patient_id: str) -> list[PatientFacts] | None:
-    """Whom the PACS files under exactly this ID; None where it does not say, and what it said until it fell silent."""
-    said: list[PatientFacts] = []
+    """As `whose`, while a person waits; None where it does not say."""
     try:
-        said.extend(_asked(peer, patient_id))
+        return whose(peer, patient_id, EACH_STEP)
     except ExchangeError as silent:
         activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
-        return said or None
+        return None
+
+
+def whose(peer: PeerAddress, patient_id: str, each_step: float) -> list[PatientFacts]:
+    """Whom the PACS files under this ID, in any case. Each step may take `each_step` seconds.
+
+    Of one that falls silent amid its answer, what it has said; else raises why it does not say.
+    """
+    said: list[PatientFacts] = []
+    try:
+        said.extend(_asked(peer, patient_id, each_step))
+    except ExchangeError:
+        if not said:
+            raise
     return said
 
 
-def _asked(peer: PeerAddress, patient_id: str) -> Iterator[PatientFacts]:
-    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2)."""
-    until = time.monotonic() + EACH_STEP
-    with association(replace(peer, dimse_timeout=EACH_STEP), finder(), patience=EACH_STEP) as assoc:
+def _asked(peer: PeerAddress, patient_id: str, each_step: float) -> Iterator[PatientFacts]:
+    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2).
+
+    Many PACS tell capitals from small letters when they look, and not when they file.
+    """
+    until = time.monotonic() + each_step
+    with association(replace(peer, dimse_timeout=each_step), finder(), patience=each_step) as assoc:
         keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
-        for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=patient_id, **keys)):
-            # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
-            if _text(match, "PatientID") == patient_id:
-                issuer, name, born = (_text(match, keyword) for keyword in KEYS)
-                yield PatientFacts(patient_id, issuer, name, born)
-            if seen == MOST or time.monotonic() > until:
-                return
+        for written in dict.fromkeys((patient_id, patient_id.upper(), patient_id.lower())):
+            for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=written, **keys)):
+                # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
+                if _text(match, "PatientID").casefold() == patient_id.casefold():
+                    issuer, name, born, sex = (_text(match, keyword) for keyword in KEYS)
+                    yield PatientFacts(patient_id, issuer, name, born, sex)
+                if seen == MOST or time.monotonic() > until:
+                    return
 
 
 def _text(match: Dataset, keyword: str) -> str:
@@ -64,3 +84,16 @@ def of_the_issuer(filed: Iterable[PatientFacts], issuer: str) -> list[PatientFac
     if issued_by_nhs(issuer):
         return [one for one in filed if not one.IssuerOfPatientID or issued_by_nhs(one.IssuerOfPatientID)]
     return [one for one in filed if one.IssuerOfPatientID == issuer]
+
+
+def of_an_own_id(session: Session, filed: Collection[PatientFacts], patient_id: str, own: str) -> list[PatientFacts]:
+    """Those under this ID of the Institution `own`: that of another issuer is another ID (PS3.3 C.7.1.1)."""
+    issuers = {match.IssuerOfPatientID for match in filed} - {"", own}
+    foreign = set(session.scalars(select(Institution.ods_code).where(Institution.ods_code.in_(issuers))))
+    # Not even an NHS number that is entered as a local ID may be somebody else's.
+    is_number = parse_nhs_number(patient_id) is not None
+    return [
+        one
+        for one in filed
+        if one.IssuerOfPatientID not in foreign and (is_number or not issued_by_nhs(one.IssuerOfPatientID))
+    ]

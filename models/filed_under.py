@@ -15,41 +15,29 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import (
-    PatientFacts,
-    agree,
-    another_person,
-    cannot_be_compared,
-    declared_nhs,
-    looks_otherwise,
-    may_be_mistyped,
-    may_be_twins,
-    may_have_been_unnamed,
-    may_have_married,
-)
+from models.domain.identity import PatientFacts, declared_nhs
 from models.domain.lifecycles.delivery import State
+from models.domain.likeness import Likeness, agrees_in_all, likeness, says_nothing
 from models.domain.nhs_number import ISSUER, issued_by_nhs, parse_nhs_number
 from models.filed_before import went
 from models.local_patients import arriving, bearers_of, facts_of, known_ids
 from models.releasing import releasing
 from models.tables import Arrival, ArrivalInstance, Delivery, Instance, Node, Parcel, Study, Transaction, Worklist
-from models.tables.delivery import PATIENT_ID_IN_ANY_CASE
+from models.tables.delivery import BARE_PATIENT_ID
 
 ANOTHER_WENT = (
-    "Another person went to your PACS under the ID that these images carry; not released. "
+    "Your PACS has another person under the ID that these images carry, or is to get one; not released. "
     "Look in your PACS whose it is, then enter the ID under which you file this patient, or refuse them."
 )
 CALLED_OTHERWISE_WENT = (
-    "Somebody with another name, birth date or sex went to your PACS under the ID that these images carry; "
-    "not released. "
+    "Your PACS has somebody with another name, birth date or sex under the ID that these images carry, or is to get "
+    "one; not released. "
     "Look in your PACS, then tick on your worklist that it is the same person, or enter the ID under which you file "
     "this patient."
 )
 """What crosses the engine; the page names the ID and who it was."""
 NEEDS_A_LOOK = "It is not released by itself: whose the Patient ID is needs a look."
 """Of a release by the exchange, in words for both sides."""
-MAY_BE_THE_SAME = (may_have_married, may_be_mistyped, may_have_been_unnamed)
-"""Of two whom `another_person` parts: whether somebody who has looked may say that they are one."""
 MOST = 500
 """People that are looked at: an ID that a sender gives to all whom it does not know has any number."""
 
@@ -64,6 +52,11 @@ class Identifier(NamedTuple):
     def of(cls, patient_id: str, issuer: str) -> Identifier:
         number = parse_nhs_number(patient_id)
         return cls(number, ISSUER) if number else cls(patient_id.lower(), ISSUER if issued_by_nhs(issuer) else issuer)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is an NHS number: whoever goes under it has it, so that it tells nobody apart."""
+        return parse_nhs_number(self.patient_id) is not None
 
 
 class Bearer(NamedTuple):
@@ -82,13 +75,14 @@ def went_under(
     """
     if not sought:
         return {}
-    issuer, patient = Delivery.identity["IssuerOfPatientID"].astext, func.coalesce(_first_header(), Study.patient)
+    patient_id, issuer = (Delivery.identity[name].astext for name in ("PatientID", "IssuerOfPatientID"))
+    patient = func.coalesce(_first_header(), Study.patient)
     may_be_nhs = func.coalesce(Node.patient_id_may_be_nhs, False)
     on_its_way = Delivery.state.in_((State.WAITING, State.ON_WORKLIST))
     goes_by_itself = and_(on_its_way, Worklist.auto_release, Delivery.released_at.is_(None))
     latest = func.array_agg(aggregate_order_by(Transaction.reference, Delivery.created_at.desc()))
     rows = session.execute(
-        select(PATIENT_ID_IN_ANY_CASE, issuer, patient, may_be_nhs, latest)
+        select(patient_id, issuer, patient, may_be_nhs, latest)
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .join(Worklist, Worklist.id == Delivery.worklist_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
@@ -97,21 +91,21 @@ def went_under(
         .outerjoin(Node, Node.id == Arrival.node_id)
         .where(
             Delivery.institution_id == institution_id,
-            PATIENT_ID_IN_ANY_CASE.in_([func.lower(one.patient_id) for one in sought]),
+            BARE_PATIENT_ID.in_([func.translate(func.lower(one.patient_id), " -", "") for one in sought]),
             issuer != institution_id,
             Delivery.id != but,
             or_(and_(*went()), goes_by_itself) if by_itself else and_(*went()),
         )
-        .group_by(PATIENT_ID_IN_ANY_CASE, issuer, patient, may_be_nhs)
+        .group_by(patient_id, issuer, patient, may_be_nhs)
         .order_by(func.max(Delivery.created_at).desc())
         .limit(MOST)
     )
     found: dict[Identifier, list[Bearer]] = defaultdict(list)
-    for patient_id, its_issuer, stored, is_declared, references in rows:
-        identifier = Identifier.of(patient_id, its_issuer)
+    for its_id, its_issuer, stored, is_declared, references in rows:
+        identifier = Identifier.of(its_id, its_issuer)
         if identifier in sought and stored:
             facts = facts_from_json(stored)
-            who = _who(patient_id, its_issuer, declared_nhs(facts) if is_declared else facts)
+            who = _who(its_id, its_issuer, declared_nhs(facts) if is_declared else facts)
             found[identifier].append(Bearer(who, references[0]))
     return {identifier: tuple(several) for identifier, several in found.items()}
 
@@ -150,23 +144,35 @@ def bearers(
     return [*found, *(bearer.patient for bearer in under.get(sought, ()))]
 
 
-def why_not_as_it_is(patient: PatientFacts, known: Iterable[PatientFacts], *, same_person: bool = False) -> str:
+def why_not_as_it_is(
+    patient: PatientFacts, known: Iterable[PatientFacts], identifier: Identifier, *, same_person: bool = False
+) -> str:
     """Why the patient is not filed under the identifier that the images carry, once these went so; empty if nothing.
 
-    Images that say nothing of their patient are taken by their ID: it is the sender's word. Once somebody has looked,
-    so that two names or birth dates went under it, nobody is asked about these again.
+    Images that say too little of their patient are taken by their ID: it is the sender's word. Once somebody has
+    looked, so that two names or birth dates went under it, nobody is asked about these again.
     """
     went_so = list(known)
-    unlike = [one for one in went_so if another_person(one, patient)]
-    if any(not any(may_be(one, patient) for may_be in MAY_BE_THE_SAME) for one in unlike):
+    found = _likenesses(patient, went_so, identifier)
+    if Likeness.ANOTHER in found:
         return ANOTHER_WENT
-    asks = bool(unlike) or any(may_be_twins(one, patient) or looks_otherwise(one, patient) for one in went_so)
-    return CALLED_OTHERWISE_WENT if asks and not same_person and not is_settled(patient, went_so) else ""
+    asks = Likeness.DOUBTFUL in found and not same_person and not is_settled(patient, went_so)
+    return CALLED_OTHERWISE_WENT if asks else ""
 
 
 def is_settled(patient: PatientFacts, known: Iterable[PatientFacts]) -> bool:
     """Whether one of those who went under an identifier is this patient in every respect."""
-    return any(agree(one, patient) and not looks_otherwise(one, patient) for one in known)
+    return any(agrees_in_all(one, patient) for one in known)
+
+
+def is_known(patient: PatientFacts, known: Iterable[PatientFacts], identifier: Identifier) -> bool:
+    """Whether one of those known under an identifier is certainly this patient."""
+    return Likeness.SAME in _likenesses(patient, known, identifier)
+
+
+def _likenesses(patient: PatientFacts, known: Iterable[PatientFacts], identifier: Identifier) -> set[Likeness]:
+    number_tells = not identifier.is_number
+    return {likeness(one, patient, number_tells=number_tells) for one in known if not says_nothing(one)}
 
 
 def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[PatientFacts] = ()) -> str:
@@ -189,5 +195,5 @@ def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[
             for one in releasing(session, delivery)
             if Identifier.of(one.patient_id, one.issuer) == identifier
         ]
-    is_doubtful = why_not_as_it_is(patient, known) or any(cannot_be_compared(one, patient) for one in known)
-    return NEEDS_A_LOOK if is_doubtful else ""
+    is_silent = Likeness.SILENT in _likenesses(patient, known, identifier) and not is_settled(patient, known)
+    return NEEDS_A_LOOK if is_silent or why_not_as_it_is(patient, known, identifier) else ""

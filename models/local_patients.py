@@ -10,16 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import (
-    PatientFacts,
-    another_person,
-    cannot_be_compared,
-    declared_nhs,
-    may_be_mistyped,
-    may_be_twins,
-    may_have_married,
-    nhs_numbers,
-)
+from models.domain.identity import PatientFacts, declared_nhs, nhs_numbers
+from models.domain.likeness import Likeness, likeness, says_nothing
 from models.domain.nhs_number import ISSUER, parse_nhs_number
 from models.senders_ids import learn_sent_id, sent_id
 from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Node, OutboxCommand, now
@@ -27,16 +19,17 @@ from models.tables import ArrivalInstance, Delivery, Instance, LocalPatient, Nod
 ANOTHERS_ID = "That local ID belongs to another person; not released. Look in your PACS whose it is."
 """What crosses the engine; the page, which has it, names the ID."""
 CALLED_OTHERWISE = (
-    "That local ID is known under another name or birth date, as of a twin, before a marriage or mistyped; "
+    "That local ID is known under another name, sex or birth date, as of a twin, before a marriage or mistyped; "
     "not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
 NOTHING_SAYS = (
-    "Nothing in these images says whether they are of the person whom that local ID is known for; not released. "
+    "These images say too little to tell whether they are of the person whom that local ID is known for; "
+    "not released. "
     "Look in your PACS whose it is, then tick on your worklist that it is the same person, or enter another ID."
 )
 NOBODY_WAS_ASKED = (
-    "Your PACS could not be asked whose that local ID is; not released. "
+    "Your PACS could not be asked whose that ID is; not released. "
     "Release it once your PACS answers, or tick on your worklist that the ID is this patient's."
 )
 DECIDED_BEFORE = (
@@ -53,23 +46,22 @@ def names_another(given: str, patient: PatientFacts) -> bool:
     return number is not None and bool(own) and number not in own
 
 
-def why_not_filed_as(patient: PatientFacts, bearers: Iterable[PatientFacts], *, same_person: bool = False) -> str:
+def why_not_filed_as(
+    patient: PatientFacts, patient_id: str, bearers: Iterable[PatientFacts], *, same_person: bool = False
+) -> str:
     """Why the patient is not filed under the local ID of these `bearers`; empty when nothing is against it.
 
     `same_person`: somebody has looked, and who is called otherwise, or not at all, is the same patient.
     """
-    called_otherwise = nothing_says = agreed = False
-    for one in bearers:
-        if another_person(one, patient):
-            if not (may_have_married(one, patient) or may_be_mistyped(one, patient)):
-                return ANOTHERS_ID
-            called_otherwise = True
-        called_otherwise = called_otherwise or may_be_twins(one, patient)
-        nothing_says = nothing_says or cannot_be_compared(one, patient)
-        agreed = agreed or bool(nhs_numbers(one) & nhs_numbers(patient))
+    number_tells = parse_nhs_number(patient_id) is None
+    found = {likeness(one, patient, number_tells=number_tells) for one in bearers if not says_nothing(one)}
+    if Likeness.ANOTHER in found:
+        return ANOTHERS_ID
     if same_person:
         return ""
-    return CALLED_OTHERWISE if called_otherwise else NOTHING_SAYS if nothing_says and not agreed else ""
+    if Likeness.DOUBTFUL in found:
+        return CALLED_OTHERWISE
+    return NOTHING_SAYS if found and Likeness.SAME not in found else ""
 
 
 def arriving(session: Session, delivery: Delivery) -> PatientFacts:
@@ -133,15 +125,23 @@ def known_ids(session: Session, institution_id: str, numbers: Collection[str]) -
 
 
 def reserve(
-    session: Session, delivery: Delivery, patient_id: str, command_id: str, *, same_person: bool = False
+    session: Session,
+    delivery: Delivery,
+    patient_id: str,
+    command_id: str,
+    *,
+    same_person: bool = False,
+    is_known: bool = False,
 ) -> str:
     """Keep `patient_id` for this patient while `command_id` is carried out; why not, where it cannot be.
 
     Of two who enter it at once for two patients the later is told; what is not released in the end is forgotten.
+    `is_known`: the PACS has this patient under it, so that it does not matter how little is known here.
     """
     patient, row = arriving(session, delivery), _locked(session, delivery.institution_id, patient_id, command_id)
-    if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
-        return "" if same_person and refused in UNLESS_LOOKED_AT else refused
+    if refused := why_not_filed_as(patient, patient_id, bearers_of(session, row.institution_id, patient_id)):
+        may = (same_person and refused in UNLESS_LOOKED_AT) or (is_known and refused == NOTHING_SAYS)
+        return "" if may else refused
     if row.reserved_by is not None:
         row.reserved_by = command_id
         _complete(row, patient)
@@ -154,17 +154,18 @@ def learn(
 ) -> bool:
     """Keep that the Institution files this patient under `patient_id`; False when that is another person's.
 
-    `same_person`: somebody has looked, and who is not called so is the same patient. What an earlier release has
-    told is completed, and never emptied. By which ID the sender calls the patient is kept, too, unless somebody had to
-    look.
+    `same_person`: somebody has looked, and who is not called so is the same patient. They may err: nothing is learned
+    then. What an earlier release has told is completed, and never emptied. By which ID the sender calls the patient is
+    kept, too.
     """
     patient = arriving(session, delivery)
     if names_another(patient_id, patient):
         return False
     row = _locked(session, delivery.institution_id, patient_id, command_id)
-    if refused := why_not_filed_as(patient, bearers_of(session, row.institution_id, patient_id)):
-        # Somebody has looked, and may err: the record stays whose it is.
-        return same_person and refused in UNLESS_LOOKED_AT
+    refused = why_not_filed_as(patient, patient_id, bearers_of(session, row.institution_id, patient_id))
+    if refused or same_person:
+        # Of whom too little is said the PACS may have known more.
+        return refused in ("", NOTHING_SAYS) or (same_person and refused in UNLESS_LOOKED_AT)
     _complete(row, patient)
     row.learned_at, row.reserved_by = at, None
     session.flush()
@@ -193,7 +194,7 @@ def _locked(session: Session, institution_id: str, patient_id: str, command_id: 
     if row.reserved_by is not None:
         command = session.get(OutboxCommand, row.reserved_by, populate_existing=True)
         if command is None or command.delivered_at is not None:
-            row.nhs_number = row.PatientName = row.PatientBirthDate = ""
+            row.nhs_number = row.PatientName = row.PatientBirthDate = row.PatientSex = ""
     return row
 
 
@@ -203,9 +204,11 @@ def forget_unreleased(session: Session) -> None:
 
 
 def _complete(row: LocalPatient, patient: PatientFacts) -> None:
+    """What is known stays: who is the same says the same, or less."""
     row.nhs_number = row.nhs_number or min(nhs_numbers(patient), default="")
-    row.PatientName = patient.PatientName or row.PatientName
-    row.PatientBirthDate = patient.PatientBirthDate or row.PatientBirthDate
+    row.PatientName = row.PatientName or patient.PatientName
+    row.PatientBirthDate = row.PatientBirthDate or patient.PatientBirthDate
+    row.PatientSex = row.PatientSex or patient.PatientSex
 
 
 def _is_known() -> ColumnElement[bool]:
@@ -223,5 +226,6 @@ def facts_of(row: LocalPatient) -> PatientFacts:
         IssuerOfPatientID=row.institution_id,
         PatientName=row.PatientName,
         PatientBirthDate=row.PatientBirthDate,
+        PatientSex=row.PatientSex,
         other_ids=((row.nhs_number, ISSUER),) if row.nhs_number else (),
     )

@@ -19,8 +19,8 @@ from models.domain.lifecycles.node import AWAY
 from models.most_urgent import MOST_URGENT_FIRST
 from models.tables import Delivery, Node, Transaction, now
 
-WAITS_IN = (State.SENDING, State.SENT)
-"""For what is still to be sent, or to be asked whether it has what it accepted."""
+WAITS_IN = (State.ON_WORKLIST, State.SENDING, State.SENT)
+"""To be asked whose a Patient ID is, for what is still to be sent, or to be asked whether it has what it accepted."""
 
 
 @dataclass(frozen=True)

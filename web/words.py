@@ -75,9 +75,9 @@ def phrase(code: str) -> str:
 
 
 def person_name(name: str) -> str:
-    """A DICOM person name (PS3.5 Section 6.2.1) as "FAMILY, Given Middle (Prefix)": its first component group."""
-    name = readable(name)
-    family, given, middle, prefix, suffix = (*(part.strip() for part in name.split("=")[0].split("^")), *[""] * 5)[:5]
+    """A DICOM person name (PS3.5 Section 6.2.1) as "FAMILY, Given Middle (Prefix)": its first group that names any."""
+    group = next((one for one in readable(name).split("=") if one.strip("^ ")), "")
+    family, given, middle, prefix, suffix = (*(part.strip() for part in group.split("^")), *[""] * 5)[:5]
     named = " ".join(part for part in (given, middle, suffix) if part)
     whole = ", ".join(part for part in (family.upper(), named) if part)
     return f"{whole} ({prefix})" if prefix else whole

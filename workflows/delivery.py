@@ -44,6 +44,7 @@ class Delivery:
         self.attempts = Attempts(start, self.node)
         self.confirmation = Confirmation(start, self.node)
         self.moves = 0
+        self.may_be_asked = False
 
     @workflow.run
     async def run(self, start: DeliveryStart) -> str:
@@ -52,6 +53,8 @@ class Delivery:
                 match self.journey.state:
                     case State.WAITING:
                         await self._list()
+                    case State.ON_WORKLIST:
+                        await self._until_decided()
                     case State.SENDING:
                         await self._send()
                     case State.SENT:
@@ -160,6 +163,7 @@ class Delivery:
     def node_answered(self) -> None:
         """Its Node may be used again."""
         self.node.may_go_on = True
+        self.may_be_asked = self.journey.state is State.ON_WORKLIST
 
     @workflow.signal
     def commitment_reported(self) -> None:
@@ -204,13 +208,24 @@ class Delivery:
         self.journey.take(Event.LISTED, detail=listing.detail)
         if listing.forwarded:
             self.journey.tell("delivery-forwarded")
-        if not self._release_if_automatic(listing):
-            self.journey.tell("delivery-on-worklist")
+        self._release_or_tell(listing)
+
+    async def _until_decided(self) -> None:
+        """Or until its Node, which was away, can be asked whose the Patient ID is."""
+        await workflow.wait_condition(lambda: self.may_be_asked or self.journey.state is not State.ON_WORKLIST)
+        if self.journey.state is State.ON_WORKLIST:
+            self.may_be_asked = False
+            self._release_or_tell(await self._listing())
 
     async def _listing(self) -> Listing:
         return await workflow.execute_activity_method(
             DeliveryActivities.put_on_worklist, self.start.delivery_id, **policies.DATABASE
         )
+
+    def _release_or_tell(self, listing: Listing) -> None:
+        """Nobody needs to act while its Node is waited for."""
+        if not (self._release_if_automatic(listing) or listing.unasked) and self.journey.state is State.ON_WORKLIST:
+            self.journey.tell("delivery-on-worklist")
 
     def _release_if_automatic(self, listing: Listing) -> bool:
         # A person may have decided while the worklist was looked at.

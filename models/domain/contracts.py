@@ -171,12 +171,14 @@ class DeliveryStart:
 class Listing:
     """How a delivery stands on its worklist: `automatic` means that the exchange itself releases it.
 
-    `forwarded`: the Institution that got it before has sent it on; its source is told.
+    `forwarded`: the Institution that got it before has sent it on; its source is told. `unasked`: it would be released,
+    but its Node, which is away, must be asked first whose the Patient ID is.
     """
 
     automatic: bool
     detail: str
     forwarded: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 IF_IN_CONFLICT = (
-    "Refuse it, and ask the sender to correct it; if it is right as it is, ask for it as a study with a UID of its own."
+    "Refuse it, and ask the sender to correct it and send it with new UIDs: the same UIDs count as the same images."
 )
 """What to do where the images of a study cannot be about one person."""
 

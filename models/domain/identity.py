@@ -50,7 +50,7 @@ class PatientFacts:
     other_ids: tuple[tuple[str, str], ...] = ()
 
     def same_person_fields(self) -> tuple[str, ...]:
-        """The fields in which images of one study must agree."""
+        """What a header says of its patient, to the letter."""
         named = (self.PatientID, self.IssuerOfPatientID, self.PatientName, self.PatientBirthDate)
         return tuple(map(unpadded, named))
 
@@ -94,14 +94,24 @@ def disagreement(headers: Iterable[PatientFacts], *, patient_id_may_be_nhs: bool
     numbers = set().union(*(nhs_numbers(f, patient_id_may_be_nhs=patient_id_may_be_nhs) for f in seen))
     if len(numbers) > 1:
         return "The images carry different NHS numbers."
-    for name, values in zip(
-        ("Patient IDs", "issuers of the Patient ID", "patient names", "birth dates"),
-        zip(*(facts.same_person_fields() for facts in seen), strict=True),
-        strict=False,
-    ):
-        if len(set(values)) > 1:
-            return f"The images carry different {name}."
+    said: dict[str, set[str] | set[str | tuple[str, str]]] = {
+        "Patient IDs": {unpadded(facts.PatientID) for facts in seen},
+        "issuers of the Patient ID": {unpadded(facts.IssuerOfPatientID) for facts in seen},
+        "patient names": {_name_as_compared(facts.PatientName) for facts in seen},
+        # An image that leaves these out says nothing against the others.
+        "birth dates": {_birth_date(facts) for facts in seen} - {""},
+        "sexes": {facts.PatientSex.strip().upper() for facts in seen} & {"F", "M"},
+    }
+    for what, values in said.items():
+        if len(values) > 1:
+            return f"The images carry different {what}."
     return None
+
+
+def _name_as_compared(name: str) -> str | tuple[str, str]:
+    """Consoles of one hospital write a name in capitals or not, and with a title or not."""
+    named = family_and_given(name)
+    return named if any(named) else folded(name)
 
 
 def another_person(a: PatientFacts, b: PatientFacts) -> bool:
@@ -127,54 +137,10 @@ def may_be_twins(a: PatientFacts, b: PatientFacts) -> bool:
     return _are_given_otherwise(a, b) and not nhs_numbers(a) & nhs_numbers(b)
 
 
-def looks_otherwise(a: PatientFacts, b: PatientFacts) -> bool:
-    """Whether given names or sexes are those of two people, as of twins of whom one was registered as the other."""
-    return _are_given_otherwise(a, b) or {a.PatientSex.strip().upper(), b.PatientSex.strip().upper()} == {"F", "M"}
-
-
 def _are_given_otherwise(a: PatientFacts, b: PatientFacts) -> bool:
     one, other = (_given_names(facts) for facts in (a, b))
     initial = bool(one and other) and 1 in (len(one[0]), len(other[0])) and one[0][0] == other[0][0]
     return bool(one and other) and one[0] != other[0] and not initial
-
-
-def agree(a: PatientFacts, b: PatientFacts) -> bool:
-    """Whether both say the same family name and birth date, and nothing parts them."""
-    families, born = {family_and_given(one.PatientName)[0] for one in (a, b)}, {_birth_date(one) for one in (a, b)}
-    same = len(families) == len(born) == 1 and "" not in families | born
-    return same and not another_person(a, b) and not may_be_twins(a, b)
-
-
-def may_have_married(a: PatientFacts, b: PatientFacts) -> bool:
-    """Whether of two whom `another_person` parts only the family names differ, and both were born on one day."""
-    numbers = nhs_numbers(a), nhs_numbers(b)
-    born = _birth_date(a)
-    return not all(numbers) and bool(born) and born == _birth_date(b) and not may_be_twins(a, b)
-
-
-def may_be_mistyped(a: PatientFacts, b: PatientFacts) -> bool:
-    """Whether of two whom `another_person` parts only the birth dates differ."""
-    return not another_person(replace(a, PatientBirthDate=""), b) and "" not in _names(a) and _names(a) == _names(b)
-
-
-def may_have_been_unnamed(a: PatientFacts, b: PatientFacts) -> bool:
-    """Whether of two whom `another_person` parts one has no birth date, as who was unknown when first scanned."""
-    numbers, others = nhs_numbers(a), nhs_numbers(b)
-    is_contrary = bool(numbers and others) and not numbers & others
-    return not is_contrary and not (_birth_date(a) and _birth_date(b))
-
-
-def _names(facts: PatientFacts) -> tuple[str, str]:
-    return family_and_given(facts.PatientName)
-
-
-def cannot_be_compared(known: PatientFacts, other: PatientFacts) -> bool:
-    """Whether nothing of what is `known` of one person speaks for or against it that the other is the same.
-
-    Of whom nothing is known there is nothing to ask. A given name alone says nothing: too many people share it.
-    """
-    each = [(nhs_numbers(one), _birth_date(one), family_and_given(one.PatientName)[0]) for one in (known, other)]
-    return any(each[0]) and not any(ours and theirs for ours, theirs in zip(*each, strict=True))
 
 
 def _given_names(facts: PatientFacts) -> list[str]:
@@ -193,8 +159,16 @@ def _birth_date(facts: PatientFacts) -> str:
 
 
 def folded(name: str) -> str:
-    """A part of a name as it is compared: letters without case, accents, blanks and hyphens."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name))).casefold()
+    """A part of a name as it is compared: letters without case, accents, blanks and hyphens.
+
+    Vowel signs are no accents: in many writings only they tell two names apart.
+    """
+    return "".join(filter(_is_letter, unicodedata.normalize("NFKD", name))).casefold()
+
+
+def _is_letter(character: str) -> bool:
+    is_accent = "\u0300" <= character <= "\u036f"
+    return character.isalnum() or (unicodedata.category(character).startswith("M") and not is_accent)
 
 
 def family_and_given(person_name: str) -> tuple[str, str]:

@@ -159,7 +159,7 @@ def _possible(f: Facts) -> str:
 
 def _decides(f: Facts) -> str:
     if f.in_conflict:
-        return "refuses it and asks the sender to correct it, or rings support if it is right as it is."
+        return "refuses it and asks the sender to correct it and send it with new UIDs."
     return "decides."
 
 
@@ -248,7 +248,7 @@ SENTENCES: Mapping[tuple[str, StrEnum], Say] = {
     ),
     ("delivery", D.DIFFERS_AT_DESTINATION): lambda f: (
         f"{_why(f'{f.node} files this study under other identifiers', f.detail)} "
-        f"{f.destination}'s PACS officer corrects it there, then retries."
+        f"{f.destination}'s PACS officer corrects it there, then has it asked again."
     ),
     ("delivery", D.CONFIRMED): lambda f: (
         f"Confirmed: {_are(f.present, f.total)} in {f.node}, {by_its_word(f.detail)}".rstrip()

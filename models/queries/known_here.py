@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from models.domain.identity import PatientFacts, agree, declared_nhs
+from models.domain.identity import PatientFacts, declared_nhs
+from models.domain.likeness import Likeness, likeness
 from models.local_patients import ANOTHERS_ID, facts_of, known_ids, number_of, why_not_filed_as
 from models.senders_ids import filed_for, sent_id
 from models.tables import Delivery, LocalPatient, Node
@@ -72,13 +73,13 @@ def known_here(session: Session, institution_id: str, said: Mapping[str, Said]) 
     return found | {
         key: _local(said[key].patient, (by_id[its],), sender=its.sender_id)
         for key, its in sent.items()
-        if its in by_id and agree(facts_of(by_id[its]), said[key].patient)
+        if its in by_id and likeness(facts_of(by_id[its]), said[key].patient) is Likeness.SAME
     }
 
 
 def _local(patient: PatientFacts, rows: tuple[LocalPatient, ...], sender: str = "") -> Local:
     """Of `rows`, the latest first, the one that the patient can be filed under."""
-    fitting = [row for row in rows if why_not_filed_as(patient, [facts_of(row)]) != ANOTHERS_ID]
+    fitting = [row for row in rows if why_not_filed_as(patient, row.patient_id, [facts_of(row)]) != ANOTHERS_ID]
     best = (*fitting, *rows)[0]
     return Local(
         best.patient_id,

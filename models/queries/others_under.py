@@ -32,15 +32,16 @@ def others_under(
     }
     went = went_under(session, institution_id, set(filed.values()))
     return {
-        key: _contrary(waiting[key][1], went[identifier])
+        key: _contrary(waiting[key][1], went[identifier], identifier)
         for key, identifier in filed.items()
-        if identifier in went and why_not_as_it_is(waiting[key][1], [bearer.patient for bearer in went[identifier]])
+        if identifier in went
+        and why_not_as_it_is(waiting[key][1], [bearer.patient for bearer in went[identifier]], identifier)
     }
 
 
-def _contrary(patient: PatientFacts, went: Sequence[Bearer]) -> tuple[Other, ...]:
+def _contrary(patient: PatientFacts, went: Sequence[Bearer], identifier: Identifier) -> tuple[Other, ...]:
     return tuple(
         Other(bearer.patient, bearer.reference, refused == CALLED_OTHERWISE_WENT)
         for bearer in went
-        if (refused := why_not_as_it_is(patient, [bearer.patient]))
+        if (refused := why_not_as_it_is(patient, [bearer.patient], identifier))
     )

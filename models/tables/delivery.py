@@ -68,10 +68,13 @@ class Delivery(Base):
 # Spelt out, since an index is only used for the very expression that it was made for.
 ACCESSION_IN_ANY_CASE = func.lower(Delivery.identity.op("->>")(literal_column("'AccessionNumber'")))
 
-PATIENT_ID_IN_ANY_CASE = func.lower(Delivery.identity.op("->>")(literal_column("'PatientID'")))
+BARE_PATIENT_ID = func.translate(
+    func.lower(Delivery.identity.op("->>")(literal_column("'PatientID'"))), literal_column("' -'"), literal_column("''")
+)
+"""In one case, and without what parts the digits of an NHS number."""
 
 Index("ix_delivery_accession", Delivery.institution_id, ACCESSION_IN_ANY_CASE)
-Index("ix_delivery_patient_id", Delivery.institution_id, PATIENT_ID_IN_ANY_CASE)
+Index("ix_delivery_patient_id", Delivery.institution_id, BARE_PATIENT_ID)
 Index("ix_delivery_state", Delivery.state, Delivery.institution_id)
 Index("ix_delivery_waiting", Delivery.waiting_since, postgresql_where=Delivery.waiting_since.is_not(None))
 

@@ -73,10 +73,11 @@ class Parcels:
             assert arrival is not None
             worklist = session.get_one(Worklist, self.filling.registry.worklists["ZX2"])
             delivery_id = open_delivery(session, arrival, worklist, sealed=sealed).id
-        DeliveryActivities(self.database).put_on_worklist(delivery_id)
+        self.environment.run(DeliveryActivities(self.database).put_on_worklist, delivery_id)
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
             delivery.released_at, delivery.released_by, delivery.state = now(), "exchange", "sending"
+            delivery.waiting_since = delivery.waiting_until = None
         return delivery_id
 
     def seal(self, delivery_id: str) -> None:

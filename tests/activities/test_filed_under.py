@@ -192,12 +192,6 @@ def test_nor_whom_only_the_pacs_knows_otherwise(parcels: Parcels, pacs: Program,
     assert listed(parcels, arrives(parcels, AGNES | carried)).automatic
 
 
-def test_a_pacs_that_does_not_answer_keeps_nothing_back(parcels: Parcels) -> None:
-    by_itself(parcels)
-    parcels.set_node(1, query_back=True)
-    assert listed(parcels, arrives(parcels, AGNES)).automatic
-
-
 def test_nor_while_a_person_releases_another_under_it(parcels: Parcels) -> None:
     entered(parcels, waits(parcels, **AGNES), "")
     by_itself(parcels)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from models.domain.identity import PatientFacts, cannot_be_compared
 from models.local_patients import CALLED_OTHERWISE, NOTHING_SAYS
 from models.tables import Delivery, LocalPatient, SendersId
 from tests.activities.parcels import Parcels
 from tests.activities.test_local_identity import (
     AGNES,
+    NUMBERED,
     TWIN,
     check,
     image,
@@ -56,18 +56,37 @@ def test_the_record_stays_whose_it_is(parcels: Parcels) -> None:
         assert session.get(SendersId, ("ZX2", "ZX1", "ZX1", "N9")) is None, "who has looked may err"
 
 
+def test_of_two_decided_at_once_the_later_is_asked(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    agnes, nameless = parcels.release(image(AGNES)), parcels.release(image(NAMELESS))
+    assert check(parcels, agnes, "H123") == ""
+    assert check(parcels, nameless, "H123") == NOTHING_SAYS
+
+
 @pytest.mark.usefixtures("first")
-def test_where_both_are_released_at_once_the_later_is_not_sent(parcels: Parcels) -> None:
-    nameless = parcels.release(image(NAMELESS))
-    released(parcels, nameless, "H123")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"PatientName": "EXAMPLE"},
+        {"PatientBirthDate": "19510203"},
+        {"PatientName": "EXAMPLE^Agnes"},
+        {"PatientName": "EXAMPLE^A", "PatientBirthDate": "19510203"},
+        {"PatientName": "EXAMPLE^Agnes", "PatientBirthDate": "19510000"},
+    ],
+)
+def test_too_little_that_agrees_is_not_enough(parcels: Parcels, said: dict[str, str]) -> None:
+    vague = parcels.release(image(NAMELESS | said))
+    assert check(parcels, vague, "H123") == NOTHING_SAYS
+    released(parcels, vague, "H123", same_person="H123")
     with parcels.database.begin() as session:
-        assert session.get_one(Delivery, nameless).identity is None
+        record = session.get_one(LocalPatient, ("ZX2", "H123"))
+        assert (record.PatientName, record.PatientBirthDate) == ("EXAMPLE^Agnes", "19510203")
 
 
-@pytest.mark.usefixtures("first")
-@pytest.mark.parametrize("said", [{"PatientName": "EXAMPLE"}, {"PatientBirthDate": "19510203"}])
-def test_one_thing_that_agrees_is_enough(parcels: Parcels, said: dict[str, str]) -> None:
-    assert check(parcels, parcels.release(image(NAMELESS | said)), "H123") == ""
+def test_the_nhs_number_is_enough(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    released(parcels, parcels.release(image(AGNES | NUMBERED)), "H123")
+    assert check(parcels, parcels.release(image(NUMBERED | {"PatientName": "", "PatientBirthDate": ""})), "H123") == ""
 
 
 @pytest.mark.usefixtures("first")
@@ -89,25 +108,3 @@ def test_whom_the_destination_s_own_pacs_knows_counts(parcels: Parcels, pacs: Pr
     assert parcels.send(first).accepted == 1
     unlearned(parcels)
     assert check(parcels, parcels.release(image(NAMELESS)), "H123") == NOTHING_SAYS
-
-
-ADA = PatientFacts("H1", "ZX1", "EXAMPLE^ADA", "19700101", "F", (("9990000018", "NHS"),))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        PatientFacts(PatientName="example"),
-        PatientFacts(PatientBirthDate="1970.01.01"),
-        PatientFacts("9990000026", "NHS"),
-    ],
-)
-def test_whatever_both_say_can_be_compared(other: PatientFacts) -> None:
-    assert not cannot_be_compared(ADA, other)
-
-
-def test_what_only_one_says_cannot() -> None:
-    assert cannot_be_compared(ADA, PatientFacts("H1", "ZX1", "^ADA", "", "F"))
-    assert cannot_be_compared(PatientFacts(PatientName="EXAMPLE^ADA"), PatientFacts(PatientBirthDate="19700101"))
-    assert not cannot_be_compared(PatientFacts("H1", "ZX1", "", "", "F"), ADA), "of the one nothing is known"
-    assert not cannot_be_compared(PatientFacts(PatientName="^ADA"), PatientFacts(PatientName="^ADA"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins, may_have_married
+from models.domain.identity import PatientFacts, another_person, declared_nhs, may_be_twins
 from models.domain.nhs_number import ISSUER, OID
 
 FIRST, SECOND, INVALID = "9990000018", "9990000026", "9990000019"
@@ -137,20 +137,3 @@ def test_another_given_name_is_a_twin_s(one: str, other: str, twins: bool) -> No
     assert may_be_twins(PatientFacts(PatientName=one), PatientFacts(PatientName=other)) is twins
     same = PatientFacts(PatientName=one, other_ids=number), PatientFacts(PatientName=other, other_ids=number)
     assert not may_be_twins(*same), "one NHS number is one person, whatever they are called"
-
-
-@pytest.mark.parametrize(
-    ("other", "married"),
-    [
-        (PatientFacts(PatientName="MARRIED^Agnes", PatientBirthDate="19510203"), True),
-        (PatientFacts(PatientName="MARRIED^Agnes", PatientBirthDate="1951.02.03"), True),
-        (PatientFacts(PatientName="MARRIED^Berta", PatientBirthDate="19510203"), False),
-        (PatientFacts(PatientName="MARRIED^Agnes", PatientBirthDate="19510204"), False),
-        (PatientFacts(PatientName="MARRIED^Agnes"), False),
-    ],
-)
-def test_who_is_born_on_one_day_may_have_married(other: PatientFacts, married: bool) -> None:
-    maiden = PatientFacts(PatientName="EXAMPLE^Agnes", PatientBirthDate="19510203")
-    assert may_have_married(maiden, other) is may_have_married(other, maiden) is married
-    numbered = [replace(maiden, other_ids=(("9990000018", "NHS"),)), replace(other, other_ids=(("9990000026", "NHS"),))]
-    assert not may_have_married(*numbered)

@@ -74,6 +74,19 @@ class TestDisagreement:
     def test_padding_means_nothing(self) -> None:
         assert disagreement([PERSON, replace(PERSON, PatientID="H123 ", PatientName="EXAMPLE^ADA\0")]) is None
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(PERSON, PatientName="Example^Ada^^Mrs"),
+            replace(PERSON, PatientBirthDate=""),
+            replace(PERSON, PatientBirthDate="1970.01.01"),
+            replace(PERSON, PatientSex=""),
+            replace(PERSON, PatientSex="O"),
+        ],
+    )
+    def test_how_it_is_written_and_what_is_left_out_means_nothing(self, other: PatientFacts) -> None:
+        assert disagreement([replace(PERSON, PatientSex="F"), other, PERSON]) is None
+
     def test_an_image_without_the_nhs_number_agrees_with_one_that_has_it(self) -> None:
         assert disagreement([PERSON, replace(PERSON, other_ids=())]) is None
 
@@ -86,6 +99,8 @@ class TestDisagreement:
             (replace(PERSON, PatientName="EXAMPLE^BEA"), "names"),
             (replace(PERSON, PatientName=""), "names"),
             (replace(PERSON, PatientBirthDate="19700102"), "birth dates"),
+            (replace(PERSON, PatientName="=\u5c71\u7530^\u592a\u90ce"), "names"),
+            (replace(PERSON, PatientSex="M"), "sexes"),
             (replace(PERSON, other_ids=((SECOND, ISSUER),)), "NHS numbers"),
             (replace(PERSON, other_ids=((SECOND, OID),)), "NHS numbers"),
         ],

@@ -65,7 +65,7 @@ def test_who_has_looked_says_whose_images_without_a_name_are(
     client = sign_in(app, "officer.zx2")
     gateway.answer = NOTHING_SAYS
     answer = release(client, only, **{f"patient_id-{only}": "H123"})
-    assert "Nothing in these images says whether they are of the person" in answer.text
+    assert "These images say too little to tell whether they are of the person" in answer.text
     assert f"H123 is known here for EXAMPLE, Anna. {SAME_PERSON}" in shown(client)
     gateway.answer = ""
     tick = {f"same_person-{only}": "H123"}

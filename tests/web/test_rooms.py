@@ -258,6 +258,7 @@ def test_health_names_what_is_not_ready(database: Database) -> None:
 
 def test_words() -> None:
     assert person_name("EXAMPLE^Agnes^Ann^Mrs^MBE=other") == "EXAMPLE, Agnes Ann MBE (Mrs)"
+    assert person_name("=\u5c71\u7530^\u592a\u90ce=yamada^taro") == "\u5c71\u7530, \u592a\u90ce"
     assert person_name("") == ""
     assert person_name("EXAMPLE\u202e^Agnes") == "EXAMPLE\ufffd, Agnes"
     assert identifier("H1\u202e32") == "H1\ufffd32"

@@ -24,7 +24,7 @@ MIXED = PatientFacts("MX1", "", "MIXED^One", "19510203", "F", (("9990000018", "N
 DIFFERENT = PatientFacts("MX2", "", "DIFFERENT^Two", "19600405", "M", ())
 PATIENTS = ("MIXED, One", "3 February 1951", "MX1", "DIFFERENT, Two", "5 April 1960", "MX2")
 WHY = "The images carry different Patient IDs."
-REFUSES = "ZX1's PACS officer refuses it and asks the sender to correct it, or rings support if it is right as it is."
+REFUSES = "ZX1's PACS officer refuses it and asks the sender to correct it and send it with new UIDs."
 
 
 @pytest.fixture
