@@ -101,12 +101,12 @@ class DeliveryActivities:
                 return replace(_listing(session, delivery, ()), forwarded=forwarded)
             delivery.identity = automatic_identity(session, delivery)
             listing = _listing(session, delivery, in_pacs)
+            if delivery.state == State.ON_WORKLIST and (listing.unasked or delivery.waiting_since):
+                delivery.state_detail = listing.detail
             delivery.waiting_since = now() if listing.unasked else None
             # One that counts as away is waited for; one that only did not answer is asked again soon.
             asks_soon = listing.unasked and delivery.node.state not in AWAY
             delivery.waiting_until = now() + ASK_AGAIN if asks_soon else None
-            if delivery.state == State.ON_WORKLIST:
-                delivery.state_detail = listing.detail
             return replace(listing, forwarded=forwarded)
 
     def _in_pacs(self, delivery_id: str) -> list[PatientFacts] | None:

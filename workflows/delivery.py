@@ -44,7 +44,8 @@ class Delivery:
         self.attempts = Attempts(start, self.node)
         self.confirmation = Confirmation(start, self.node)
         self.moves = 0
-        self.may_be_asked = False
+        # Of a workflow that is run again, or goes on in a new history, nobody knows whether its Node was to be asked.
+        self.may_be_asked = start.state == State.ON_WORKLIST
 
     @workflow.run
     async def run(self, start: DeliveryStart) -> str:

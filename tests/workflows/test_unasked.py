@@ -46,3 +46,10 @@ async def test_a_person_need_not_wait_for_it(stage: Stage) -> None:
     assert await handle.result() == "confirmed"
     assert stage.world.steps[1].actor == "ann"
     assert stage.world.done.count("list") == 1
+
+
+async def test_one_that_is_run_again_asks_again(stage: Stage) -> None:
+    """The word that it waited for may have come to the run before."""
+    handle = await stage.delivery(state="on-worklist")
+    assert await handle.result() == "confirmed"
+    assert stage.world.walk == ["delivery.released", "delivery.sent", "delivery.confirmed"]
