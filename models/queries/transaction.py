@@ -195,7 +195,7 @@ def transaction(session: Session, viewer: Viewer, reference: str) -> Transaction
         present=standing.present,
         total=standing.total or (arrival.count if arrival else 0),
         patient=patient_of(request) if request and viewer.sees_patients else header.patient,
-        patients=patients_of(session, arrival) if arrival and viewer.sees_patients else (),
+        patients=patients_of(session, viewer, arrival) if arrival and viewer.sees_patients else (),
         conflict=standing.conflict,
         description=header.StudyDescription,
         study_date=header.StudyDate,

@@ -100,6 +100,18 @@ def test_each_patient_is_seen_by_whoever_may(app: Flask, database: Database, reg
     assert sign_in(app, "officer.zx3").get(f"/transactions/{reference}").status_code == 404
 
 
+def test_beside_what_else_came_of_the_study_the_other_patient_is_seen(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    first, second = held_for_another(database, registry)
+    client = sign_in(app, "officer.zx1")
+    for page in (f"/transactions/{second}", "/held"):
+        text = client.get(page).text
+        assert not [words for words in PATIENTS if words not in text], page
+    assert "DIFFERENT, Two" not in client.get(f"/transactions/{first}").text, "it is held for something else"
+    assert "MIXED, One" not in sign_in(app, "support.zx3").get(f"/transactions/{second}").text
+
+
 def test_it_is_neither_assigned_nor_matched_all_the_same(app: Flask, database: Database, registry: Registry) -> None:
     reference = mixed(database, registry)
     with database.begin() as session:
@@ -138,9 +150,14 @@ def test_once_the_other_images_are_refused_it_may_be_assigned(
     assert "PACS officer decides" in client.get(page).text
 
 
-def test_a_patient_of_other_images_is_not_shown(app: Flask, database: Database, registry: Registry) -> None:
+def test_whose_the_other_images_are_is_not_shown_to_another_institution(
+    app: Flask, database: Database, registry: Registry
+) -> None:
+    """They may have gone to a third."""
     _, second = held_for_another(database, registry)
-    text = sign_in(app, "officer.zx1").get(f"/transactions/{second}").text
+    with database.begin() as session:
+        session.scalars(select(Transaction).where(Transaction.reference == second)).one().destination_id = "ZX2"
+    text = sign_in(app, "officer.zx2").get(f"/transactions/{second}").text
     assert "DIFFERENT, Two" in text
     assert "MIXED" not in text
 
