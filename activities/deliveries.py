@@ -21,7 +21,7 @@ from models.domain.identity import BY_A_PERSON, PatientFacts
 from models.domain.lifecycles.delivery import Event, State
 from models.domain.lifecycles.node import AWAY
 from models.filed_before import FILED_OTHERWISE, parts_the_study
-from models.filed_under import Identifier, bearers, is_settled, why_not_as_it_is, why_not_by_itself
+from models.filed_under import Identifier, bearers, is_settled, went_under, why_not_as_it_is, why_not_by_itself
 from models.local_patients import arriving, why_not_filed_as
 from models.tables import Delivery, LedgerEntry, Node, Transaction, TransitionRow, now
 
@@ -41,6 +41,22 @@ ANOTHER_IS_THERE = (
     "That Node has somebody else, or somebody called otherwise, under the Patient ID of these images; "
     "choose another Node, or abandon it and have it sent again, for its worklist."
 )
+
+IT_DOES_NOT_SAY = (
+    "That Node cannot be asked at present whose the Patient ID is, so that nothing is sent there; "
+    "try again once it answers, or choose another Node."
+)
+
+
+def _can_say(node: Node) -> bool:
+    return node.query_back and node.receives
+
+
+def _has_it(session: Session, delivery: Delivery, node: Node, identity: dict[str, Any]) -> bool:
+    """Whether the exchange itself has filed exactly this patient so at that Node."""
+    identifier = Identifier.of(identity["PatientID"], identity["IssuerOfPatientID"])
+    went = went_under(session, delivery.institution_id, {identifier}, but=delivery.id, node_id=node.id)
+    return is_settled(arriving(session, delivery), (bearer.patient for bearer in went.get(identifier, ())))
 
 
 def _goes_as_another(session: Session, delivery: Delivery, after: dict[str, Any]) -> bool:
@@ -63,7 +79,7 @@ def _why_not(session: Session, delivery: Delivery, identity: dict[str, Any], fil
     if identity["basis"] == BY_A_PERSON:
         # What is known of it here, who entered it has read.
         return why_not_filed_as(patient, patient_id, of_an_own_id(session, filed, patient_id, issuer))
-    known = [*bearers(session, delivery, patient_id, issuer), *of_the_issuer(filed, issuer)]
+    known = [*bearers(session, delivery, patient_id, issuer), *of_the_issuer(filed, patient_id, issuer)]
     return why_not_as_it_is(patient, known, Identifier.of(patient_id, issuer))
 
 
@@ -80,7 +96,7 @@ def _listing(session: Session, delivery: Delivery, in_pacs: Sequence[PatientFact
         if refused := why_not_by_itself(session, delivery, in_pacs or ()):
             return Listing(False, refused)
         if in_pacs is None:
-            words = f"So does the exchange, once {delivery.node.name} can be asked whose the Patient ID is."
+            words = f"It goes by itself once {delivery.node.name} can be asked whose the Patient ID is."
             return Listing(False, words, unasked=True)
     return Listing(True, f"Released by the exchange; filed under {found['basis']}.")
 
@@ -116,16 +132,14 @@ class DeliveryActivities:
         """
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, delivery_id)
-            is_due = delivery.worklist.auto_release and delivery.released_at is None and delivery.node.query_back
-            found = automatic_identity(session, delivery) if is_due else None
-            if found is None:
+            is_due = delivery.worklist.auto_release and delivery.released_at is None
+            found = automatic_identity(session, delivery) if is_due and _can_say(delivery.node) else None
+            if found is None or _has_it(session, delivery, delivery.node, found):
                 return []
             patient_id, issuer = found["PatientID"], found["IssuerOfPatientID"]
-            if is_settled(arriving(session, delivery), bearers(session, delivery, patient_id, issuer)):
-                return []
             peer = askable(delivery.node)
         try:
-            return of_the_issuer(whose(peer, patient_id, EACH_STEP_BY_ITSELF), issuer) if peer else None
+            return of_the_issuer(whose(peer, patient_id, EACH_STEP_BY_ITSELF), patient_id, issuer) if peer else None
         except Passing:
             return None
         except Permanent:
@@ -163,7 +177,7 @@ class DeliveryActivities:
     def cannot_go_to(self, question: NodeQuestion) -> str:
         """Why it cannot go to the Node that a person chose; empty when it can. Only reads.
 
-        That Node's PACS is asked, within about three seconds, whose the Patient ID is; one that is away says nothing.
+        That Node's PACS is asked, within about three seconds, whose the Patient ID is.
         """
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
@@ -176,10 +190,14 @@ class DeliveryActivities:
             if identity["basis"] != BY_A_PERSON and _goes_as_another(session, delivery, identity):
                 return ANOTHER_WENT_THERE
             peer = askable(node)
+            if not _can_say(node) or _has_it(session, delivery, node, identity):
+                return ""
         filed = filed_as(peer, identity["PatientID"]) if peer else None
+        if filed is None:
+            return IT_DOES_NOT_SAY
         with self.database.begin() as session:
             delivery = session.get_one(Delivery, question.delivery_id)
-            return ANOTHER_IS_THERE if _why_not(session, delivery, identity, filed or ()) else ""
+            return ANOTHER_IS_THERE if _why_not(session, delivery, identity, filed) else ""
 
     @acts
     def forget_answers(self, delivery_id: str) -> None:

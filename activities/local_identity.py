@@ -82,7 +82,7 @@ class LocalIdentityActivities:
     def _under_the_same(self, entry: _Entry, filed: Sequence[PatientFacts]) -> list[PatientFacts]:
         """Those whom the PACS has under this ID of this issuer."""
         if not entry.is_given:
-            return of_the_issuer(filed, entry.issuer)
+            return of_the_issuer(filed, entry.patient_id, entry.issuer)
         with self.database.begin() as session:
             return of_an_own_id(session, filed, entry.patient_id, entry.issuer)
 

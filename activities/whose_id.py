@@ -16,7 +16,7 @@ from activities.peer import PeerAddress, association
 from models.domain.errors import ExchangeError
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
-from models.domain.nhs_number import issued_by_nhs, parse_nhs_number
+from models.domain.nhs_number import issued_by_nhs, parse_nhs_number, spaced
 from models.tables import Institution, Node
 
 EACH_STEP = 1.0
@@ -24,7 +24,7 @@ EACH_STEP = 1.0
 EACH_STEP_BY_ITSELF = 3.0
 """The same where nobody waits, but the engine for a sign of life."""
 MOST = 20
-"""Studies that are looked at: all are of the one patient whose ID was asked for."""
+"""Patients that are looked at, whatever number of studies each has."""
 KEYS = ("IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
@@ -58,32 +58,39 @@ def whose(peer: PeerAddress, patient_id: str, each_step: float) -> list[PatientF
 
 
 def _asked(peer: PeerAddress, patient_id: str, each_step: float) -> Iterator[PatientFacts]:
-    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2).
-
-    Many PACS tell capitals from small letters when they look, and not when they file.
-    """
+    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2); each patient once."""
     until = time.monotonic() + each_step
+    seen: set[PatientFacts] = set()
     with association(replace(peer, dimse_timeout=each_step), finder(), patience=each_step) as assoc:
         keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
-        for written in dict.fromkeys((patient_id, patient_id.upper(), patient_id.lower())):
-            for seen, match in enumerate(find(peer, assoc, "STUDY", PatientID=written, **keys)):
+        for written in _writings(patient_id):
+            for match in find(peer, assoc, "STUDY", PatientID=written, **keys):
                 # An ID with a star or question mark finds others too (PS3.4 C.2.2.2.4).
-                if _text(match, "PatientID").casefold() == patient_id.casefold():
+                if _text(match, "PatientID").casefold() in map(str.casefold, _writings(patient_id)):
                     issuer, name, born, sex = (_text(match, keyword) for keyword in KEYS)
-                    yield PatientFacts(patient_id, issuer, name, born, sex)
-                if seen == MOST or time.monotonic() > until:
+                    one = PatientFacts(patient_id, issuer, name, born, sex)
+                    if one not in seen:
+                        seen.add(one)
+                        yield one
+                if len(seen) == MOST or time.monotonic() > until:
                     return
+
+
+def _writings(patient_id: str) -> tuple[str, ...]:
+    """Many PACS tell capitals from small letters when they look, and not when they file; or blanks from none."""
+    number = parse_nhs_number(patient_id)
+    also = (number, spaced(number)) if number else (patient_id.upper(), patient_id.lower())
+    return tuple(dict.fromkeys((patient_id, *also)))
 
 
 def _text(match: Dataset, keyword: str) -> str:
     return unpadded(str(match.get(keyword, "") or ""))
 
 
-def of_the_issuer(filed: Iterable[PatientFacts], issuer: str) -> list[PatientFacts]:
-    """Those under the ID of this issuer; a PACS that knows no issuers has an NHS number without one."""
-    if issued_by_nhs(issuer):
-        return [one for one in filed if not one.IssuerOfPatientID or issued_by_nhs(one.IssuerOfPatientID)]
-    return [one for one in filed if one.IssuerOfPatientID == issuer]
+def of_the_issuer(filed: Iterable[PatientFacts], patient_id: str, issuer: str) -> list[PatientFacts]:
+    """Those under the ID of this issuer; an NHS number is one whoever is said to issue it."""
+    is_number = parse_nhs_number(patient_id) is not None
+    return [one for one in filed if is_number or one.IssuerOfPatientID == issuer]
 
 
 def of_an_own_id(session: Session, filed: Collection[PatientFacts], patient_id: str, own: str) -> list[PatientFacts]:

@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import ScalarSelect, and_, case, func, or_, select
+from sqlalchemy import ScalarSelect, and_, case, func, or_, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import PatientFacts, declared_nhs
+from models.domain.identity import PatientFacts, declared_nhs, together
 from models.domain.lifecycles.delivery import State
-from models.domain.likeness import Likeness, agrees_in_all, likeness, says_nothing
+from models.domain.likeness import Likeness, agrees_in_all, likeness
 from models.domain.nhs_number import ISSUER, issued_by_nhs, parse_nhs_number
 from models.filed_before import went
 from models.local_patients import arriving, bearers_of, facts_of, known_ids
@@ -38,6 +38,8 @@ CALLED_OTHERWISE_WENT = (
 """What crosses the engine; the page names the ID and who it was."""
 NEEDS_A_LOOK = "It is not released by itself: whose the Patient ID is needs a look."
 """Of a release by the exchange, in words for both sides."""
+LEFT_OUT = ("PatientBirthDate", "PatientSex")
+"""What an image may leave out although others of its study say it."""
 MOST = 500
 """People that are looked at: an ID that a sender gives to all whom it does not know has any number."""
 
@@ -67,22 +69,28 @@ class Bearer(NamedTuple):
 
 
 def went_under(
-    session: Session, institution_id: str, sought: Collection[Identifier], *, but: str = "", by_itself: bool = False
+    session: Session,
+    institution_id: str,
+    sought: Collection[Identifier],
+    *,
+    but: str = "",
+    by_itself: bool = False,
+    node_id: str = "",
 ) -> dict[Identifier, tuple[Bearer, ...]]:
-    """Each person once, the latest before the others; not of the delivery `but`. One select.
+    """Each person once, the latest before the others; not of the delivery `but`; to one Node, or to any. One select.
 
     For a release `by_itself` what else is to go so, or would have, counts as well.
     """
     if not sought:
         return {}
     patient_id, issuer = (Delivery.identity[name].astext for name in ("PatientID", "IssuerOfPatientID"))
-    patient = func.coalesce(_first_header(), Study.patient)
+    patients = [func.coalesce(_first_header(), Study.patient), *(_first_header(keyword) for keyword in LEFT_OUT)]
     may_be_nhs = func.coalesce(Node.patient_id_may_be_nhs, False)
     on_its_way = Delivery.state.in_((State.WAITING, State.ON_WORKLIST))
     goes_by_itself = and_(on_its_way, Worklist.auto_release, Delivery.released_at.is_(None))
     latest = func.array_agg(aggregate_order_by(Transaction.reference, Delivery.created_at.desc()))
     rows = session.execute(
-        select(patient_id, issuer, patient, may_be_nhs, latest)
+        select(patient_id, issuer, may_be_nhs, latest, *patients)
         .join(Transaction, Transaction.id == Delivery.transaction_id)
         .join(Worklist, Worklist.id == Delivery.worklist_id)
         .join(Parcel, Parcel.id == Delivery.parcel_id)
@@ -94,28 +102,33 @@ def went_under(
             BARE_PATIENT_ID.in_([func.translate(func.lower(one.patient_id), " -", "") for one in sought]),
             issuer != institution_id,
             Delivery.id != but,
+            *((Delivery.node_id == node_id,) if node_id else ()),
             or_(and_(*went()), goes_by_itself) if by_itself else and_(*went()),
         )
-        .group_by(patient_id, issuer, patient, may_be_nhs)
+        .group_by(patient_id, issuer, may_be_nhs, *patients)
         .order_by(func.max(Delivery.created_at).desc())
         .limit(MOST)
     )
     found: dict[Identifier, list[Bearer]] = defaultdict(list)
-    for its_id, its_issuer, stored, is_declared, references in rows:
+    for its_id, its_issuer, is_declared, references, *stored in rows:
         identifier = Identifier.of(its_id, its_issuer)
-        if identifier in sought and stored:
-            facts = facts_from_json(stored)
+        if identifier in sought and stored[0]:
+            facts = together(facts_from_json(one) for one in stored if one)
             who = _who(its_id, its_issuer, declared_nhs(facts) if is_declared else facts)
             found[identifier].append(Bearer(who, references[0]))
     return {identifier: tuple(several) for identifier, several in found.items()}
 
 
-def _first_header() -> ScalarSelect[dict[str, object]]:
-    """Of the images that went, which agree; NULL once it is purged, when the study's tells."""
+def _first_header(said: str = "") -> ScalarSelect[dict[str, object]]:
+    """Of the images that went, which agree: the first, or the first that says this of its patient.
+
+    NULL once it is purged, when the study's tells.
+    """
+    says_so = Instance.patient[said].astext != "" if said else true()
     return (
         select(case((Instance.purged_at.is_(None), Instance.patient)))
         .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
-        .where(ArrivalInstance.arrival_id == Arrival.id)
+        .where(ArrivalInstance.arrival_id == Arrival.id, says_so)
         .order_by(ArrivalInstance.position)
         .limit(1)
         .correlate(Arrival)
@@ -134,14 +147,17 @@ def bearers(
     session: Session, delivery: Delivery, patient_id: str, issuer: str, *, by_itself: bool = False
 ) -> list[PatientFacts]:
     """Whom the destination is known to have under the identifier that a delivery is to go under."""
-    own = delivery.institution_id
-    number = parse_nhs_number(patient_id)
-    found = bearers_of(session, own, number or patient_id) if number or issuer == own else []
-    if number:
-        found += [facts_of(row) for rows in known_ids(session, own, {number}).values() for row in rows]
-    sought = Identifier.of(patient_id, issuer)
-    under = went_under(session, own, {sought}, but=delivery.id, by_itself=by_itself)
-    return [*found, *(bearer.patient for bearer in under.get(sought, ()))]
+    own, number, sought = delivery.institution_id, parse_nhs_number(patient_id), Identifier.of(patient_id, issuer)
+    went = went_under(session, own, {sought}, but=delivery.id, by_itself=by_itself).get(sought, ())
+    found = [bearer.patient for bearer in went]
+    if number or issuer == own:
+        found += bearers_of(session, own, number or patient_id)
+    patient = arriving(session, delivery)
+    if number and not is_settled(patient, found):
+        # Who has that number by an own ID is against somebody else's going under it, and for nobody's.
+        others = (facts_of(row) for rows in known_ids(session, own, {number}).values() for row in rows)
+        found += [one for one in others if not agrees_in_all(one, patient)]
+    return found
 
 
 def why_not_as_it_is(
@@ -154,10 +170,11 @@ def why_not_as_it_is(
     """
     went_so = list(known)
     found = _likenesses(patient, went_so, identifier)
+    if is_settled(patient, went_so):
+        return ""
     if Likeness.ANOTHER in found:
         return ANOTHER_WENT
-    asks = Likeness.DOUBTFUL in found and not same_person and not is_settled(patient, went_so)
-    return CALLED_OTHERWISE_WENT if asks else ""
+    return CALLED_OTHERWISE_WENT if Likeness.DOUBTFUL in found and not same_person else ""
 
 
 def is_settled(patient: PatientFacts, known: Iterable[PatientFacts]) -> bool:
@@ -172,7 +189,7 @@ def is_known(patient: PatientFacts, known: Iterable[PatientFacts], identifier: I
 
 def _likenesses(patient: PatientFacts, known: Iterable[PatientFacts], identifier: Identifier) -> set[Likeness]:
     number_tells = not identifier.is_number
-    return {likeness(one, patient, number_tells=number_tells) for one in known if not says_nothing(one)}
+    return {likeness(one, patient, number_tells=number_tells) for one in known}
 
 
 def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[PatientFacts] = ()) -> str:
@@ -195,5 +212,6 @@ def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[
             for one in releasing(session, delivery)
             if Identifier.of(one.patient_id, one.issuer) == identifier
         ]
-    is_silent = Likeness.SILENT in _likenesses(patient, known, identifier) and not is_settled(patient, known)
-    return NEEDS_A_LOOK if is_silent or why_not_as_it_is(patient, known, identifier) else ""
+    found = _likenesses(patient, known, identifier)
+    settles = {Likeness.DOUBTFUL, Likeness.SILENT} if is_settled(patient, known) else set()
+    return NEEDS_A_LOOK if (found & {Likeness.ANOTHER, Likeness.DOUBTFUL, Likeness.SILENT}) - settles else ""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.dicom import facts_from_json
-from models.domain.identity import PatientFacts, declared_nhs, nhs_numbers
+from models.domain.identity import PatientFacts, declared_nhs, nhs_numbers, together
 from models.domain.likeness import Likeness, likeness, says_nothing
 from models.domain.nhs_number import ISSUER, parse_nhs_number
 from models.senders_ids import learn_sent_id, sent_id
@@ -54,7 +54,7 @@ def why_not_filed_as(
     `same_person`: somebody has looked, and who is called otherwise, or not at all, is the same patient.
     """
     number_tells = parse_nhs_number(patient_id) is None
-    found = {likeness(one, patient, number_tells=number_tells) for one in bearers if not says_nothing(one)}
+    found = {likeness(one, patient, number_tells=number_tells) for one in bearers}
     if Likeness.ANOTHER in found:
         return ANOTHERS_ID
     if same_person:
@@ -74,13 +74,14 @@ def arriving(session: Session, delivery: Delivery) -> PatientFacts:
             select(Instance.patient)
             .join(ArrivalInstance, ArrivalInstance.instance_id == Instance.id)
             .where(ArrivalInstance.arrival_id == arrival.id)
-            .distinct()
+            .group_by(Instance.patient)
+            .order_by(func.min(ArrivalInstance.position))
         )
         if patient
     ]
     if sender is not None and sender.patient_id_may_be_nhs:
         headers = [declared_nhs(facts) for facts in headers]
-    return next(filter(nhs_numbers, headers), headers[0] if headers else PatientFacts())
+    return together(headers)
 
 
 def bearers_of(session: Session, institution_id: str, patient_id: str) -> list[PatientFacts]:
@@ -93,7 +94,9 @@ def bearers_of(session: Session, institution_id: str, patient_id: str) -> list[P
         func.lower(LocalPatient.patient_id) == func.lower(patient_id),
         _is_known() | _is_reserved(),
     )
-    return [facts_of(row) for row in session.scalars(alike)]
+    # A row that only keeps the place of an ID is of nobody.
+    found = [(row.reserved_by, facts_of(row)) for row in session.scalars(alike)]
+    return [facts for reserved_by, facts in found if reserved_by is None or not says_nothing(facts)]
 
 
 def known_patients(session: Session, institution_id: str, patient_ids: Collection[str]) -> dict[str, PatientFacts]:
@@ -163,7 +166,7 @@ def learn(
         return False
     row = _locked(session, delivery.institution_id, patient_id, command_id)
     refused = why_not_filed_as(patient, patient_id, bearers_of(session, row.institution_id, patient_id))
-    if refused or same_person:
+    if refused or same_person or says_nothing(patient):
         # Of whom too little is said the PACS may have known more.
         return refused in ("", NOTHING_SAYS) or (same_person and refused in UNLESS_LOOKED_AT)
     _complete(row, patient)

@@ -88,6 +88,16 @@ def declared_nhs(facts: PatientFacts) -> PatientFacts:
     return facts if unpadded(facts.IssuerOfPatientID) else replace(facts, IssuerOfPatientID=nhs_number.ISSUER)
 
 
+def together(headers: Iterable[PatientFacts]) -> PatientFacts:
+    """What the headers of one study, which agree, say together: an image may leave out what others say."""
+    several = list(headers) or [PatientFacts()]
+    # One that names the NHS number speaks for those that do not.
+    first = next(filter(nhs_numbers, several), several[0])
+    born = first.PatientBirthDate or max(one.PatientBirthDate for one in several)
+    sex = first.PatientSex or max(one.PatientSex for one in several)
+    return replace(first, PatientBirthDate=born, PatientSex=sex)
+
+
 def disagreement(headers: Iterable[PatientFacts], *, patient_id_may_be_nhs: bool = False) -> str | None:
     """Why the images of one study cannot be about one person; None when they agree. Holds no patient detail."""
     seen = list(headers)

@@ -34,7 +34,7 @@ def likeness(known: PatientFacts, patient: PatientFacts, *, number_tells: bool =
     if number is False:
         return Likeness.ANOTHER
     family, given = _names(known, patient)
-    born, sex = _alike(_birth_date(known), _birth_date(patient)), _alike(_sex(known), _sex(patient))
+    born, sex = _born_alike(known, patient), _alike(_sex(known), _sex(patient))
     person = False if sex is False else given
     if family is False and given is False and _are_swapped(known, patient):
         family, person = False, sex
@@ -57,14 +57,14 @@ def likeness(known: PatientFacts, patient: PatientFacts, *, number_tells: bool =
 def agrees_in_all(known: PatientFacts, patient: PatientFacts) -> bool:
     """Whether both say the same name, birth date and, if the patient's images say it, sex."""
     names = _names(known, patient) == (True, True)
-    born = _alike(_birth_date(known), _birth_date(patient))
+    born = _born_alike(known, patient)
     same_sex = not _sex(patient) or _sex(known) == _sex(patient)
     return names and born is True and same_sex and _number(known, patient) is not False
 
 
 def says_nothing(known: PatientFacts) -> bool:
-    """Whether nothing is known of somebody that could be compared."""
-    return not (any(_groups(known)) or _birth_date(known) or nhs_numbers(known))
+    """Whether nothing is said by which somebody could be told from others."""
+    return not (any(_groups(known)) or any(_birth_date(known)) or nhs_numbers(known))
 
 
 def _number(known: PatientFacts, patient: PatientFacts) -> bool | None:
@@ -78,12 +78,14 @@ def _alike(one: str, other: str) -> bool | None:
 
 
 def _names(one: PatientFacts, other: PatientFacts) -> tuple[bool | None, bool | None]:
-    """Whether family and given names agree, in the first writing that both have them in."""
-    for family_and_given, others in zip(_groups(one), _groups(other), strict=True):
-        if family_and_given and others:
-            (family, given), (other_family, other_given) = family_and_given, others
-            return _alike(folded(family), folded(other_family)), _given_alike(given, other_given)
-    return None, None
+    """Whether family and given names agree, in every writing that both have them in."""
+    each = [
+        (_alike(folded(mine[0]), folded(theirs[0])), _given_alike(mine[1], theirs[1]))
+        for mine, theirs in zip(_groups(one), _groups(other), strict=True)
+        if mine and theirs
+    ]
+    family, given = ([said[which] for said in each if said[which] is not None] for which in (0, 1))
+    return all(family) if family else None, all(given) if given else None
 
 
 def _are_swapped(one: PatientFacts, other: PatientFacts) -> bool:
@@ -121,13 +123,22 @@ def _name_alike(one: str, other: str) -> bool | None:
     return None if is_half or is_initial or not shorter else False
 
 
-def _birth_date(facts: PatientFacts) -> str:
-    """Eight digits, which older objects part by full stops (PS3.5 Section 6.2, DA); empty where that is no day."""
+def _born_alike(one: PatientFacts, other: PatientFacts) -> bool | None:
+    """By the day; where either has no day, a year that differs still does."""
+    (year, day), (other_year, other_day) = _birth_date(one), _birth_date(other)
+    if day and other_day:
+        return day == other_day
+    return False if _alike(year, other_year) is False else None
+
+
+def _birth_date(facts: PatientFacts) -> tuple[str, str]:
+    """Year and day of eight digits, which older objects part by full stops (PS3.5 Section 6.2, DA); empty if not so."""
     digits = "".join(filter(str.isdigit, facts.PatientBirthDate))
+    year = digits[:4] if len(digits) == 8 and digits[:4] != "0000" else ""
     try:
-        return date.fromisoformat(digits).isoformat() if len(digits) == 8 else ""
+        return year, date.fromisoformat(digits).isoformat() if year else ""
     except ValueError:
-        return ""
+        return year, ""
 
 
 def _sex(facts: PatientFacts) -> str:

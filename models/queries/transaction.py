@@ -76,13 +76,13 @@ class ArrivalFacts:
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """Where the images go, the last fault on the way, and whether an agreement lets them go onward from there.
-
-    `elsewhere` counts those that lie at Nodes it went to before.
+    """Where the images go, and how. `is_unasked`: once its Node says whose the Patient ID is, it is released by itself.
+    `elsewhere` counts the images that lie at Nodes it went to before.
     """
 
     id: str
     institution_id: str
+    is_unasked: bool
     worklist_id: str
     worklist: str
     node: str
@@ -262,6 +262,7 @@ def _delivery(session: Session, delivery: Delivery) -> DeliveryFacts:
     return DeliveryFacts(
         id=delivery.id,
         institution_id=delivery.institution_id,
+        is_unasked=delivery.state == State.ON_WORKLIST and delivery.waiting_since is not None,
         worklist_id=delivery.worklist_id,
         worklist=delivery.worklist.name,
         node=delivery.node.name,

@@ -45,6 +45,7 @@ class Waiting:
     """One delivery. `count` images on the evidence of `basis`, and `apart` objects that are held by themselves; `asked`
     are the own requests it answers or may answer; `sent` says whom the transfer that has fetched it is for.
 
+    `detail` says why it waits, where there is more to say than that somebody must release it.
     `identity` is what it would be filed under as it is, and `others` are who went under that before and is another
     person, or may be; `differs` names what the Institution knows otherwise; `earlier` is what other images of the study
     went to the same Node under.
@@ -57,6 +58,7 @@ class Waiting:
     worklist_id: str
     worklist: str
     node: str
+    detail: str
     sender: Sender
     patient: PatientFacts | None
     nhs_number: str
@@ -234,6 +236,7 @@ def _waiting(
         worklist_id=delivery.worklist_id,
         worklist=delivery.worklist.name,
         node=delivery.node.name,
+        detail=delivery.state_detail,
         sender=Sender(institution.ods_code, institution.name, institution.phone, institution.email, origin, why),
         patient=header.patient,
         nhs_number=nhs_number,

@@ -244,7 +244,7 @@ def test_another_node_that_files_otherwise_gets_it_under_nobody_else_s(parcels: 
     with parcels.database.begin() as session:
         assert (session.get_one(Delivery, stopped).identity or {})["PatientID"] == "N2"
         node = session.get_one(Node, parcels.filling.registry.nodes["ZX3_PACS"])
-        node.institution_id, node.nhs_first = "ZX2", True
+        node.institution_id, node.nhs_first, node.query_back = "ZX2", True, False
         content_id = command(session, CommandKind.REDIRECT_DELIVERY, stopped, node_id=node.id)
     question = NodeQuestion(stopped, content_id)
     activities = DeliveryActivities(parcels.database)

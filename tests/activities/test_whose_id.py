@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
-from activities.deliveries import ANOTHER_IS_THERE, DeliveryActivities
+from activities.deliveries import ANOTHER_IS_THERE, IT_DOES_NOT_SAY, DeliveryActivities
 from models.domain.contracts import CommandKind, NodeQuestion
 from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT, NEEDS_A_LOOK
 from models.local_patients import ANOTHERS_ID
@@ -14,13 +15,31 @@ from models.tables import Delivery, Node
 from tests.activities.misbehaving import misbehaving
 from tests.activities.parcels import Parcels
 from tests.activities.test_filed_under import NHS, arrives, by_itself, listed, waits
-from tests.activities.test_local_identity import AGNES, BORIS, check, image, pacs, released
+from tests.activities.test_local_identity import AGNES, BORIS, check, image, known, on_worklist, pacs, released
 from tests.demo.programs import Program
+from tests.ingest.filling import next_study, small_ct
 from tests.workflows.rows import command
 
 __all__ = ["pacs"]
 ANNA: dict[str, Any] = {"PatientName": "EXAMPLE^Anna", "PatientBirthDate": "19900101", "PatientSex": "F"}
 SPACED = {"PatientID": "999 000 0018", "IssuerOfPatientID": ""}
+
+
+def pair(patient: dict[str, Any], second: dict[str, str]) -> list[Dataset]:
+    """Two images of one study."""
+    first, study = image(patient), next_study()
+    first.StudyInstanceUID = study
+    other = small_ct(2, StudyInstanceUID=study, SOPInstanceUID=f"{study}.2", **patient | second)
+    return [first, other]
+
+
+def add_node(parcels: Parcels, port: int) -> str:
+    """The id of a second PACS of ZX2."""
+    with parcels.database.begin() as session:
+        neuro = Node(institution_id="ZX2", name="NEURO", ae_title="NEURO", host="127.0.0.1", port=port)
+        session.add(neuro)
+        session.flush()
+        return neuro.id
 
 
 @pytest.fixture
@@ -50,7 +69,7 @@ def test_one_that_is_away_is_asked_before_anything_goes_by_itself(parcels: Parce
     assert listed(parcels, delivery_id).unasked
     with parcels.database.begin() as session:
         words = session.get_one(Delivery, delivery_id).state_detail
-    assert words == "So does the exchange, once ZX2_PACS can be asked whose the Patient ID is."
+    assert words == "It goes by itself once ZX2_PACS can be asked whose the Patient ID is."
 
 
 @pytest.mark.parametrize("patient", [ANNA, BORIS], ids=["the same", "another"])
@@ -64,6 +83,56 @@ def test_then_it_goes_or_waits_for_a_person(parcels: Parcels, there: Program, pa
     assert (listing.detail == NEEDS_A_LOOK) is (patient is BORIS)
     with parcels.database.begin() as session:
         assert session.get_one(Delivery, delivery_id).waiting_since is None
+
+
+@pytest.mark.parametrize("issuer", ["", "ZX1", "NHS", "ZX2"])
+def test_an_nhs_number_is_one_whoever_issues_it_in_the_pacs(parcels: Parcels, there: Program, issuer: str) -> None:
+    del there
+    assert listed(parcels, arrives(parcels, BORIS | NHS | {"IssuerOfPatientID": issuer})).automatic is False
+    assert listed(parcels, arrives(parcels, BORIS | SPACED | {"IssuerOfPatientID": issuer})).automatic is False
+
+
+def test_what_one_image_leaves_out_another_says(parcels: Parcels) -> None:
+    """A son with his father's name and number."""
+    parcels.set_node(1, query_back=False)
+    parcels.filling.bring(*pair(AGNES | NHS, {"PatientBirthDate": ""}))
+    parcels.open()
+    for left_out in ({"PatientBirthDate": ""}, {"PatientBirthDate": "19801231"}):
+        parcels.filling.bring(*pair(AGNES | NHS | {"PatientBirthDate": "19801231"}, left_out))
+        assert check(parcels, on_worklist(parcels, parcels.open()), "") == CALLED_OTHERWISE_WENT
+
+
+def test_of_whom_nothing_is_said_nobody_else_is_taken_for(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    nobody = {"PatientName": "", "PatientBirthDate": "", "PatientSex": ""}
+    parcels.release(image(AGNES | nobody))
+    released(parcels, waits(parcels, **AGNES | nobody | {"PatientID": "N3"}), "H9")
+    assert known(parcels) == {}, "it teaches nothing"
+    by_itself(parcels)
+    assert listed(parcels, arrives(parcels, AGNES)).detail == NEEDS_A_LOOK
+    parcels.release(image(AGNES | nobody | {"PatientID": "N4", "PatientSex": "M"}))
+    other_sex = waits(parcels, **AGNES | {"PatientID": "N4", "PatientSex": "F"})
+    assert check(parcels, other_sex, "") == CALLED_OTHERWISE_WENT
+
+
+def test_another_node_of_the_institution_is_asked_for_itself(parcels: Parcels, there: Program) -> None:
+    """What went to one PACS tells nothing about another."""
+    neuro = add_node(parcels, there.port)
+    parcels.set_node(1, query_back=False)
+    parcels.release(image(BORIS | NHS))
+    same = arrives(parcels, BORIS | NHS)
+    assert listed(parcels, same).automatic
+    with parcels.database.begin() as session:
+        session.get_one(Delivery, same).node_id = neuro
+    assert not listed(parcels, same).automatic
+
+
+def test_who_went_under_a_number_is_not_locked_out_by_who_was_refused(parcels: Parcels) -> None:
+    parcels.set_node(1, query_back=False)
+    parcels.release(image(AGNES | NHS))
+    released(parcels, waits(parcels, **BORIS | NHS), "H5")
+    assert check(parcels, waits(parcels, **AGNES | NHS), "") == ""
+    assert check(parcels, waits(parcels, **BORIS | NHS), "") == ANOTHER_WENT
 
 
 def test_one_that_refuses_to_be_asked_keeps_nothing_back(parcels: Parcels) -> None:
@@ -113,11 +182,7 @@ def test_capitals_make_no_other_id(parcels: Parcels, pacs: Program) -> None:
 
 
 def test_nothing_is_redirected_to_where_the_id_is_somebody_else_s(parcels: Parcels, there: Program) -> None:
-    with parcels.database.begin() as session:
-        neuro = Node(institution_id="ZX2", name="NEURO", ae_title="NEURO", host="127.0.0.1", port=there.port)
-        session.add(neuro)
-        session.flush()
-        neuro_id = neuro.id
+    neuro_id = add_node(parcels, there.port)
     parcels.set_node(1, query_back=False)
     anna, boris = parcels.release(image(ANNA | NHS)), parcels.release(image(BORIS | NHS))
 
@@ -137,3 +202,6 @@ def test_nothing_is_redirected_to_where_the_id_is_somebody_else_s(parcels: Parce
     entered = waits(parcels, **BORIS)
     released(parcels, entered, "9990000018")
     assert cannot_go(entered) == ANOTHER_IS_THERE
+    with parcels.database.begin() as session:
+        session.get_one(Node, neuro_id).state = "down"
+    assert cannot_go(boris) == IT_DOES_NOT_SAY

@@ -58,6 +58,12 @@ CASES: dict[str, tuple[PatientFacts, PatientFacts, Likeness]] = {
     "a twin with a double name": (named("EXAMPLE^Anna-Lise"), named("EXAMPLE^Anna-Marie"), DOUBTFUL),
     "a twin with a second name": (named("EXAMPLE^Anna Lise"), named("EXAMPLE^Anna Marie"), DOUBTFUL),
     "a twin in Japanese": (named("=\u5c71\u7530^\u592a\u90ce"), named("=\u5c71\u7530^\u6b21\u90ce"), DOUBTFUL),
+    "in Japanese, with the same Latin name": (
+        named("Yamada^Taro=\u5c71\u7530^\u592a\u90ce"),
+        named("Yamada^Taro=\u5c71\u7530^\u6b21\u90ce"),
+        DOUBTFUL,
+    ),
+    "another year without a day": (ANNA, born("19710000"), DOUBTFUL),
     "a shorter name that is no initial": (named("=\u5c71\u7530^\u592a"), named("=\u5c71\u7530^\u592a\u90ce"), DOUBTFUL),
     "vowel signs": (
         named("\u0930\u093e\u092e^\u0915\u093f\u0930\u0923"),
@@ -133,7 +139,7 @@ def test_what_settles_agrees_in_all(known: PatientFacts, patient: PatientFacts, 
 
 def test_of_whom_nothing_is_known_there_is_nothing_to_ask() -> None:
     assert says_nothing(PatientFacts("H1", "ZX1", "", "", "F"))
-    assert says_nothing(PatientFacts("H1", "ZX1", "^^^", "19709999"))
+    assert says_nothing(PatientFacts("H1", "ZX1", "^^^", "00001340"))
     assert not says_nothing(PatientFacts(PatientName="^Anna"))
     assert not says_nothing(PatientFacts(PatientBirthDate="19700102"))
     assert not says_nothing(PatientFacts(other_ids=NUMBER))

@@ -56,6 +56,7 @@ async def test_a_node_that_receives_nothing_any_more_or_is_another_s_is_refused_
 async def test_a_node_that_is_theirs_is_sent_to(exchange: Exchange, parked: WorkflowHandle[Delivery, str]) -> None:
     with exchange.database.begin() as session:
         neuro = add_neuro(session, "ZX2").node_id
+        session.get_one(Node, neuro).query_back = False
     assert await parked.execute_update(Delivery.redirect, to(exchange, neuro)) == "sending"
     assert await parked.result() == "confirmed"
     assert exchange.delivery().node_id == neuro

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -73,6 +73,9 @@ class Exchange:
 @pytest.fixture
 async def exchange(database: Database, registry: Registry, tmp_path: Path) -> AsyncIterator[Exchange]:
     server, fakes = Server(tmp_path), _AnyDelivery()
+    with database.begin() as session:
+        # No PACS is there that could be asked whose an ID is.
+        session.execute(update(Node).values(query_back=False))
     arrivals, deliveries = ArrivalActivities(database), DeliveryActivities(database)
     requests = RequestActivities(database)
     here: list[Callable[..., Any]] = [

@@ -88,6 +88,7 @@ OF_TWO = (
     "Nothing happens by itself: it waits until {source}'s PACS officer refuses it; "
     "once it is right, the sender pushes it again."
 )
+UNASKED = "Once {node} can be asked whose the Patient ID is, it goes by itself, unless that is somebody else's."
 LOOK = "Somebody at {destination} or {source} says below whether what may answer it does. "
 
 
@@ -95,6 +96,8 @@ def next_step(page: TransactionPage) -> str:
     by_itself = NEXT[page.lifecycle, page.state]
     if page.conflict:
         by_itself = OF_TWO
+    if page.delivery and page.delivery.is_unasked:
+        by_itself = UNASKED
     if page.request and page.state == RequestState.PARTLY_ANSWERED:
         by_itself = _of_a_part(page)
     may_answer = page.request and page.state in OPEN and page.under_way.possible
@@ -116,6 +119,8 @@ def _of_a_part(page: TransactionPage) -> str:
 def whose_move(page: TransactionPage) -> str:
     """The Institution whose decision it waits for; empty while the exchange goes on by itself."""
     move, coming = MOVES.get((page.lifecycle, page.state), ""), page.under_way
+    if page.delivery and page.delivery.is_unasked:
+        return ""
     has_come = page.state == RequestState.PARTLY_ANSWERED and page.present == page.total
     if (page.request or page.transfer) and (
         page.state in (RequestState.ANSWERED, TransferState.DELIVERING) or has_come
