@@ -130,7 +130,7 @@ class LocalPatient(Base):
     nhs_number: Mapped[str] = mapped_column(default="")
     PatientName: Mapped[str] = mapped_column(default="")
     PatientBirthDate: Mapped[str] = mapped_column(default="")
-    PatientSex: Mapped[str] = mapped_column(default="")
+    PatientSex: Mapped[str] = mapped_column(default="", server_default="")
     learned_at: Mapped[datetime]
     reserved_by: Mapped[str | None]
 

@@ -10,7 +10,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column('local_patient', sa.Column('PatientSex', sa.String(), server_default='', nullable=False))
-    op.alter_column('local_patient', 'PatientSex', server_default=None)
     op.drop_index('ix_delivery_patient_id', table_name='delivery')
     op.create_index('ix_delivery_patient_id', 'delivery', ['institution_id', sa.literal_column("translate(lower(identity ->> 'PatientID'), ' -', '')")], unique=False)
 
