@@ -117,7 +117,8 @@ class DeliveryActivities:
                 return replace(_listing(session, delivery, ()), forwarded=forwarded)
             delivery.identity = automatic_identity(session, delivery)
             listing = _listing(session, delivery, in_pacs)
-            if delivery.state == State.ON_WORKLIST and (listing.unasked or delivery.waiting_since):
+            if delivery.state == State.ON_WORKLIST and delivery.worklist.auto_release and not listing.automatic:
+                # Why it waits may be another reason by now.
                 delivery.state_detail = listing.detail
             delivery.waiting_since = now() if listing.unasked else None
             # One that counts as away is waited for; one that only did not answer is asked again soon.

@@ -204,7 +204,9 @@ def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[
     key = " ".join((delivery.institution_id, *identifier))
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 1))))
     patient, known = arriving(session, delivery), [*bearers(session, delivery, patient_id, issuer), *in_pacs]
-    if not is_settled(patient, known):
+    # What only waits as well settles nothing: it may be the same stranger's.
+    settled = is_settled(patient, known)
+    if not settled:
         # Whom nobody knows yet may be the same as somebody who only comes as well.
         known += bearers(session, delivery, patient_id, issuer, by_itself=True)
         known += [
@@ -213,5 +215,5 @@ def why_not_by_itself(session: Session, delivery: Delivery, in_pacs: Collection[
             if Identifier.of(one.patient_id, one.issuer) == identifier
         ]
     found = _likenesses(patient, known, identifier)
-    settles = {Likeness.DOUBTFUL, Likeness.SILENT} if is_settled(patient, known) else set()
+    settles = {Likeness.DOUBTFUL, Likeness.SILENT} if settled else set()
     return NEEDS_A_LOOK if (found & {Likeness.ANOTHER, Likeness.DOUBTFUL, Likeness.SILENT}) - settles else ""

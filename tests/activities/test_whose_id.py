@@ -77,8 +77,15 @@ def test_then_it_goes_or_waits_for_a_person(parcels: Parcels, there: Program, pa
     parcels.set_node(there.port, state="down")
     delivery_id = arrives(parcels, patient | NHS)
     assert listed(parcels, delivery_id).unasked
+    with parcels.database.begin() as session:
+        # As once it was told that its Node may be asked.
+        delivery = session.get_one(Delivery, delivery_id)
+        delivery.state, delivery.waiting_since = "on-worklist", None
     parcels.set_node(there.port, state="up")
     listing = listed(parcels, delivery_id)
+    with parcels.database.begin() as session:
+        words = session.get_one(Delivery, delivery_id).state_detail
+    assert (words == NEEDS_A_LOOK) is (patient is BORIS)
     assert (listing.automatic, listing.unasked) == (patient is ANNA, False)
     assert (listing.detail == NEEDS_A_LOOK) is (patient is BORIS)
     with parcels.database.begin() as session:
@@ -125,6 +132,21 @@ def test_another_node_of_the_institution_is_asked_for_itself(parcels: Parcels, t
     with parcels.database.begin() as session:
         session.get_one(Delivery, same).node_id = neuro
     assert not listed(parcels, same).automatic
+
+
+@pytest.mark.parametrize("carried", [NHS, {"PatientID": "N1"}], ids=["NHS number", "sender's ID"])
+@pytest.mark.parametrize("other", [{"PatientBirthDate": "19801231"}, {"PatientName": "EXAMPLE^Berta"}])
+def test_a_second_study_of_a_stranger_settles_nothing(
+    parcels: Parcels, carried: dict[str, str], other: dict[str, str]
+) -> None:
+    """A first one that only waits, and at which nobody has looked, is no reason for the next to go."""
+    parcels.set_node(1, query_back=False)
+    parcels.release(image(AGNES | carried))
+    by_itself(parcels)
+    both = [arrives(parcels, AGNES | carried | other) for _ in range(2)]
+    for _ in range(2):
+        assert [listed(parcels, one).detail for one in both] == [NEEDS_A_LOOK, NEEDS_A_LOOK]
+    assert listed(parcels, arrives(parcels, AGNES | carried)).automatic, "whose it is goes on"
 
 
 def test_who_went_under_a_number_is_not_locked_out_by_who_was_refused(parcels: Parcels) -> None:
