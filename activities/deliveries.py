@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from activities.border import acts
 from activities.effects import content_of, reassigned_to, redirected_to
-from activities.whose_id import EACH_STEP_BY_ITSELF, askable, filed_as, of_an_own_id, of_the_issuer, whose
+from activities.whose_id import askable, filed_as, of_an_own_id, of_the_issuer, whose
 from models.db import Database
 from models.deliveries import automatic_identity
 from models.domain.contracts import Listing, NodeQuestion, WorklistQuestion
@@ -140,7 +140,7 @@ class DeliveryActivities:
             patient_id, issuer = found["PatientID"], found["IssuerOfPatientID"]
             peer = askable(delivery.node)
         try:
-            return of_the_issuer(whose(peer, patient_id, EACH_STEP_BY_ITSELF), patient_id, issuer) if peer else None
+            return of_the_issuer(whose(peer, patient_id), patient_id, issuer) if peer else None
         except Passing:
             return None
         except Permanent:

@@ -13,7 +13,7 @@ from temporalio import activity
 
 from activities.asking import find, finder
 from activities.peer import PeerAddress, association
-from models.domain.errors import ExchangeError
+from models.domain.errors import ExchangeError, PeerBusy
 from models.domain.identity import PatientFacts, unpadded
 from models.domain.lifecycles.node import State
 from models.domain.nhs_number import issued_by_nhs, parse_nhs_number, spaced
@@ -35,33 +35,32 @@ def askable(node: Node) -> PeerAddress | None:
 
 
 def filed_as(peer: PeerAddress, patient_id: str) -> list[PatientFacts] | None:
-    """As `whose`, while a person waits; None where it does not say."""
-    try:
-        return whose(peer, patient_id, EACH_STEP)
-    except ExchangeError as silent:
-        activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
-        return None
+    """Whom the PACS files under this ID, while a person waits; None where it does not say.
 
-
-def whose(peer: PeerAddress, patient_id: str, each_step: float) -> list[PatientFacts]:
-    """Whom the PACS files under this ID, in any case. Each step may take `each_step` seconds.
-
-    Of one that falls silent amid its answer, what it has said; else raises why it does not say.
+    Of one that does not come to the end of its answer, what it has said: that may be reason enough to refuse.
     """
     said: list[PatientFacts] = []
     try:
-        said.extend(_asked(peer, patient_id, each_step))
-    except ExchangeError:
-        if not said:
-            raise
+        said.extend(_asked(peer, patient_id, EACH_STEP))
+    except ExchangeError as silent:
+        activity.logger.info("the destination cannot be asked whose an ID is: %s", type(silent).__name__)
+        return said or None
     return said
 
 
+def whose(peer: PeerAddress, patient_id: str) -> list[PatientFacts]:
+    """The same for a release by the exchange, which takes no half of an answer: raises why it does not say it all."""
+    return list(_asked(peer, patient_id, EACH_STEP_BY_ITSELF))
+
+
 def _asked(peer: PeerAddress, patient_id: str, each_step: float) -> Iterator[PatientFacts]:
-    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2); each patient once."""
-    until = time.monotonic() + each_step
+    """As its studies say (C-FIND, Study Root, PS3.4 C.6.2); each patient once, MOST at most.
+
+    Each step may take `each_step` seconds; PeerBusy when the answer takes longer.
+    """
     seen: set[PatientFacts] = set()
     with association(replace(peer, dimse_timeout=each_step), finder(), patience=each_step) as assoc:
+        until = time.monotonic() + each_step
         keys = dict.fromkeys(KEYS, "") | {"StudyInstanceUID": ""}
         for written in _writings(patient_id):
             for match in find(peer, assoc, "STUDY", PatientID=written, **keys):
@@ -72,8 +71,10 @@ def _asked(peer: PeerAddress, patient_id: str, each_step: float) -> Iterator[Pat
                     if one not in seen:
                         seen.add(one)
                         yield one
-                if len(seen) == MOST or time.monotonic() > until:
+                if len(seen) == MOST:
                     return
+                if time.monotonic() > until:
+                    raise PeerBusy(f"{peer.name} takes too long to say whose a Patient ID is.")
 
 
 def _writings(patient_id: str) -> tuple[str, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydicom import Dataset
+from pynetdicom.association import Association
 
+from activities.asking import find
 from activities.deliveries import ANOTHER_IS_THERE, IT_DOES_NOT_SAY, DeliveryActivities
+from activities.peer import PeerAddress
 from models.domain.contracts import CommandKind, NodeQuestion
+from models.domain.errors import PeerUnreachable
 from models.filed_under import ANOTHER_WENT, CALLED_OTHERWISE_WENT, NEEDS_A_LOOK
 from models.local_patients import ANOTHERS_ID
 from models.tables import Delivery, Node
@@ -155,6 +160,23 @@ def test_who_went_under_a_number_is_not_locked_out_by_who_was_refused(parcels: P
     released(parcels, waits(parcels, **BORIS | NHS), "H5")
     assert check(parcels, waits(parcels, **AGNES | NHS), "") == ""
     assert check(parcels, waits(parcels, **BORIS | NHS), "") == ANOTHER_WENT
+
+
+def test_half_an_answer_releases_nothing_by_itself(
+    parcels: Parcels, there: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody whom it had not listed yet may be another."""
+    del there
+
+    def falls_silent(peer: PeerAddress, assoc: Association, level: str, **keys: str) -> Iterator[Dataset]:
+        yield from find(peer, assoc, level, **keys)
+        raise PeerUnreachable("It fell silent.")
+
+    anna = arrives(parcels, ANNA | NHS)
+    with monkeypatch.context() as patched:
+        patched.setattr("activities.whose_id.find", falls_silent)
+        assert listed(parcels, anna).unasked
+    assert listed(parcels, anna).automatic
 
 
 def test_one_that_refuses_to_be_asked_keeps_nothing_back(parcels: Parcels) -> None:
